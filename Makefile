@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make demo`, `make test`. Both make their own .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+CUSTOMERS ?= 2000
+SERVE ?= 1
+
+.PHONY: help setup demo test soak lint types bench lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+setup: .venv/ready ## make .venv with the pinned packages
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: .venv/ready ## the made-up retailer: load, resolve, one customer's 360, then serve (SERVE=0: without)
+	$(BIN)/steelthread demo demo --customers $(CUSTOMERS) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
+
+test: .venv/ready ## all tests
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: .venv/ready ## the laws with the full counts
+	$(BIN)/python -m pytest -m "soak" --timeout 7200
+
+lint: .venv/ready ## ruff and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/ready ## mypy --strict
+	$(BIN)/mypy
+
+bench: .venv/ready ## the figures of the README
+	$(BIN)/python benchmarks/load.py
+
+lock: ## renew requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove .venv and the demo
+	rm -rf .venv demo

@@ -1,0 +1,76 @@
+"""Bearer keys with scopes. The secret is shown once; the database has its SHA-256 (it is random, so no salt is needed)."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from steelthread.kit import Forbidden, Invalid, SteelthreadError
+from steelthread.thread import Space
+
+SCOPES = ("profiles:read", "records:read", "rejects:read", "sources:read", "model:read")
+_BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
+
+
+class Unauthorized(SteelthreadError):
+    """The call carries no valid key."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+def create_key(space: Space, scopes: list[str]) -> str:
+    """Make a key; Invalid for an unknown scope."""
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise Invalid(f"{scope} is no scope; there are {', '.join(SCOPES)}.")
+    secret = "st_" + secrets.token_urlsafe(32)
+    with space.database.connect() as conn:
+        conn.execute("insert into api.key (secret_hash, scopes) values (%s, %s)", (_hash(secret), scopes))
+        conn.commit()
+    return secret
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def needs(scope: str) -> Callable[..., None]:
+    """Return a dependency that lets only keys with this scope through."""
+
+    def check(
+        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
+    ) -> None:
+        if credentials is None:
+            raise Unauthorized(
+                "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
+            )
+        scopes = request.app.state.key_cache.scopes(_hash(credentials.credentials))
+        if scopes is None:
+            raise Unauthorized("This key is not known, or was revoked.")
+        if scope not in scopes:
+            raise Forbidden(f"This key lacks the scope {scope}.")
+
+    return check
+
+
+class KeyCache:
+    """Scopes by hash of the secret, looked up in the database and remembered for some seconds."""
+
+    def __init__(self, lookup: Callable[[bytes], list[str] | None], clock: Callable[[], float]) -> None:
+        self._lookup = lookup
+        self._clock = clock
+        self._known: dict[bytes, tuple[float, list[str] | None]] = {}
+
+    def scopes(self, hashed: bytes) -> list[str] | None:
+        """Return the scopes of a key, None for an unknown one."""
+        at, scopes = self._known.get(hashed, (-1e9, None))
+        if self._clock() - at > 5:
+            scopes = self._lookup(hashed)
+            if len(self._known) > 10_000:
+                self._known.clear()
+            self._known[hashed] = (self._clock(), scopes)
+        return scopes

@@ -1,0 +1,305 @@
+"""The verbs that the edges share: make a project, draft and load a source, export, keys.
+
+The command line and the HTTP API call these; they own no rules, only the order of calls.
+"""
+
+import csv
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from steelthread import __version__, identity, intake
+from steelthread.api import create_key as _create_key
+from steelthread.intake import Source
+from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
+from steelthread.model import load_model
+from steelthread.profiles import Opener
+from steelthread.thread import Loader, LoadResult, Progress, Space, verify
+
+_TOML = """# Settings of this project; each also by environment: STEELTHREAD_<SECTION>_<NAME>. See docs/settings.md.
+[project]
+name = {name}
+country = {country}            # default country of phone numbers that have no prefix, such as "GB"
+default_purpose = "operations"
+
+[database]
+url = ""                # empty: an embedded PostgreSQL in .steelthread/; else a PostgreSQL >= 15
+
+[server]
+host = "127.0.0.1"
+port = 8360
+"""
+_PROFILE = """# Which value a profile shows when sources differ; what is not said here goes by the model.
+# Rules: last_updated, most_frequent, source_priority, first, longest, union.
+attributes: {}
+"""
+_PURPOSES = """# What customer data is used for. The command line reads under `default_purpose` of steelthread.toml.
+purposes:
+  operations: {description: Running the business with the customer, legalBasis: contract}
+"""
+_IGNORE = "# Data, keys and logs never belong under version control.\n/.steelthread/\n"
+
+
+def create_project(folder: Path, name: str, country: str = "") -> Path:
+    """Make a project folder; Conflict when there is one already."""
+    if (folder / FILE).exists():
+        raise Conflict(f"{folder} is a project already. Use it with --project {folder}.")
+    if country and not re.fullmatch(r"[A-Za-z]{2}", country):
+        raise Invalid("country is two letters of ISO 3166, such as GB.")
+    for sub in ("sources", "model"):
+        (folder / sub).mkdir(parents=True, exist_ok=True)
+    quoted = msgspec.json.encode(name).decode()
+    toml = _TOML.format(name=quoted, country=msgspec.json.encode(country.upper()).decode())
+    _write(folder / FILE, toml)
+    _write(
+        folder / "identity.yaml", (resources.files("steelthread.identity") / "default_identity.yaml").read_text("utf-8")
+    )
+    _write(folder / "profile.yaml", _PROFILE)
+    _write(folder / "purposes.yaml", _PURPOSES)
+    _write(folder / ".gitignore", _IGNORE)
+    return folder.resolve()
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+
+
+def status_of(space: Space) -> dict[str, Any]:
+    """Say where everything is and how much there is."""
+    with space.database.connect() as conn:
+        individuals = identity.count(conn)
+        row = conn.execute("select count(*) from intake.record where closed_at is null").fetchone()
+    assert row is not None
+    project = space.project
+    return {
+        "dataFolder": str(project.data),
+        "keyring": str(project.keyring),
+        "logs": str(project.logs),
+        "temp": str(project.temp),
+        "database": space.database.public,
+        "version": __version__,
+        "postgresql": space.database.version,
+        "individuals": individuals,
+        "records": int(row[0]),
+    }
+
+
+def draft_source(project: Project, name: str, file: Path, *, force: bool = False) -> tuple[Path, str]:
+    """Draft sources/NAME.yaml from a look at a file; return its path and text."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
+        raise Invalid("The name of a source has letters, digits, _ and - only.")
+    target = project.sources / f"{name}.yaml"
+    if target.exists() and not force:
+        raise Conflict(f"{target} is there already. Edit it, or draft it anew with --force.")
+    model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
+    path = file.resolve()
+    shown = path.relative_to(project.folder) if path.is_relative_to(project.folder) else _relative(path, project.folder)
+    fmt = intake.detect(path)
+    rows = intake.open_rows(path, fmt, batch=2000)
+    first = next(iter(rows), None)
+    if first is None:
+        raise Invalid(f"{file} has no rows to look at.")
+    others = [
+        intake.load_source(project.folder, one, model) for one in intake.list_sources(project.folder) if one != name
+    ]
+    text = intake.draft(name, str(shown), fmt, rows.columns, first.rows, model, others=others)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return target, text
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder)
+
+
+def files_of(project: Project, source: Source, file: Path | None) -> list[Path]:
+    """Return the files to load: the one named, else what the mapping names (a glob in order of names)."""
+    if file is not None:
+        if not file.exists():
+            raise NotFound(f"{file} is not there.")
+        return [file]
+    if not source.file:
+        raise Invalid(
+            f"sources/{source.name}.yaml names no file: say `file:` there, or steelthread load {source.name} FILE."
+        )
+    if any(mark in source.file for mark in "*?["):
+        found = sorted(project.folder.glob(source.file))
+        if not found:
+            raise NotFound(f"No file fits {source.file} (sources/{source.name}.yaml).")
+        return found
+    path = project.folder / source.file
+    if not path.exists():
+        raise NotFound(f"{path} is not there (`file:` in sources/{source.name}.yaml).")
+    return [path]
+
+
+def load_file(
+    space: Space,
+    name: str,
+    file: Path | None = None,
+    *,
+    as_of: datetime | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> LoadResult:
+    """Load a source: its own file or files, or the one given."""
+    source = intake.load_source(space.project.folder, name, space.model)
+    loader = Loader(space, source)
+    results = [loader.load(path, as_of=as_of, progress=progress) for path in files_of(space.project, source, file)]
+    total = results[0]
+    for result in results[1:]:
+        for field in ("read", "accepted", "unchanged", "updated", "closed", "rejected", "seconds", "set_aside"):
+            setattr(total, field, getattr(total, field) + getattr(result, field))
+        for key, value in result.individuals.items():
+            total.individuals[key] += value
+    return total
+
+
+def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
+    """Map the first rows of a source without storing them."""
+    model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
+    source = intake.load_source(project.folder, name, model)
+    path = files_of(project, source, None)[0]
+    rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1))
+    shown: list[dict[str, Any]] = []
+    unmapped: list[str] = []
+    batch = next(iter(rows), None)
+    if batch is not None:
+        mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
+        unmapped = mapping.unmapped
+        for index, cells in enumerate(batch.rows[:count]):
+            line = batch.lines[index] if batch.lines else batch.first_line + index
+            shown.append(
+                {"line": line, "cells": dict(zip(rows.columns, cells, strict=False)), "mapped": _mapped(mapping, cells)}
+            )
+    return {"source": name, "rows": shown, "unmapped": unmapped}
+
+
+def _mapped(mapping: intake.Mapping, cells: list[str]) -> list[str]:
+    try:
+        row = mapping.map(cells)
+    except intake.RowRejected as error:
+        return [f"rejected: {error.column}: {error.reason}"]
+    lines = []
+    for record in row.records:
+        lines.append(f"{record.entity} (key {record.key})")
+        lines += [f"  {name} = {value}" for name, value in record.values.items()]
+        for part in record.parts:
+            lines.append(f"  {part.entity}")
+            lines += [f"    {name} = {value}" for name, value in part.values.items()]
+        lines += [f"  {kind} = {value}" for kind, _, value in record.identifiers]
+        if record.party:
+            lines.append(f"  belongs to {record.party[1]} {record.party[2]} of {record.party[0]}")
+    return lines + [f"set aside: {issue.column}: {issue.reason}" for issue in row.issues]
+
+
+def replay_rejects(space: Space, name: str) -> dict[str, Any]:
+    """Load the sources with refused rows again: rows that map now are kept and their rejects closed."""
+    with space.database.connect() as conn:
+        waiting = intake.waiting_rejects(conn, name)
+    replayed = 0
+    for source, _ in waiting:
+        result = load_file(space, source)
+        replayed += result.accepted + result.updated
+        with space.database.connect() as conn:
+            intake.settle_rejects(conn, source)
+            conn.commit()
+    with space.database.connect() as conn:
+        left = sum(count for _, count in intake.waiting_rejects(conn, name))
+    return {"replayed": replayed, "left": left}
+
+
+def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (source, entity, key, universal ID) of every open record that maps an Individual or Account."""
+    opener = Opener(conn, space.vault)
+    with identity.clusters_csv(conn) as cursor:
+        while rows := cursor.fetchmany(2000):
+            names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
+            for (source, entity, key), row in zip(names, rows, strict=True):
+                yield source, entity, key, str(row[6])
+
+
+def export_profiles(space: Space, conn: psycopg.Connection[Any], form: str, output: Path | None, stdout: TextIO) -> int:
+    """Write every profile, one row each; return how many."""
+    if form == "parquet" and output is None:
+        raise Invalid("Parquet needs a file: --output profiles.parquet.")
+    rows = _export_rows(space, conn)
+    if form == "parquet":
+        assert output is not None
+        return _parquet(rows, output)
+    stream: TextIO = output.open("w", encoding="utf-8", newline="") if output else stdout
+    try:
+        return _text(rows, form, stream, conn)
+    finally:
+        if output:
+            stream.close()
+
+
+def _export_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[dict[str, Any]]:
+    reader = space.reader(conn)
+    ids = [one for (one,) in conn.execute("select individual_id from identity.cluster where evidence > 0 order by 1")]
+    for individual in ids:
+        profile = reader.profile(f"individual:{individual}")
+        yield {
+            "individual_id": profile["individualId"],
+            "first_seen": profile["firstSeen"],
+            "last_seen": profile["lastSeen"],
+            **{name: one["value"] for name, one in profile["attributes"].items()},
+            "emails": [one["value"] for one in profile["contactPoints"] if one["kind"] == "email"],
+            "phones": [one["value"] for one in profile["contactPoints"] if one["kind"] == "phone"],
+            "records": profile["counts"]["records"],
+        }
+
+
+def _columns(space_rows: list[dict[str, Any]]) -> list[str]:
+    columns: dict[str, None] = {}
+    for row in space_rows:
+        columns.update(dict.fromkeys(row))
+    return list(columns)
+
+
+def _text(rows: Iterator[dict[str, Any]], form: str, stream: TextIO, _conn: object) -> int:
+    count = 0
+    if form == "jsonl":
+        for row in rows:
+            stream.write(msgspec.json.encode(row).decode() + "\n")
+            count += 1
+        return count
+    kept = list(rows)
+    writer = csv.DictWriter(stream, _columns(kept), lineterminator="\n")
+    writer.writeheader()
+    for row in kept:
+        writer.writerow(
+            {name: "|".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
+        )
+    return len(kept)
+
+
+def _parquet(rows: Iterator[dict[str, Any]], output: Path) -> int:
+    kept = list(rows)
+    columns = {name: [_cell(row.get(name)) for row in kept] for name in _columns(kept)}
+    pq.write_table(pa.table(columns), output)
+    return len(kept)
+
+
+def _cell(value: Any) -> Any:
+    return value if value is None or isinstance(value, list) else str(value)
+
+
+def create_key(space: Space, scopes: list[str]) -> str:
+    """Make a bearer key with scopes; its secret is returned once and kept only as a hash."""
+    return _create_key(space, scopes)
+
+
+def verify_space(space: Space) -> dict[str, Any]:
+    """Compare what is stored with what the records give."""
+    return verify(space)

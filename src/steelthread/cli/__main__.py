@@ -1,0 +1,5 @@
+"""`python -m steelthread.cli`."""
+
+from steelthread.cli import main
+
+main()

@@ -1,0 +1,168 @@
+"""`source ...`, `load`, `rejects`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from steelthread.app import draft_source, load_file, preview_source, replay_rejects
+from steelthread.cli.shell import DEFAULT, Common, app, emit, err, note, out
+from steelthread.intake import list_rejects, list_sources
+from steelthread.thread import Progress as Step
+
+source = App(name="source", help="Sources: which files there are and how they map to the canonical model.")
+app.command(source)
+
+
+@source.command(name="new")
+def source_new(name: str, file: Path, /, *, force: bool = False, common: Common = DEFAULT) -> None:
+    """Draft sources/NAME.yaml by looking at a file; it loads unedited.
+
+    Parameters
+    ----------
+    name
+        Name of the source: letters, digits, _ and -.
+    file
+        The file to look at: CSV, TSV, JSON, JSON Lines, Parquet or Excel, also .gz and .zip.
+    force
+        Overwrite a mapping that is there.
+    """
+    path, text = draft_source(common.open(), name, file, force=force)
+    if common.json:
+        emit({"source": name, "mapping": str(path)})
+        return
+    out.print(text, markup=False)
+    note(f"Written to {path}. Check the guesses, then: steelthread source preview {name}")
+
+
+@source.command(name="list")
+def source_list(*, common: Common = DEFAULT) -> None:
+    """List the sources of the project."""
+    project = common.open()
+    sources = list_sources(project.folder)
+    if common.json:
+        emit([{"source": one} for one in sources])
+        return
+    for one in sources:
+        out.print(one, markup=False)
+
+
+@source.command(name="preview")
+def source_preview(name: str, /, *, rows: int = 5, common: Common = DEFAULT) -> None:
+    """Show source rows beside what they map to; nothing is stored.
+
+    Parameters
+    ----------
+    name
+        Name of the source.
+    rows
+        How many rows to show.
+    """
+    content = preview_source(common.open(), name, rows)
+    if common.json:
+        emit(content)
+        return
+    for row in content["rows"]:
+        table = Table(title=f"line {row['line']}", title_justify="left")
+        table.add_column("in the file")
+        table.add_column("in the canonical model")
+        left = "\n".join(f"{column} = {value}" for column, value in row["cells"].items() if value)
+        table.add_row(left, "\n".join(row["mapped"]))
+        out.print(table)
+    if content["unmapped"]:
+        note("Not mapped, kept sealed as they are: " + ", ".join(content["unmapped"]))
+
+
+@app.command
+def load(
+    name: str,
+    file: Path | None = None,
+    /,
+    *,
+    as_of: Annotated[datetime | None, Parameter(name="--as-of")] = None,
+    common: Common = DEFAULT,
+) -> None:
+    """Load a source: map, resolve, fold. The same file again changes nothing; a load that was cut off goes on.
+
+    Parameters
+    ----------
+    name
+        Name of the source (sources/NAME.yaml).
+    file
+        File to load in place of the one that the mapping names.
+    as_of
+        The time of which the file speaks; now by default.
+    """
+    with common.space() as space, _bar(common) as bar:
+        task = bar.add_task(name, total=None, rows=0, rejected=0)
+
+        def show(step: Step) -> None:
+            bar.update(task, completed=step.position, total=step.total or None, rows=step.rows, rejected=step.rejected)
+
+        result = load_file(space, name, file, as_of=as_of, progress=show)
+    for warning in result.warnings:
+        note(warning)
+    if result.unmapped:
+        note("Not mapped, kept sealed as they are: " + ", ".join(result.unmapped))
+    if result.rejected or result.set_aside:
+        note(f"{result.rejected} rows rejected, {result.set_aside} values set aside: steelthread rejects {name}")
+    if common.json:
+        emit(result)
+        return
+    rate = result.read / result.seconds if result.seconds else 0.0
+    out.print(
+        f"{result.source}: {result.read:,} rows: {result.accepted:,} new, {result.updated:,} updated, "
+        f"{result.unchanged:,} unchanged, {result.closed:,} closed, {result.rejected:,} rejected; "
+        f"individuals +{result.individuals['created']:,}, merged {result.individuals['merged']:,} "
+        f"({result.seconds:.1f} s, {rate:,.0f} rows/s)"
+    )
+
+
+def _bar(common: Common) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected"),
+        TimeRemainingColumn(),
+        console=err,
+        disable=common.json or not err.is_terminal,
+        transient=True,
+    )
+
+
+@app.command
+def rejects(name: str = "", /, *, replay: bool = False, limit: int = 50, common: Common = DEFAULT) -> None:
+    """Show what was refused or set aside, with file, line, column and reason; `--replay` tries it again.
+
+    Parameters
+    ----------
+    name
+        Only this source.
+    replay
+        Map and load the refused rows again, after the mapping was mended.
+    limit
+        How many to show.
+    """
+    with common.space() as space:
+        if replay:
+            emit_or_print = replay_rejects(space, name)
+            if common.json:
+                emit(emit_or_print)
+            else:
+                out.print(f"{emit_or_print['replayed']} rows loaded, {emit_or_print['left']} still refused")
+            return
+        with space.database.connect() as conn:
+            rows = list_rejects(conn, name, limit)
+    if common.json:
+        emit(rows)
+        return
+    table = Table()
+    for column in ("source", "file", "line", "column", "what", "reason"):
+        table.add_column(column)
+    for row in rows:
+        what = "row rejected" if row["row"] else "value set aside"
+        table.add_row(row["source"], row["file"], str(row["line"]), row["column"], what, row["reason"])
+    out.print(table)

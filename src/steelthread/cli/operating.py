@@ -1,0 +1,108 @@
+"""`vault ...`, `backup`, `restore`, `key create`, `verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+
+from steelthread.app import create_key, verify_space
+from steelthread.cli.shell import DEFAULT, Common, app, emit, out
+from steelthread.store import backup as write_backup
+from steelthread.store import open_database
+from steelthread.store import restore as read_backup
+from steelthread.vault import open_vault
+
+vault = App(name="vault", help="The keyring: data keys, outside the database.")
+key = App(name="key", help="Keys for the HTTP API.")
+app.command(vault)
+app.command(key)
+
+
+@vault.command(name="status")
+def vault_status(*, common: Common = DEFAULT) -> None:
+    """Show what the keyring holds."""
+    project = common.open()
+    status = msgspec.to_builtins(open_vault(project.keyring, project.settings.keyring.root_key).status(), str_keys=True)
+    _show(status, common)
+
+
+@vault.command(name="rotate")
+def vault_rotate(*, root: bool = False, common: Common = DEFAULT) -> None:
+    """Give every shard a new key, and rewrap the data keys; safe to interrupt.
+
+    Parameters
+    ----------
+    root
+        Make a new root key, too.
+    """
+    project = common.open()
+    keyring = open_vault(project.keyring, project.settings.keyring.root_key)
+    keyring.rotate(root=root)
+    _show(msgspec.to_builtins(keyring.status(), str_keys=True), common)
+
+
+@app.command
+def backup(file: Path, /, *, common: Common = DEFAULT) -> None:
+    """Write database and keyring into one file, while everything goes on.
+
+    Parameters
+    ----------
+    file
+        The file to write; keep it as safe as the keyring.
+    """
+    project = common.open()
+    database = open_database(project)
+    try:
+        write_backup(project, database, file)
+    finally:
+        database.close()
+    _show({"file": str(file), "bytes": file.stat().st_size}, common)
+
+
+@app.command
+def restore(file: Path, /, *, force: bool = False, common: Common = DEFAULT) -> None:
+    """Bring database and keyring back from a backup.
+
+    Parameters
+    ----------
+    file
+        A file that `backup` wrote.
+    force
+        Replace what the project holds.
+    """
+    read_backup(common.open(), file, force=force)
+    _show({"restored": str(file)}, common)
+
+
+@key.command(name="create")
+def key_create(*, scope: Annotated[list[str], Parameter(name="--scope")], common: Common = DEFAULT) -> None:
+    """Make a bearer key for the API; it is shown once.
+
+    Parameters
+    ----------
+    scope
+        What it may do, such as profiles:read; repeat for several.
+    """
+    with common.space() as space:
+        secret = create_key(space, scope)
+    if common.json:
+        emit({"key": secret, "scopes": scope})
+    else:
+        out.print(secret, markup=False)
+
+
+@app.command
+def verify(*, common: Common = DEFAULT) -> None:
+    """Compute clusters and profiles anew from the records and compare them with what is stored."""
+    with common.space() as space:
+        told = verify_space(space)
+    _show(told, common)
+
+
+def _show(content: dict[str, object], common: Common) -> None:
+    if common.json:
+        emit(content)
+        return
+    for name, value in content.items():
+        out.print(f"{name}: {value}", markup=False)

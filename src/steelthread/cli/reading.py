@@ -1,0 +1,148 @@
+"""`profile`, `search`, `export`."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from cyclopts import App
+from rich.panel import Panel
+from rich.table import Table
+
+from steelthread.app import export_profiles
+from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+
+export = App(name="export", help="Take data out.")
+app.command(export)
+
+
+@app.command
+def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
+    """Show one customer's 360.
+
+    Parameters
+    ----------
+    ref
+        individual:UUID, KIND:VALUE (email:ann@example.com) or record:SOURCE/ENTITY/KEY.
+    """
+    with common.space() as space, space.database.connect() as conn:
+        reader = space.reader(conn)
+        content = reader.profile(ref)
+        timeline = [] if common.json else reader.timeline(ref, 10)
+        reasons = [] if common.json else _reasons(reader, content)
+    if common.json:
+        emit(content)
+        return
+    draw(content, timeline, reasons)
+
+
+def _reasons(reader: Any, content: dict[str, Any]) -> list[str]:
+    records = [f"record:{one['source']}/{one['entity']}/{one['key']}" for one in content["records"][:6]]
+    told: list[str] = []
+    for other in records[1:]:
+        for step in reader.explain(records[0], other)["path"]:
+            line = f"{step['from']}  --  {step['to']}   {step['reason']}"
+            if line not in told:
+                told.append(line)
+    return told
+
+
+def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[str]) -> None:
+    """Draw a profile for people."""
+    values = {name: one["value"] for name, one in content["attributes"].items()}
+    name = " ".join(str(values[part]) for part in ("firstName", "lastName") if values.get(part))
+    name = name or str(values.get("personName") or values.get("name") or "Unknown")
+    aliases = f"\nformerly {', '.join(content['aliases'])}" if content["aliases"] else ""
+    counts = "   ".join(f"{count:,} {what}" for what, count in content["counts"].items())
+    totals = "   ".join(f"{one['entity']} {one['amount']} {one['currency'] or ''}" for one in content["totals"])
+    out.print(
+        Panel(
+            f"[bold]{_safe(name)}[/bold]\n{content['individualId']}{aliases}\n"
+            f"{content['firstSeen']} to {content['lastSeen']}\n{counts}\n{totals}".rstrip(),
+            title="individual",
+            title_align="left",
+        )
+    )
+    _table("attributes", ("attribute", "value", "source", "observed", "rule", "others"), [
+        (name, one["value"], one["source"], (one["observedAt"] or "")[:10], one["rule"],
+         len({str(other["value"]) for other in one["alternatives"]} - {str(one["value"])}) or "")
+        for name, one in content["attributes"].items()
+    ])  # fmt: skip
+    _table("contact points", ("kind", "value", "state", "sources", "last seen"), [
+        (one["kind"], one["value"], one["state"], ", ".join(one["sources"]), (one["lastSeen"] or "")[:10])
+        for one in content["contactPoints"]
+    ])  # fmt: skip
+    _table("identifiers", ("kind", "value", "sources", "first seen", "last seen"), [
+        (one["kind"], one["value"], ", ".join(one["sources"]), one["firstSeen"][:10], one["lastSeen"][:10])
+        for one in content["identifiers"]
+    ])  # fmt: skip
+    _table("records", ("source", "entity", "key"), [
+        (one["source"], one["entity"], one["key"]) for one in content["records"]
+    ])  # fmt: skip
+    _table("timeline", ("when", "what", "source", "key", "amount", "lines"), [
+        (one["at"][:16].replace("T", " "), one["entity"], one["source"], one["key"],
+         f"{one['amount']} {one['currency'] or ''}" if one["amount"] else "", one["lines"] or "")
+        for one in timeline
+    ])  # fmt: skip
+    if reasons:
+        out.print("[bold]why these records are one[/bold]")
+        for reason in reasons:
+            out.print("  " + reason, markup=False)
+
+
+def _safe(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_safe(str(cell)) for cell in row))
+    out.print(table)
+
+
+@app.command
+def search(name: str, /, *, limit: int = 20, common: Common = DEFAULT) -> None:
+    """Find people by whole words of their names.
+
+    Parameters
+    ----------
+    name
+        One or several whole words; all must occur.
+    limit
+        How many people at most.
+    """
+    with common.space() as space, space.database.connect() as conn:
+        found = space.reader(conn).search(name, limit)
+    if common.json:
+        emit(found)
+        return
+    _table("people", ("individual", "name", "records", "last seen"), [
+        (one["individualId"], " ".join(str(one["attributes"][part]["value"]) for part in ("firstName", "lastName")
+         if part in one["attributes"]), one["counts"]["records"], (one["lastSeen"] or "")[:10])
+        for one in found
+    ])  # fmt: skip
+
+
+@export.command(name="profiles")
+def export_profiles_command(
+    *,
+    format: Literal["csv", "parquet", "jsonl"] = "csv",
+    output: Path | None = None,
+    common: Common = DEFAULT,  # the interface's word
+) -> None:
+    """Export every profile, one row each.
+
+    Parameters
+    ----------
+    format
+        csv, parquet or jsonl.
+    output
+        File to write; stdout by default (parquet needs a file).
+    """
+    with common.space() as space, space.database.connect() as conn:
+        count = export_profiles(space, conn, format, output, sys.stdout)
+    note(f"{count:,} profiles")

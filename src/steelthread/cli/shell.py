@@ -1,0 +1,66 @@
+"""What all commands share: the app, the common options, the consoles."""
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from steelthread import __version__
+from steelthread.kit import Project, open_project
+from steelthread.thread import Space
+
+app = App(
+    name="steelthread",
+    help="One profile per customer under one universal ID, from all your systems.",
+    version=__version__,
+)
+out = Console(soft_wrap=False, highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """Options of every command."""
+
+    project: Path = Path()
+    """Folder of the project."""
+    json: bool = False
+    """Print one line of JSON on stdout, for programs."""
+
+    def open(self) -> Project:
+        """Read the project's settings."""
+        return open_project(self.project)
+
+    def space(self) -> Space:
+        """Open the project with its database and keyring."""
+        return Space(self.open())
+
+
+DEFAULT = Common()
+
+
+def emit(content: Any) -> None:
+    """Print one line of JSON."""
+    print(msgspec.json.encode(content).decode(), flush=True)  # noqa: T201  # stdout is what --json is for
+
+
+def complain(message: str) -> None:
+    """Print an error, for people, on stderr."""
+    err.print("[bold red]error:[/bold red]", end=" ")
+    err.print(message, markup=False)
+
+
+def note(message: str) -> None:
+    """Print a remark on stderr."""
+    err.print(message, markup=False, style="dim")
+
+
+def actor() -> str:
+    """Return who is at the keyboard."""
+    return os.environ.get("STEELTHREAD_ACTOR") or getpass.getuser()

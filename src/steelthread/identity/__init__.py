@@ -1,0 +1,65 @@
+"""Identity: who is who. Identifiers, links, clusters, universal IDs, and the reasons for them."""
+
+from steelthread.identity.config import IdentityRules, Kind, default_text, load_rules
+from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_of
+from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
+from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
+from steelthread.identity.queries import (
+    Refusal,
+    as_of,
+    clusters_csv,
+    compare_with_batch,
+    count,
+    former_ids,
+    keep_kind,
+    kind_names,
+    members,
+    node_of_hash,
+    node_of_individual,
+    path,
+    present,
+    record_decision,
+    refusals,
+    standing,
+)
+from steelthread.identity.stitch import NewNode, Outcome, Rule, Stitch
+
+__all__ = [
+    "Identifiers",
+    "IdentityRules",
+    "Kind",
+    "Link",
+    "LiveGraph",
+    "NameEvidence",
+    "NewNode",
+    "Node",
+    "Outcome",
+    "Policy",
+    "Ref",
+    "Refusal",
+    "Rule",
+    "Stitch",
+    "as_of",
+    "clusters_csv",
+    "clusters_of",
+    "compare_with_batch",
+    "conflict",
+    "count",
+    "default_text",
+    "former_ids",
+    "keep_kind",
+    "kind_names",
+    "load_rules",
+    "match_values",
+    "members",
+    "name_evidence",
+    "name_words",
+    "node_of_hash",
+    "node_of_individual",
+    "parse_ref",
+    "path",
+    "present",
+    "record_decision",
+    "refusals",
+    "standing",
+]

@@ -1,0 +1,145 @@
+"""`identity.yaml`: kinds of identifiers, blocked values, composite keys, the name guard."""
+
+import re
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from steelthread.kit import Invalid
+
+BUILT_IN = (
+    "party_id", "loyalty_number", "user_id", "email", "phone", "email_provider", "device_id", "cookie", "anonymous_id",
+)  # fmt: skip
+_FIRST_SCHEME = 1000
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At most `count` identifiers of a kind per person, within `window` days or ever."""
+
+    count: int
+    window: int | None = None
+
+
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of identifier."""
+
+    name: str = ""
+    index: int = 0
+    strength: int = 100
+    durable: bool = False
+    weak: bool = False
+    scoped: bool = False
+    exclusive: bool = False
+    generic_above: int | None = None
+    limit: list[Limit] = []
+    fold: bool = False
+    """Whether upper and lower case are the same."""
+
+
+class Blocked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Values that identify nobody."""
+
+    exact: list[str] = []
+    regex: list[str] = []
+
+
+class Composite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An identifier made of several attributes: all of them, or none."""
+
+    name: str
+    all: list[str]
+    strength: int = 40
+    weak: bool = False
+
+
+class NameGuard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From which Jaro-Winkler similarity on two first names may be one."""
+
+    threshold: float = 0.8
+
+
+class _Text(msgspec.Struct, forbid_unknown_fields=True):
+    kinds: dict[str, Kind] = {}
+    exclusive_schemes: list[str] = []
+    blocked: dict[str, Blocked] = {}
+    rules: list[Composite] = []
+    name_guard: NameGuard = NameGuard()
+
+
+class IdentityRules:
+    """The rules of a project, compiled. Kinds of party identifications come to be as schemes are seen."""
+
+    def __init__(self, text: _Text) -> None:
+        self.kinds: dict[str, Kind] = {}
+        self.composites = text.rules
+        self.threshold = text.name_guard.threshold
+        self.exclusive_schemes = frozenset(text.exclusive_schemes)
+        self._party = text.kinds.get("party_id", Kind(strength=10, durable=True))
+        for index, (name, kind) in enumerate(text.kinds.items(), start=1):
+            place = BUILT_IN.index(name) + 1 if name in BUILT_IN else 100 + index
+            self.kinds[name] = msgspec.structs.replace(kind, name=name, index=place)
+        for index, rule in enumerate(text.rules):
+            name = f"rule.{rule.name}"
+            self.kinds[name] = Kind(name=name, index=500 + index, strength=rule.strength, weak=rule.weak)
+        self._exact = {kind: frozenset(one.exact) for kind, one in text.blocked.items()}
+        self._regex = {kind: [re.compile(pattern) for pattern in one.regex] for kind, one in text.blocked.items()}
+
+    def kind(self, name: str) -> Kind:
+        """Return a kind; a scheme of party identifications is made when it is new. Invalid for an unknown kind."""
+        known = self.kinds.get(name)
+        if known is not None:
+            return known
+        if name.startswith("party_id."):
+            scheme = name.removeprefix("party_id.")
+            made = msgspec.structs.replace(
+                self._party, name=name, index=_scheme_index(scheme), exclusive=scheme in self.exclusive_schemes
+            )
+            self.kinds[name] = made
+            return made
+        near = get_close_matches(name, self.kinds, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Invalid(f"{name} is no kind of identifier here{hint} There are {', '.join(self.kinds)}, party_id.SCHEME.")
+
+    def is_blocked(self, kind: str, value: str) -> bool:
+        """Whether a normalised value identifies nobody."""
+        folded = value.casefold()
+        for name in (kind, "*"):
+            if folded in self._exact.get(name, ()) or any(one.search(folded) for one in self._regex.get(name, ())):
+                return True
+        return False
+
+
+def _scheme_index(scheme: str) -> int:
+    """Return a stable number for a scheme: it is stored, so it must not depend on order."""
+    value = 0
+    for letter in scheme:
+        value = (value * 131 + ord(letter)) % 30_000
+    return _FIRST_SCHEME + value
+
+
+def default_text() -> str:
+    """Return the identity.yaml that `init` writes."""
+    return (resources.files("steelthread") / "identity" / "default_identity.yaml").read_text("utf-8")
+
+
+def load_rules(path: Path | None = None) -> IdentityRules:
+    """Read identity.yaml; without one the defaults hold. Invalid names the file, the place and what to do."""
+    text = path.read_text("utf-8") if path is not None and path.exists() else default_text()
+    where = str(path or "identity.yaml")
+    try:
+        raw = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise Invalid(f"{where}{line}: this is not valid YAML.") from None
+    try:
+        rules = IdentityRules(msgspec.convert(raw, _Text))
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{where}: {error}. See docs/identity.md.") from None
+    except re.error as error:
+        raise Invalid(f"{where}: a pattern under `blocked` is no regular expression ({error}).") from None
+    return rules

@@ -1,0 +1,104 @@
+"""Nodes, links and what constrains them."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+
+class Node:
+    """An identifier, or a source record (kind 0), with the facts that constraints look at.
+
+    `first` is a keyed token of the normalised first name (0: none), `unique` the number of a source that holds each
+    customer once (0: none), `seen` event time in microseconds, `exclusive` the group of kinds of which a person has one.
+    """
+
+    __slots__ = ("birth", "cluster", "durable", "exclusive", "first", "hash", "id", "kind", "seen", "suffix", "unique")
+
+    def __init__(
+        self,
+        id: int,  # noqa: A002  # the word of the tables
+        kind: int,
+        hash: bytes,  # noqa: A002  # the word of the tables
+        birth: UUID,
+        *,
+        durable: bool,
+        cluster: int,
+        first: int = 0,
+        suffix: str = "",
+        unique: int = 0,
+        seen: int = 0,
+        exclusive: int = 0,
+    ) -> None:
+        self.id = id
+        self.kind = kind
+        self.hash = hash
+        self.birth = birth
+        self.durable = durable
+        self.cluster = cluster
+        self.first = first
+        self.suffix = suffix
+        self.unique = unique
+        self.seen = seen
+        self.exclusive = exclusive
+
+
+class Link:
+    """Evidence that two nodes are one person. `strength` 0 is a person's word; rules follow from strong to weak."""
+
+    __slots__ = ("a", "b", "first", "id", "key", "refused", "strength", "weak", "weight")
+
+    def __init__(
+        self,
+        a: int,
+        b: int,
+        strength: int,
+        *,
+        weak: bool,
+        weight: float,
+        first: int,
+        key: bytes,
+        refused: str = "",
+        id: tuple[int, int, int] = (0, 0, 0),  # noqa: A002  # the handle of the ledger
+    ) -> None:
+        self.a = a
+        self.b = b
+        self.strength = strength
+        self.weak = weak
+        self.weight = weight
+        self.first = first
+        self.key = key
+        self.refused = refused
+        self.id = id
+
+
+def rank(link: Link) -> tuple[int, float, int, bytes]:
+    """Return the canonical rank: it depends on evidence only, never on arrival."""
+    return (link.strength, -link.weight, link.first, link.key)
+
+
+class Policy:
+    """The constraints: limits per kind as (count, window in microseconds or None for ever), and what names conflict."""
+
+    def __init__(
+        self,
+        limits: Mapping[int, Sequence[tuple[int, int | None]]],
+        conflicts: Callable[[Node, Node], str | None],
+    ) -> None:
+        self.limits = limits
+        self.conflicts = conflicts
+
+
+class Source(Protocol):
+    """Where the live graph fetches what is not loaded yet."""
+
+    def nodes_of_clusters(self, clusters: Collection[int]) -> Iterable[Node]:
+        """Return all nodes of these clusters."""
+
+    def links_of_nodes(self, nodes: Collection[int]) -> Iterable[Link]:
+        """Return every open link, accepted or refused, with an end among these nodes."""
+
+    def cannots_of_nodes(self, nodes: Collection[int]) -> Iterable[tuple[int, int]]:
+        """Return the pairs of which a person said 'never', with an end among these nodes."""
+
+    def nodes(self, ids: Collection[int]) -> Iterable[Node]:
+        """Return these nodes."""

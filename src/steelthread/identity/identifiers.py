@@ -1,0 +1,138 @@
+"""The identifiers of a record, and references that people type."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from steelthread.identity.config import IdentityRules, Kind
+from steelthread.identity.names import normal
+from steelthread.identity.normalise import normalise, provider_key, slug
+from steelthread.intake import MappedRecord
+from steelthread.kit import Invalid
+from steelthread.model import Model
+
+Found = tuple[int, str, str, str]
+"""(kind number, kind name, matching key, value as shown)."""
+
+
+class Identifiers:
+    """Finds the identifiers in the records of one source."""
+
+    def __init__(self, rules: IdentityRules, model: Model, source: str, country: str) -> None:
+        self._rules = rules
+        self._model = model
+        self._source = source
+        self._country = country
+        self._roles: dict[str, list[tuple[str, str]]] = {}
+
+    def of(self, record: MappedRecord) -> tuple[list[Found], list[str]]:
+        """Return the identifiers, each once, and the kinds of those that are blocked."""
+        found: dict[tuple[str, str], Found] = {}
+        blocked: list[str] = []
+        for kind, namespace, value in self._raw(record):
+            self._add(self._rules.kind(kind), namespace, value, found, blocked)
+        for composite in self._rules.composites:
+            joined = self._joined(record, composite.all)
+            if joined:
+                rule = self._rules.kinds[f"rule.{composite.name}"]
+                found[(rule.name, joined)] = (rule.index, rule.name, joined, joined)
+        return list(found.values()), blocked
+
+    def _add(
+        self, kind: Kind, namespace: str, value: str, found: dict[tuple[str, str], Found], blocked: list[str]
+    ) -> None:
+        key = normalise(kind, value, self._country)
+        if key is None:
+            return
+        if self._rules.is_blocked(kind.name, key):
+            blocked.append(kind.name)
+            return
+        shown = key
+        if kind.scoped:
+            key = shown = f"{namespace or self._source}/{key}"
+        found[(kind.name, key)] = (kind.index, kind.name, key, shown)
+        if kind.name == "email" and "email_provider" in self._rules.kinds:
+            weaker = provider_key(key)
+            provider = self._rules.kinds["email_provider"]
+            found[(provider.name, weaker)] = (provider.index, provider.name, weaker, weaker)
+
+    def _raw(self, record: MappedRecord) -> list[tuple[str, str, str]]:
+        raw = [(kind, namespace, value) for kind, namespace, value in record.identifiers]
+        raw += self._by_role(record.entity, record.values)
+        for part in record.parts:
+            raw += self._by_role(part.entity, part.values)
+        return raw
+
+    def _by_role(self, entity: str, values: dict[str, Any]) -> list[tuple[str, str, str]]:
+        roles = self._roles.get(entity)
+        if roles is None:
+            attributes = self._model.entity(entity).attributes.values()
+            roles = self._roles[entity] = [(one.name, one.identity) for one in attributes if one.identity]
+        found = []
+        for name, kind in roles:
+            value = values.get(name)
+            if value:
+                found.append((self._scheme(values) if kind == "party_id" else kind, "", str(value)))
+        return found
+
+    def _scheme(self, values: dict[str, Any]) -> str:
+        scheme = slug(str(values.get("partyIdentificationTypeId") or values.get("name") or "other"))
+        return f"party_id.{scheme or 'other'}"
+
+    def _joined(self, record: MappedRecord, names: list[str]) -> str | None:
+        parts = []
+        for name in names:
+            value = record.values.get(name) or next(
+                (part.values[name] for part in record.parts if part.values.get(name)), None
+            )
+            key = normal(str(value)) if value else ""
+            if not key:
+                return None
+            parts.append(key)
+        return "|".join(parts)
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`."""
+
+    form: Literal["individual", "identifier", "record"]
+    value: str
+    kind: str = ""
+    source: str = ""
+    entity: str = ""
+
+
+_FORMS = "individual:UUID, KIND:VALUE (email:ann@example.com) or record:SOURCE/ENTITY/KEY"
+
+
+def parse_ref(text: str, rules: IdentityRules) -> Ref:
+    """Read a reference; Invalid says what forms there are."""
+    kind, colon, value = text.partition(":")
+    if not colon or not value:
+        raise Invalid(f"This is no reference: say {_FORMS}.")
+    if kind == "individual":
+        try:
+            return Ref("individual", str(UUID(value)))
+        except ValueError:
+            raise Invalid(
+                "individual: takes a UUID, such as individual:0190a3c8-5f2e-7c1d-8e4b-2f6a9d0c1b7e."
+            ) from None
+    if kind == "record":
+        source, _, rest = value.partition("/")
+        entity, slash, key = rest.partition("/")
+        if not slash or not key:
+            raise Invalid("record: takes SOURCE/ENTITY/KEY, such as record:crm/Individual/1001.")
+        return Ref("record", key, source=source, entity=entity)
+    return Ref("identifier", value, kind=rules.kind(kind).name)
+
+
+def match_values(ref: Ref, rules: IdentityRules, country: str, namespaces: list[str]) -> list[str]:
+    """Return the matching keys that a typed identifier may mean; scoped kinds without a namespace mean any."""
+    kind = rules.kind(ref.kind)
+    key = normalise(kind, ref.value, country)
+    if key is None:
+        raise Invalid(f"This is not a value of kind {ref.kind}.")
+    if not kind.scoped:
+        return [key]
+    return [key, *(f"{namespace}/{key}" for namespace in namespaces)]

@@ -1,0 +1,118 @@
+"""Names as evidence: what the name guard compares."""
+
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from nicknames import NickNamer
+from rapidfuzz.distance import JaroWinkler
+
+from steelthread.intake import MappedRecord
+
+TITLES = frozenset("mr mrs ms miss mister dr prof professor sir madam mme mlle herr frau fr hr don dona rev".split())  # noqa: SIM905  # a word list reads best so
+_SUFFIXES = {
+    "jr": "jr",
+    "junior": "jr",
+    "jnr": "jr",
+    "sr": "sr",
+    "senior": "sr",
+    "snr": "sr",
+    "ii": "ii",
+    "iii": "iii",
+    "iv": "iv",
+}
+_ALSO = (
+    {"johannes", "hans", "johann"}, {"josef", "sepp", "joseph"}, {"katharina", "kathi", "katrin"},
+    {"friedrich", "fritz"}, {"wilhelm", "willi", "willy"}, {"heinrich", "heinz"}, {"margarete", "grete", "gretel"},
+    {"francois", "francis"}, {"francisco", "paco", "pancho"}, {"jose", "pepe"}, {"ignacio", "nacho"},
+    {"elisabeth", "lisa", "liesel", "elise"}, {"maximilian", "max"}, {"alexander", "alex", "sascha"},
+)  # fmt: skip
+"""Common short forms that the nicknames package does not have."""
+_NICK = NickNamer()
+
+
+class NameEvidence(msgspec.Struct, frozen=True, array_like=True):
+    """A normalised first name (tokens by blanks) and a generation: jr, sr, ii, iii, iv."""
+
+    first: str
+    suffix: str
+
+
+@lru_cache(maxsize=65_536)
+def normal(text: str) -> str:
+    """Return a name without accents, case, titles and marks: tokens by single blanks."""
+    bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)).casefold()
+    words = "".join(one if one.isalnum() else " " for one in bare).split()
+    return " ".join(word for word in words if word not in TITLES)
+
+
+def name_words(text: str) -> list[str]:
+    """Split a name into the whole tokens by which it is found."""
+    bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)).casefold()
+    return "".join(one if one.isalnum() else " " for one in bare).split()
+
+
+def name_evidence(record: MappedRecord) -> NameEvidence:
+    """Read first name and generation of a record, from its own attributes or from the whole name."""
+    values: dict[str, Any] = record.values
+    first, last = str(values.get("firstName") or ""), str(values.get("lastName") or "")
+    whole = str(values.get("personName") or "")
+    if not first and whole:
+        first = _first_of(whole)
+    words = normal(first).split()
+    suffix = _suffix(str(values.get("nameSuffix") or "")) or _suffix(last) or _suffix(whole)
+    return NameEvidence(" ".join(word for word in words if word not in _SUFFIXES), suffix)
+
+
+def _first_of(whole: str) -> str:
+    if "," in whole:
+        last, _, rest = whole.partition(",")
+        return last if normal(rest).strip() in _SUFFIXES else rest.split()[0] if rest.split() else ""
+    words = [word for word in whole.split() if normal(word)]
+    return words[0] if len(words) > 1 else ""
+
+
+def _suffix(text: str) -> str:
+    words = normal(text).split()
+    return _SUFFIXES.get(words[-1], "") if words else ""
+
+
+@lru_cache(maxsize=131_072)
+def _conflict(a: NameEvidence, b: NameEvidence, threshold: float) -> str | None:
+    if a.suffix and b.suffix and a.suffix != b.suffix:
+        return "different generations (Jr/Sr)"
+    if not a.first or not b.first or a.first == b.first:
+        return None
+    if any(_alike(x, y, threshold) for x in a.first.split() for y in b.first.split()):
+        return None
+    return "different first names"
+
+
+def conflict(a: NameEvidence, b: NameEvidence, threshold: float = 0.8) -> str | None:
+    """Say why two names cannot be one person's, or None. Symmetric.
+
+    First names conflict when no token of one equals, is a nickname or the initial of, or is similar to
+    (Jaro-Winkler from `threshold` on) a token of the other.
+    """
+    return _conflict(a, b, threshold) if (a.first, a.suffix) <= (b.first, b.suffix) else _conflict(b, a, threshold)
+
+
+def _alike(x: str, y: str, threshold: float) -> bool:
+    if x == y or (min(len(x), len(y)) == 1 and x[0] == y[0]):
+        return True
+    if y in _family(x) or x in _family(y):
+        return True
+    return min(len(x), len(y)) > 1 and JaroWinkler.similarity(x, y) >= threshold
+
+
+@lru_cache(maxsize=65_536)
+def _family(name: str) -> frozenset[str]:
+    """Return the names of which this may be a short form, and its short forms."""
+    found = set(_NICK.nicknames_of(name)) | set(_NICK.canonicals_of(name))
+    for canonical in list(_NICK.canonicals_of(name)):
+        found |= set(_NICK.nicknames_of(canonical))
+    for group in _ALSO:
+        if name in group:
+            found |= group
+    return frozenset(found)

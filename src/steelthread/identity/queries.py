@@ -1,0 +1,252 @@
+"""Looking things up in the identity tables: who answers to a reference, why two nodes are one, how it was before."""
+
+from collections import deque
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from steelthread.identity.graph import Policy, clusters_of
+from steelthread.identity.ledger import (
+    GENERIC,
+    LINK_COLUMNS,
+    NODE_COLUMNS,
+    LinkRow,
+    NodeRow,
+    graph_link,
+    links_touching,
+)
+from steelthread.kit import NotFound
+
+Connection = psycopg.Connection[Any]
+
+
+class Resolved(msgspec.Struct):
+    """What a universal ID, present or former, stands for."""
+
+    status: Literal["current", "alias", "former"]
+    individual_id: UUID
+    cluster_id: int
+
+
+class Member(msgspec.Struct):
+    """A node of a cluster."""
+
+    node_id: int
+    kind: int
+    hash: bytes
+    birth: UUID
+    evidence: int
+
+
+def node_of_individual(conn: Connection, individual: UUID) -> int:
+    """Return the node whose birth this universal ID is; NotFound when there is none."""
+    row = conn.execute(
+        "select n.node_id from identity.cluster c join identity.node n using (cluster_id) "
+        "where c.individual_id = %s and n.birth = %s "
+        "union select node_id from identity.alias where individual_id = %s limit 1",
+        (individual, individual, individual),
+    ).fetchone()
+    if row is None:
+        raise NotFound("There is no individual with this universal ID, now or formerly.")
+    return int(row[0])
+
+
+def node_of_hash(conn: Connection, node_hash: bytes) -> int | None:
+    """Return the node with this hash, if there is one."""
+    row = conn.execute("select node_id from identity.node where hash = %s", (node_hash,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def present(conn: Connection, node: int) -> tuple[int, UUID, int]:
+    """Return (cluster, universal ID, evidence) of a node."""
+    row = conn.execute(
+        "select cluster_id, individual_id, c.evidence from identity.node n join identity.cluster c using (cluster_id) "
+        "where n.node_id = %s",
+        (node,),
+    ).fetchone()
+    if row is None:
+        raise NotFound("There is no such node.")
+    return int(row[0]), row[1], int(row[2])
+
+
+def as_of(conn: Connection, node: int, at: datetime) -> UUID:
+    """Return the individual to which a node belonged at a moment."""
+    row = conn.execute(
+        "select individual_id from identity.membership where node_id = %s and valid_to > %s order by valid_to limit 1",
+        (node, at),
+    ).fetchone()
+    return present(conn, node)[1] if row is None else row[0]
+
+
+def former_ids(conn: Connection, cluster: int) -> list[UUID]:
+    """Return the former universal IDs that answer with this cluster now."""
+    rows = conn.execute(
+        "select a.individual_id from identity.alias a join identity.node n using (node_id) where n.cluster_id = %s "
+        "order by 1",
+        (cluster,),
+    )
+    return [individual for (individual,) in rows]
+
+
+def members(conn: Connection, cluster: int) -> list[Member]:
+    """Return the nodes of a cluster."""
+    rows = conn.execute(
+        "select node_id, kind, hash, birth, evidence from identity.node where cluster_id = %s order by birth",
+        (cluster,),
+    )
+    return [Member(*row) for row in rows]
+
+
+class Step(msgspec.Struct):
+    """One link on the way from one node to another."""
+
+    start: int
+    end: int
+    kind: str
+    reason: str
+    at: datetime
+    actor: str
+
+
+def path(conn: Connection, start: int, end: int) -> list[Step]:
+    """Return the shortest chain of accepted links between two nodes of one cluster."""
+    cluster = present(conn, start)[0]
+    nodes = [member.node_id for member in members(conn, cluster)]
+    told = {
+        (row[0], row[1], row[2]): row[3:]
+        for row in conn.execute(
+            "select a, b, strength, opened_at, actor, reason from identity.link where closed_at is null and a = any(%s)",
+            (nodes,),
+        )
+    }
+    neighbours: dict[int, list[tuple[int, Step]]] = {}
+    inside = set(nodes)
+    for row in sorted(links_touching(conn, nodes), key=lambda row: (row.strength, row.a, row.b)):
+        if row.refused or row.a not in inside or row.b not in inside:
+            continue
+        at, actor, reason = told[(row.a, row.b, row.strength)]
+        kind = "must" if row.strength == 0 else "rule"
+        words = reason or ("a person said so" if kind == "must" else f"same {row.rule}")
+        neighbours.setdefault(row.a, []).append((row.b, Step(row.a, row.b, kind, words, at, actor)))
+        neighbours.setdefault(row.b, []).append((row.a, Step(row.b, row.a, kind, words, at, actor)))
+    return _shortest(neighbours, start, end)
+
+
+def _shortest(neighbours: dict[int, list[tuple[int, Step]]], start: int, end: int) -> list[Step]:
+    came: dict[int, Step] = {}
+    seen = {start}
+    queue = deque([start])
+    while queue:
+        node = queue.popleft()
+        for other, step in neighbours.get(node, ()):
+            if other not in seen:
+                seen.add(other)
+                came[other] = step
+                queue.append(other)
+    steps: list[Step] = []
+    while end != start and end in came:
+        steps.append(came[end])
+        end = came[end].start
+    return steps[::-1]
+
+
+class Refusal(msgspec.Struct):
+    """A link that is asserted but does not join, and why."""
+
+    a: int
+    b: int
+    rule: str
+    reason: str
+
+
+def refusals(conn: Connection, nodes: Collection[int]) -> list[Refusal]:
+    """Return the refused links at these nodes."""
+    return [
+        Refusal(row.a, row.b, row.rule, row.refused)
+        for row in links_touching(conn, nodes)
+        if row.refused and row.refused != GENERIC
+    ]
+
+
+def clusters_csv(conn: Connection) -> Any:
+    """Return a cursor over (record number, universal ID) of every open party record."""
+    cursor = conn.cursor(name="clusters")
+    cursor.execute(
+        "select r.record_id, r.source_id, r.entity_id, r.subject, r.sealed, r.key_hash, c.individual_id "
+        "from intake.record r join identity.node n on n.node_id = r.record_id join identity.cluster c using (cluster_id) "
+        "where r.is_party and r.closed_at is null order by r.record_id"
+    )
+    return cursor
+
+
+def count(conn: Connection) -> int:
+    """Return how many individuals there are: clusters that have something to show."""
+    row = conn.execute("select count(*) from identity.cluster where evidence > 0").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def kind_names(conn: Connection) -> dict[int, str]:
+    """Return the names of identifier kinds by number."""
+    return dict(conn.execute("select kind_id, name from identity.kind").fetchall())
+
+
+def standing(conn: Connection, a: int, b: int) -> tuple[int, str] | None:
+    """Return (decision, verdict) in force on a pair, if a person has said anything."""
+    row = conn.execute(
+        "select decision_id, verdict from identity.decision where superseded_at is null "
+        "and (a, b) in ((%s, %s), (%s, %s))",
+        (a, b, b, a),
+    ).fetchone()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+def record_decision(conn: Connection, a: int, b: int, verdict: str, actor: str, reason: str, at: datetime) -> None:
+    """Keep a person's word on a pair; it takes the place of the former one."""
+    conn.execute(
+        "update identity.decision set superseded_at = %s where superseded_at is null "
+        "and (a, b) in ((%s, %s), (%s, %s))",
+        (at, a, b, b, a),
+    )
+    conn.execute(
+        "insert into identity.decision (a, b, verdict, at, actor, reason) values (%s, %s, %s, %s, %s, %s)",
+        (a, b, verdict, at, actor, reason),
+    )
+
+
+def compare_with_batch(conn: Connection, policy: Policy) -> int:
+    """Return how many nodes stand in another cluster, or under another ID, than the batch definition gives."""
+    sql = f"select {NODE_COLUMNS} from identity.node"
+    rows = [NodeRow(*row) for row in conn.execute(sql).fetchall()]
+    hashes = {row.node_id: bytes(row.hash) for row in rows}
+    links = [
+        LinkRow(*row)
+        for row in conn.execute(
+            f"select {LINK_COLUMNS} from identity.link where closed_at is null and refused <> %s", (GENERIC,)
+        )
+    ]
+    cannots = conn.execute(
+        "select a, b from identity.decision where superseded_at is null and verdict = 'never'"
+    ).fetchall()
+    nodes = [row.node() for row in rows]
+    partition, _ = clusters_of(nodes, [graph_link(row, hashes) for row in links], cannots, policy)
+    expected: dict[int, list[NodeRow]] = {}
+    for row in rows:
+        expected.setdefault(partition[row.node_id], []).append(row)
+    stored = dict(conn.execute("select cluster_id, individual_id from identity.cluster").fetchall())
+    wrong = 0
+    for group in expected.values():
+        individual = min(group, key=lambda row: (not row.durable, row.birth)).birth
+        labels = {row.cluster_id for row in group}
+        if len(labels) > 1 or stored.get(group[0].cluster_id) != individual:
+            wrong += len(group)
+    return wrong
+
+
+def keep_kind(conn: Connection, index: int, name: str) -> None:
+    """Keep the name of an identifier kind's number."""
+    conn.execute("insert into identity.kind (kind_id, name) values (%s, %s) on conflict do nothing", (index, name))

@@ -1,0 +1,458 @@
+"""One transaction's work on the identity graph: evidence in, clusters and universal IDs out.
+
+The thread says which nodes there are and which links the batch asserts or no longer asserts; `finish` opens and closes
+links, turns identifiers generic and back, lets the live graph compute the clusters, and writes what changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from steelthread.identity import ledger
+from steelthread.identity.graph import Link, LiveGraph, Node, Policy
+from steelthread.identity.ledger import GENERIC, ClusterRow, LinkRow, NodeRow
+from steelthread.kit import births
+from steelthread.model import AnyFact, IndividualsCreated, Merged, Split
+
+Pair = tuple[int, int, int]
+"""(a, b, strength): a link as the ledger knows it while it is open."""
+
+
+class NewNode(msgspec.Struct, frozen=True):
+    """What must be known to make a node."""
+
+    kind: int
+    hash: bytes
+    durable: bool
+    seen: int
+    exclusive: int = 0
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """The rule under which a link is asserted."""
+
+    name: str
+    strength: int
+    weak: bool
+
+
+class Outcome(msgspec.Struct):
+    """What a batch changed in the graph."""
+
+    facts: list[AnyFact]
+    touched: dict[UUID, int]
+    """Universal ID -> cluster, of every individual whose members or evidence changed."""
+    gone: list[UUID]
+    created: int
+    merged: int
+
+
+class Stitch:
+    """The graph work of one transaction; also the live graph's source of what is not loaded yet."""
+
+    def __init__(
+        self,
+        conn: psycopg.Connection[Any],
+        policy: Policy,
+        generic_above: dict[int, int],
+        at: datetime,
+        load: int | None = None,
+    ) -> None:
+        self._conn = conn
+        self._generic_above = generic_above
+        self._at = at
+        self._load = load
+        self._graph = LiveGraph(self, policy)
+        self._rows: dict[int, NodeRow] = {}
+        self._original: dict[int, int] = {}
+        self._before: dict[int, tuple[int, UUID]] = {}
+        self._clusters: dict[int, ClusterRow] = {}
+        self._new: list[int] = []
+        self._pending: dict[bytes, int] = {}
+        self._dirty: set[int] = set()
+        self._evident: set[int] = set()
+        self._deltas: dict[Pair, int] = defaultdict(int)
+        self._rules: dict[Pair, Rule] = {}
+        self._first: dict[Pair, int] = {}
+        self._links: dict[Pair, LinkRow] = {}
+        self._stored: set[Pair] = set()
+        self._changed_links: set[Pair] = set()
+        self._in_graph: set[Pair] = set()
+        self._opened: list[Pair] = []
+        self._closed: list[Pair] = []
+        self._actor = ("rule", "")
+
+    # -- what the live graph asks for ---------------------------------------------------------------------------
+
+    def nodes_of_clusters(self, clusters: Collection[int]) -> Iterable[Node]:
+        """Return all nodes of these clusters."""
+        rows = ledger.nodes_of_clusters(self._conn, clusters)
+        return [self._known(row).node() for row in rows]
+
+    def nodes(self, ids: Collection[int]) -> Iterable[Node]:
+        """Return these nodes."""
+        missing = [node for node in ids if node not in self._rows]
+        for row in ledger.nodes_by_id(self._conn, missing) if missing else ():
+            self._known(row)
+        return [self._rows[node].node() for node in ids]
+
+    def links_of_nodes(self, nodes: Collection[int]) -> Iterable[Link]:
+        """Return every link in force with an end among these nodes."""
+        found = ledger.links_touching(self._conn, nodes)
+        self._fetch(end for row in found for end in (row.a, row.b))
+        hashes = {node: row.hash for node, row in self._rows.items()}
+        links = []
+        for row in found:
+            kept = self._remember(row)
+            if kept.refused != GENERIC:
+                links.append(ledger.graph_link(kept, hashes))
+        return links
+
+    def cannots_of_nodes(self, nodes: Collection[int]) -> Iterable[tuple[int, int]]:
+        """Return the pairs of which a person said 'never'."""
+        return ledger.cannots_touching(self._conn, nodes)
+
+    # -- nodes ---------------------------------------------------------------------------------------------------
+
+    def find(self, wanted: Collection[bytes]) -> dict[bytes, int]:
+        """Return the numbers of the nodes with these hashes that there are."""
+        found = {name: self._pending[name] for name in wanted if name in self._pending}
+        rest = [name for name in wanted if name not in found]
+        found.update({row.hash: self._known(row).node_id for row in ledger.nodes_by_hash(self._conn, rest)})
+        return found
+
+    def ensure(self, wanted: Iterable[NewNode]) -> dict[bytes, int]:
+        """Return the number of each node, making those that are new, born in the order given."""
+        specs = {spec.hash: spec for spec in reversed(list(wanted))}
+        found = self.find(list(specs))
+        missing = [spec for spec in reversed(list(specs.values())) if spec.hash not in found]
+        numbers = ledger.reserve(self._conn, len(missing))
+        for spec, number, birth in zip(missing, numbers, births(len(missing)), strict=True):
+            found[spec.hash] = number
+            self._rows[number] = NodeRow(
+                number, spec.kind, spec.hash, birth, spec.durable, number, 0, "", 0, spec.seen, spec.exclusive,
+                0, False, 0, self._at,
+            )  # fmt: skip
+            self._new.append(number)
+            self._pending[spec.hash] = number
+        for spec in specs.values():
+            self._sight(found[spec.hash], spec.seen)
+        return found
+
+    def _sight(self, node: int, seen: int) -> None:
+        row = self._rows[node]
+        if seen < row.seen:
+            row.seen = seen
+            self._dirty.add(node)
+
+    def row(self, node: int) -> NodeRow:
+        """Return a node that is loaded."""
+        return self._rows[node]
+
+    def facts(self, node: int, *, first_name: int, suffix: str, unique_source: int) -> None:
+        """Say what a record's node knows for the constraints."""
+        row = self._rows[node]
+        if (row.first_name, row.suffix, row.unique_source) != (first_name, suffix, unique_source):
+            row.first_name, row.suffix, row.unique_source = first_name, suffix, unique_source
+            self._dirty.add(node)
+
+    def evidence(self, node: int, delta: int) -> None:
+        """Say that a node has more, or less, to show: an open record, events that it owns."""
+        self._rows[node].evidence += delta
+        self._dirty.add(node)
+        self._evident.add(node)
+
+    def touch(self, node: int) -> None:
+        """Have the individual of this node folded anew."""
+        self._evident.add(node)
+
+    # -- links ---------------------------------------------------------------------------------------------------
+
+    def load_links(self, nodes: Collection[int]) -> list[LinkRow]:
+        """Load the open links whose stronger end is one of these nodes."""
+        known = [node for node in nodes if node in self._rows and node not in set(self._new)]
+        rows = ledger.links_from(self._conn, known) if known else []
+        self._fetch(end for row in rows for end in (row.a, row.b))
+        return [self._remember(row) for row in rows]
+
+    def claim(self, a: int, b: int, rule: Rule, first: int) -> None:
+        """Assert a link once more; `a` is the stronger node."""
+        pair = (a, b, rule.strength)
+        self._deltas[pair] += 1
+        self._rules[pair] = rule
+        self._first[pair] = min(first, self._first.get(pair, first))
+
+    def unclaim(self, a: int, b: int, strength: int) -> None:
+        """Take one assertion of a link back."""
+        self._deltas[(a, b, strength)] -= 1
+
+    def decide(self, a: int, b: int, actor: str, reason: str) -> None:
+        """Assert a `must` link by a person's word."""
+        self._actor = (actor, reason)
+        self.claim(a, b, Rule("must", 0, weak=False), 0)
+
+    def forbid(self, a: int, b: int) -> None:
+        """Let a 'never' work (the decision itself is written by the caller before)."""
+        self._prefetch()
+        self._graph.add_cannot(a, b)
+
+    def allow(self, a: int, b: int) -> None:
+        """Take a 'never' out of force."""
+        self._prefetch()
+        self._graph.remove_cannot(a, b)
+
+    # -- the end of the batch ------------------------------------------------------------------------------------
+
+    def settle(self) -> list[int]:
+        """Turn the claims into links that open and close; return the identifiers that turned generic, or back.
+
+        Call it once, after all claims and before `finish`: events look for their owners in between.
+        """
+        self._prefetch()
+        self._opened, self._closed = self._settle()
+        return self._flip_generic()
+
+    def finish(self) -> Outcome:
+        """Compute the clusters, write everything, and say what changed."""
+        self._prefetch()
+        opened, closed = self._opened, self._closed
+        new = set(self._new)
+        for number in self._new:
+            self._graph.add_node(self._rows[number].node())
+        for number in sorted(self._dirty - new):
+            self._graph.set_facts(self._rows[number].node())
+        for pair in closed:
+            if pair in self._in_graph:
+                self._graph.remove_link(self._graph_link(pair))
+        for pair in sorted(opened, key=lambda pair: (pair[2], pair[0], pair[1])):
+            if self._links[pair].refused != GENERIC:
+                self._graph.add_link(self._graph_link(pair))
+        return self._write(opened, closed)
+
+    def _prefetch(self) -> None:
+        self._graph.prefetch({row.cluster_id for node, row in self._rows.items() if node not in self._new})
+
+    def _settle(self) -> tuple[list[Pair], list[Pair]]:
+        """Turn the assertions into links that open and links that close."""
+        self._load_asserted()
+        opened, closed = [], []
+        for pair, delta in self._deltas.items():
+            a, b, _ = pair
+            row = self._links.get(pair)
+            if row is None:
+                if delta > 0:
+                    rule = self._rules[pair]
+                    row = LinkRow(0, a, b, rule.name, rule.strength, rule.weak, 0.0, self._first[pair], delta, "")
+                    self._links[pair] = row
+                    opened.append(pair)
+                    self._degree(b, 1, rule.strength)
+                continue
+            self._assert_again(pair, row, delta)
+            if row.asserted <= 0:
+                closed.append(pair)
+                self._degree(b, -1, row.strength)
+        return opened, closed
+
+    def _assert_again(self, pair: Pair, row: LinkRow, delta: int) -> None:
+        first = min(row.first, self._first.get(pair, row.first))
+        if first < row.first and row.refused != GENERIC:
+            old = self._graph_link(pair)
+            row.first = first
+            self._graph.rerank_link(old, self._graph_link(pair))
+        row.first = first
+        row.asserted += delta
+        self._changed_links.add(pair)
+
+    def _load_asserted(self) -> None:
+        new = set(self._new)
+        wanted = {a for a, b, _ in self._deltas if a not in new and b not in new}
+        for row in ledger.links_from(self._conn, wanted) if wanted else ():
+            self._fetch((row.a, row.b))
+            self._remember(row)
+
+    def _degree(self, node: int, delta: int, strength: int) -> None:
+        if strength > 0:
+            self._rows[node].degree += delta
+            self._dirty.add(node)
+
+    def _flip_generic(self) -> list[int]:
+        """Identifiers whose degree crossed the limit of their kind: their links leave, or come back."""
+        flips = []
+        for node in sorted(self._dirty):
+            row = self._rows[node]
+            limit = self._generic_above.get(row.kind)
+            if limit is not None and row.generic != (row.degree > limit):
+                row.generic = row.degree > limit
+                flips.append(node)
+        if flips:
+            self._fetch_links(flips)
+            self._suspend({pair for pair in self._links if pair[0] in flips or pair[1] in flips})
+        new_generic = {node for node in self._dirty if self._rows[node].generic}
+        for pair, link in self._links.items():
+            if pair[1] in new_generic or pair[0] in new_generic:
+                link.refused = GENERIC
+        return flips
+
+    def _suspend(self, pairs: set[Pair]) -> None:
+        for pair in sorted(pairs):
+            row = self._links[pair]
+            generic = self._rows[pair[0]].generic or self._rows[pair[1]].generic
+            if pair not in self._stored or (row.refused == GENERIC) == generic:
+                continue
+            if generic:
+                self._graph.remove_link(self._graph_link(pair))
+                self._in_graph.discard(pair)
+                row.refused = GENERIC
+            else:
+                row.refused = ""
+                self._graph.add_link(self._graph_link(pair))
+                self._in_graph.add(pair)
+            self._changed_links.add(pair)
+
+    def _write(self, opened: list[Pair], closed: list[Pair]) -> Outcome:
+        changes = self._graph.changes()
+        self._load_clusters(set(self._original.values()))
+        self._before = {
+            node: (cluster, self._clusters[cluster].individual_id) for node, cluster in self._original.items()
+        }
+        for link, reason in changes.refused.items():
+            pair = link.id
+            self._links[pair].refused = reason
+            self._changed_links.add(pair)
+        for node, cluster in changes.relabelled.items():
+            self._rows[node].cluster_id = cluster
+            self._dirty.add(node)
+        outcome = self._individuals(changes.clusters, changes.dissolved)
+        new = set(self._new)
+        ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
+        ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - new)])
+        ledger.insert_links(self._conn, (self._links[pair] for pair in opened), self._at, *self._actor)
+        gone = set(closed)
+        changed = [self._links[pair] for pair in sorted(self._changed_links & self._stored) if pair not in gone]
+        ledger.update_links(self._conn, changed)
+        ledger.close_links(self._conn, [self._links[pair].link_id for pair in closed], self._at)
+        return outcome
+
+    def _individuals(self, live: dict[int, tuple[list[int], UUID]], dissolved: Collection[int]) -> Outcome:
+        clusters = dict(live)
+        for node in self._evident:
+            cluster = self._rows[node].cluster_id
+            if cluster not in clusters:
+                members = [row.node_id for row in self._rows.values() if row.cluster_id == cluster]
+                clusters[cluster] = (members, self._clusters[cluster].individual_id)
+        former = {label for label in {*clusters, *dissolved} if label in self._clusters}
+        rows = [self._cluster_row(label, *content) for label, content in clusters.items()]
+        moved = self._moved(rows, clusters)
+        ledger.replace_clusters(self._conn, sorted(former), rows)
+        ledger.insert_memberships(self._conn, moved)
+        return self._outcome(rows, [self._clusters[label] for label in former], clusters)
+
+    def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:
+        evidence = sum(self._rows[node].evidence for node in members)
+        before = self._clusters.get(label)
+        load = before.load_id if before is not None and before.individual_id == individual else self._load
+        return ClusterRow(label, individual, evidence, load)
+
+    def _moved(
+        self, rows: list[ClusterRow], clusters: dict[int, tuple[list[int], UUID]]
+    ) -> list[tuple[int, UUID, datetime, datetime]]:
+        moved = []
+        for cluster in rows:
+            for node in clusters[cluster.cluster_id][0]:
+                before = self._before.get(node)
+                if before is not None and before[1] != cluster.individual_id:
+                    row = self._rows[node]
+                    moved.append((node, before[1], row.since, self._at))
+                    row.since = self._at
+                    self._dirty.add(node)
+        return moved
+
+    def _outcome(
+        self, rows: list[ClusterRow], former: list[ClusterRow], clusters: dict[int, tuple[list[int], UUID]]
+    ) -> Outcome:
+        was = {row.individual_id: row for row in former if row.evidence > 0}
+        now = {row.individual_id: row for row in rows if row.evidence > 0}
+        created = [individual for individual in now if individual not in was]
+        gone = [individual for individual in was if individual not in now]
+        births_of = {row.birth: row for row in self._rows.values()}
+        aliases = [(individual, births_of[individual].node_id) for individual in gone]
+        ledger.write_aliases(self._conn, aliases, created)
+        facts = self._tell(created, gone, now, clusters, births_of)
+        fresh = sum(1 for individual in gone if was[individual].load_id == self._load and self._load is not None)
+        return Outcome(
+            facts=facts,
+            touched={row.individual_id: row.cluster_id for row in now.values()},
+            gone=gone,
+            created=len(created) - fresh,
+            merged=len(gone) - fresh,
+        )
+
+    def _tell(
+        self,
+        created: list[UUID],
+        gone: list[UUID],
+        now: dict[UUID, ClusterRow],
+        clusters: dict[int, tuple[list[int], UUID]],
+        births_of: dict[UUID, NodeRow],
+    ) -> list[AnyFact]:
+        facts: list[AnyFact] = []
+        merged: dict[UUID, list[UUID]] = defaultdict(list)
+        for individual in gone:
+            cluster = births_of[individual].cluster_id
+            if cluster in clusters and clusters[cluster][1] != individual:
+                merged[clusters[cluster][1]].append(individual)
+        split = []
+        for individual in created:
+            members = clusters[now[individual].cluster_id][0]
+            sources = {self._before[node][1] for node in members if node in self._before} - {individual}
+            split += [Split(source=source, part=individual) for source in sources if source in now]
+        if created:
+            facts.append(IndividualsCreated(individuals=created))
+        facts += [Merged(into=into, gone=ids) for into, ids in merged.items()]
+        return facts + split
+
+    # -- remembering what was read -------------------------------------------------------------------------------
+
+    def _known(self, row: NodeRow) -> NodeRow:
+        kept = self._rows.get(row.node_id)
+        if kept is not None:
+            return kept
+        self._rows[row.node_id] = row
+        self._original[row.node_id] = row.cluster_id
+        return row
+
+    def _load_clusters(self, clusters: Collection[int]) -> None:
+        missing = [cluster for cluster in clusters if cluster not in self._clusters]
+        for row in ledger.clusters_by_id(self._conn, missing) if missing else ():
+            self._clusters[row.cluster_id] = row
+
+    def _fetch(self, nodes: Iterable[int]) -> None:
+        missing = {node for node in nodes if node not in self._rows}
+        for row in ledger.nodes_by_id(self._conn, missing) if missing else ():
+            self._known(row)
+
+    def _fetch_links(self, nodes: Collection[int]) -> None:
+        new = set(self._new)
+        rows = ledger.links_touching(self._conn, [node for node in nodes if node not in new])
+        self._fetch(end for row in rows for end in (row.a, row.b))
+        for row in rows:
+            self._remember(row)
+
+    def _remember(self, row: LinkRow) -> LinkRow:
+        pair = (row.a, row.b, row.strength)
+        kept = self._links.get(pair)
+        if kept is None:
+            self._links[pair] = kept = row
+            self._stored.add(pair)
+            if row.refused != GENERIC:
+                self._in_graph.add(pair)
+        return kept
+
+    def _graph_link(self, pair: Pair) -> Link:
+        row = self._links[pair]
+        return ledger.graph_link(row, {end: self._rows[end].hash for end in pair[:2]})

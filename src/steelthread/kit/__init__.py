@@ -1,0 +1,23 @@
+"""Kit: errors, ids, clock, settings. No word of the domain."""
+
+from steelthread.kit.clock import iso, now
+from steelthread.kit.errors import Conflict, Forbidden, Invalid, NotFound, SteelthreadError, Unavailable
+from steelthread.kit.ids import births, uuid7
+from steelthread.kit.settings import FILE, Project, Settings, open_project
+
+__all__ = [
+    "FILE",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "Project",
+    "Settings",
+    "SteelthreadError",
+    "Unavailable",
+    "births",
+    "iso",
+    "now",
+    "open_project",
+    "uuid7",
+]

@@ -1,0 +1,47 @@
+"""The one error family.
+
+Each message says what was wrong, where, and what to do; none holds a personal value. HTTP maps the classes once
+(`api/problems.py`), the command line turns them into exit code 1.
+"""
+
+
+class SteelthreadError(Exception):
+    """Something went wrong that the user can understand."""
+
+    status = 500
+    title = "Internal error"
+
+
+class NotFound(SteelthreadError):
+    """What was asked for is not there."""
+
+    status = 404
+    title = "Not found"
+
+
+class Conflict(SteelthreadError):
+    """It clashes with what is there already."""
+
+    status = 409
+    title = "Conflict"
+
+
+class Forbidden(SteelthreadError):
+    """The caller may not do this."""
+
+    status = 403
+    title = "Forbidden"
+
+
+class Invalid(SteelthreadError):
+    """The input is wrong: a file, a mapping, a value, an argument."""
+
+    status = 400
+    title = "Invalid"
+
+
+class Unavailable(SteelthreadError):
+    """Something outside (database, disk, keyring) is not reachable now."""
+
+    status = 503
+    title = "Unavailable"

@@ -1,0 +1,149 @@
+"""Settings of a project: `steelthread.toml` in its folder, each also by environment.
+
+`[database] url` is `STEELTHREAD_DATABASE_URL` in the environment, and so on: `STEELTHREAD_<SECTION>_<NAME>`.
+The environment wins.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steelthread.kit.errors import Invalid, NotFound
+
+FILE = "steelthread.toml"
+
+
+class ProjectSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Who the project is and what it takes for granted."""
+
+    name: str = "steelthread"
+    country: str = ""
+    """Default country (ISO 3166-1 alpha-2) of phone numbers that have no prefix."""
+    default_purpose: str = "operations"
+    """The purpose under which the command line reads profiles."""
+    special_attributes: bool = False
+    """Whether attributes of GDPR Art. 9 and 10 (religion, health, convictions, ...) may be mapped at all."""
+
+
+class DatabaseSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the facts are kept."""
+
+    url: str = ""
+    """A PostgreSQL >= 15 to use; empty starts the embedded server in the project's folder."""
+    idle_seconds: int = 20
+    """How long the embedded server stays after its last client has gone."""
+
+
+class KeyringSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the data keys are kept: never in the database."""
+
+    path: str = ""
+    """Folder of the keyring; empty means `.steelthread/keyring` in the project."""
+    root_key: str = ""
+    """The root key as 64 hexadecimal digits (best by environment); empty means the file `root.key` in the keyring."""
+
+
+class ServerSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    port: int = 8360
+
+
+class LogSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """The log of facts."""
+
+    retention_days: int = 0
+    """Partitions older than this lose their key and their rows; 0 keeps them."""
+
+
+class LoadSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Loading of files."""
+
+    batch_rows: int = 5000
+    workers: int = 0
+    """Mapping processes beside the main one; 0 chooses by the number of cores, -1 maps in the main process."""
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True):
+    """All settings of one project."""
+
+    project: ProjectSettings = msgspec.field(default_factory=ProjectSettings)
+    database: DatabaseSettings = msgspec.field(default_factory=DatabaseSettings)
+    keyring: KeyringSettings = msgspec.field(default_factory=KeyringSettings)
+    server: ServerSettings = msgspec.field(default_factory=ServerSettings)
+    log: LogSettings = msgspec.field(default_factory=LogSettings)
+    load: LoadSettings = msgspec.field(default_factory=LoadSettings)
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A project folder with its settings.
+
+    `data` holds all that the software writes (database, keyring, logs, temporary files); the rest of the folder is text
+    that belongs under version control.
+    """
+
+    folder: Path
+    settings: Settings
+
+    @property
+    def data(self) -> Path:
+        """Folder of everything the software writes."""
+        return self.folder / ".steelthread"
+
+    @property
+    def keyring(self) -> Path:
+        """Folder of the keyring."""
+        path = self.settings.keyring.path
+        return (self.folder / path) if path else self.data / "keyring"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the server's own logs."""
+        return self.data / "logs"
+
+    @property
+    def temp(self) -> Path:
+        """Folder of temporary files."""
+        return self.data / "tmp"
+
+    @property
+    def sources(self) -> Path:
+        """Folder of the source mappings."""
+        return self.folder / "sources"
+
+
+def open_project(folder: Path) -> Project:
+    """Read a project folder; raise NotFound without `steelthread.toml`, Invalid when it cannot be understood."""
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(
+            f"{folder} is not a Steelthread project: it has no {FILE}. "
+            "Make one with `steelthread init DIR`, or name one with --project DIR."
+        ) from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{path} is not valid TOML: {error}") from None
+    try:
+        settings = msgspec.convert(_with_environment(raw), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{path}: {error}. See docs/settings.md for the settings.") from None
+    return Project(folder=folder.resolve(), settings=settings)
+
+
+def _with_environment(raw: dict[str, Any]) -> dict[str, Any]:
+    """Overlay `STEELTHREAD_<SECTION>_<NAME>` on what the file says."""
+    merged = {section: dict(values) if isinstance(values, dict) else values for section, values in raw.items()}
+    for section in Settings.__struct_fields__:
+        kind = type(getattr(Settings(), section))
+        for name in kind.__struct_fields__:
+            value = os.environ.get(f"STEELTHREAD_{section}_{name}".upper())
+            if value is not None:
+                merged.setdefault(section, {})[name] = value
+    return merged

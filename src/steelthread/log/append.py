@@ -1,0 +1,119 @@
+"""Appending, reading, retention."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.kit import NotFound, now
+from steelthread.model import AnyFact
+from steelthread.vault import Vault, seal, unseal
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(list[AnyFact]).decode
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    """A fact with its number on the lane."""
+
+    number: int
+    fact: AnyFact
+
+
+class Log:
+    """The log of one space."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def lock(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        """Lock the lane until the transaction ends; return its head, the last number given."""
+        row = conn.execute("select head from log.lane where name = %s for update", (lane,)).fetchone()
+        if row is None:
+            conn.execute("insert into log.lane (name) values (%s) on conflict do nothing", (lane,))
+            row = conn.execute("select head from log.lane where name = %s for update", (lane,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def append(self, conn: psycopg.Connection[Any], lane: str, facts: Sequence[AnyFact]) -> int:
+        """Append facts in the caller's transaction; return the number of the last one."""
+        head = self.lock(conn, lane)
+        if not facts:
+            return head
+        last = head + len(facts)
+        partition = self._partition(conn, lane)
+        body = seal(self._vault.partition_key(f"log-{partition}"), _ENCODE(list(facts)), _context(lane, head + 1))
+        conn.execute(
+            "insert into log.chunk (lane, first_no, last_no, partition_id, body) values (%s, %s, %s, %s, %s)",
+            (lane, head + 1, last, partition, body),
+        )
+        conn.execute("update log.lane set head = %s where name = %s", (last, lane))
+        return last
+
+    def read(self, conn: psycopg.Connection[Any], lane: str, after: int, limit: int = 1000) -> list[Numbered]:
+        """Return up to `limit` facts after number `after`, in order."""
+        rows = conn.execute(
+            "select first_no, partition_id, body from log.chunk where lane = %s and last_no > %s order by first_no limit %s",
+            (lane, after, limit),
+        ).fetchall()
+        return list(_first(limit, after, (self._open(lane, *row) for row in rows)))
+
+    def _open(self, lane: str, first: int, partition: int, body: bytes) -> list[Numbered]:
+        try:
+            key = self._vault.partition_key(f"log-{partition}", create=False)
+        except NotFound:
+            return []
+        facts = _DECODE(unseal(key, body, _context(lane, first)))
+        return [Numbered(first + index, fact) for index, fact in enumerate(facts)]
+
+    def position(self, conn: psycopg.Connection[Any], reader: str, lane: str) -> int:
+        """Lock a reader's cursor and return the number of the last fact that it has dealt with."""
+        conn.execute("insert into log.reader (name, lane) values (%s, %s) on conflict do nothing", (reader, lane))
+        row = conn.execute(
+            "select position from log.reader where name = %s and lane = %s for update", (reader, lane)
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def advance(self, conn: psycopg.Connection[Any], reader: str, lane: str, number: int) -> None:
+        """Move a reader's cursor; commit it together with the reader's result."""
+        conn.execute("update log.reader set position = %s where name = %s and lane = %s", (number, reader, lane))
+
+    def forget(self, conn: psycopg.Connection[Any], days: int) -> int:
+        """Drop partitions older than `days` days, their keys first; return how many went."""
+        limit = (now() - timedelta(days=days)).date()
+        rows = conn.execute("select partition_id from log.partition where period < %s", (limit,)).fetchall()
+        for (partition,) in rows:
+            self._vault.destroy_partition_key(f"log-{partition}")
+            conn.execute("delete from log.chunk where partition_id = %s", (partition,))
+            conn.execute("delete from log.partition where partition_id = %s", (partition,))
+        return len(rows)
+
+    def _partition(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        today = now().date()
+        row = conn.execute(
+            "select partition_id from log.partition where lane = %s and period = %s", (lane, today)
+        ).fetchone()
+        if row is None:
+            row = conn.execute(
+                "insert into log.partition (lane, period) values (%s, %s) returning partition_id", (lane, today)
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def _context(lane: str, first: int) -> bytes:
+    return f"log|{lane}|{first}".encode()
+
+
+def _first(limit: int, after: int, chunks: Iterable[list[Numbered]]) -> Iterable[Numbered]:
+    given = 0
+    for chunk in chunks:
+        for numbered in chunk:
+            if numbered.number > after:
+                if given == limit:
+                    return
+                given += 1
+                yield numbered

@@ -1,0 +1,65 @@
+"""All facts that travel on the log. Reading this file tells the whole story.
+
+Facts are pseudonymous: they hold record numbers and universal IDs, never an identifier or a name.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True):
+    """Something that happened; the tag on the wire is the class name."""
+
+
+class RecordsKept(Fact, frozen=True):
+    """A batch of a load was committed: these records are new or changed."""
+
+    load: int
+    records: list[int]
+
+
+class RecordsClosed(Fact, frozen=True):
+    """These records have gone from a source that sends snapshots."""
+
+    load: int
+    records: list[int]
+
+
+class IndividualsCreated(Fact, frozen=True):
+    """These universal IDs are new."""
+
+    individuals: list[UUID]
+
+
+class Merged(Fact, frozen=True):
+    """Several universal IDs are one person now: `gone` answer as `into` from here on."""
+
+    into: UUID
+    gone: list[UUID]
+
+
+class Split(Fact, frozen=True):
+    """A part of a person stands alone now, under an ID of its own (its former one, where it had one)."""
+
+    source: UUID
+    part: UUID
+
+
+class Decided(Fact, frozen=True):
+    """A person said that two nodes are the same, or never."""
+
+    a: int
+    b: int
+    verdict: Literal["same", "never", "withdrawn"]
+    actor: str
+
+
+class ProfilesChanged(Fact, frozen=True):
+    """These profiles were folded anew."""
+
+    individuals: list[UUID]
+
+
+AnyFact = RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged

@@ -1,0 +1,37 @@
+"""Profiles: one per customer. Fragments, reconciliation, timeline, look-up."""
+
+from steelthread.profiles.events import (
+    Event,
+    delete_events,
+    delete_profiles,
+    events_by_record,
+    events_through,
+    insert_events,
+    move_events,
+    write_tokens,
+)
+from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
+from steelthread.profiles.folder import Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.read import Reader
+from steelthread.profiles.views import Opener, View
+
+__all__ = [
+    "RULES",
+    "Event",
+    "Folder",
+    "Observation",
+    "Opener",
+    "ProfileRules",
+    "Reader",
+    "View",
+    "Winner",
+    "delete_events",
+    "delete_profiles",
+    "events_by_record",
+    "events_through",
+    "insert_events",
+    "load_profile_rules",
+    "move_events",
+    "reconcile",
+    "write_tokens",
+]

@@ -1,0 +1,96 @@
+"""Records opened for reading: the clear part and the unsealed part put together again, in memory only."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.intake import RecordRow, entity_names, records_by_id, source_names
+from steelthread.vault import Vault, unseal
+
+Connection = psycopg.Connection[Any]
+_UNPACK = msgspec.msgpack.Decoder().decode
+
+
+class View(msgspec.Struct):
+    """A record as a reader sees it."""
+
+    record_id: int
+    source: str
+    priority: int
+    entity: str
+    key: str
+    observed_at: datetime
+    first_observed_at: datetime
+    values: dict[str, Any]
+    direct: frozenset[str]
+    parts: list[tuple[str, dict[str, Any]]]
+    identifiers: list[tuple[str, str]]
+    extras: dict[str, str]
+
+    @property
+    def ref(self) -> str:
+        """Name of the record: `record:SOURCE/ENTITY/KEY`."""
+        return f"record:{self.source}/{self.entity}/{self.key}"
+
+
+class Opener:
+    """Opens records on one connection."""
+
+    def __init__(self, conn: Connection, vault: Vault) -> None:
+        self._conn = conn
+        self._vault = vault
+        self._sources: dict[int, tuple[str, int]] | None = None
+        self._entities: dict[int, str] = {}
+
+    def by_id(self, records: Collection[int]) -> list[View]:
+        """Open the records with these numbers."""
+        return self.open(records_by_id(self._conn, records)) if records else []
+
+    def open(self, rows: Sequence[RecordRow]) -> list[View]:
+        """Open records; those whose data key has been shredded are left out."""
+        keys = self._vault.keys({row.subject for row in rows})
+        return [self._view(row, keys[row.subject]) for row in rows if row.subject in keys]
+
+    def names(self, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> list[tuple[str, str, str]]:
+        """Return (source, entity, key) of (source, entity, subject, sealed, key hash) rows, in order."""
+        rows = list(rows)
+        self._load_names()
+        assert self._sources is not None
+        keys = self._vault.keys({row[2] for row in rows})
+        named = []
+        for source, entity, subject, sealed, key_hash in rows:
+            if subject in keys:
+                key = _UNPACK(unseal(keys[subject], sealed, key_hash))[0]
+                named.append((self._sources[source][0], self._entities[entity], key))
+            else:
+                named.append((self._sources[source][0], self._entities[entity], ""))
+        return named
+
+    def _load_names(self) -> None:
+        if self._sources is None:
+            self._sources = source_names(self._conn)
+            self._entities = entity_names(self._conn)
+
+    def _view(self, row: RecordRow, key: bytes) -> View:
+        self._load_names()
+        assert self._sources is not None
+        name, direct, direct_parts, idents, extras, _ = _UNPACK(unseal(key, row.sealed, row.key_hash))
+        source, priority = self._sources[row.source_id]
+        parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(row.clear["p"], direct_parts, strict=True)]
+        return View(
+            record_id=row.record_id,
+            source=source,
+            priority=priority,
+            entity=self._entities[row.entity_id],
+            key=name,
+            observed_at=row.observed_at,
+            first_observed_at=row.first_observed_at,
+            values={**row.clear["v"], **direct},
+            direct=frozenset(direct),
+            parts=parts,
+            identifiers=[(kind, value) for kind, value in idents],
+            extras=extras,
+        )

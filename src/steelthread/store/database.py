@@ -1,0 +1,77 @@
+"""A project's database: the embedded server, or the PostgreSQL that a URL names."""
+
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from steelthread.kit import Project, Unavailable
+from steelthread.store.embedded import Embedded
+from steelthread.store.migrations import migrate as run_migrations
+
+OLDEST = 150_000
+
+
+class Database:
+    """An opened database."""
+
+    def __init__(self, conninfo: str, embedded: Embedded | None) -> None:
+        self.conninfo = conninfo
+        self.embedded = embedded is not None
+        self._server = embedded
+        self._pools: list[ConnectionPool[psycopg.Connection[Any]]] = []
+        with self.connect() as conn:
+            number = conn.info.server_version
+        if number < OLDEST:
+            self.close()
+            raise Unavailable(f"This PostgreSQL is version {number // 10000}; Steelthread needs 15 or newer.")
+        self.version = f"{number // 10000}.{number % 10000}"
+
+    @property
+    def public(self) -> str:
+        """How to connect, without the password."""
+        parts = psycopg.conninfo.conninfo_to_dict(self.conninfo)
+        parts.pop("password", None)
+        return psycopg.conninfo.make_conninfo("", **parts)
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """Open a connection; what it does is committed by the caller."""
+        try:
+            return psycopg.connect(self.conninfo, application_name="steelthread")
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                f"The database does not answer ({type(error).__name__}). Check [database] url in steelthread.toml "
+                "(or STEELTHREAD_DATABASE_URL), the password, and that the server runs."
+            ) from None
+
+    def pool(self, max_size: int = 8) -> ConnectionPool[psycopg.Connection[Any]]:
+        """Return a pool of connections; it closes with the database."""
+        pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            self.conninfo, min_size=1, max_size=max_size, open=True, kwargs={"application_name": "steelthread"}
+        )
+        self._pools.append(pool)
+        return pool
+
+    def close(self) -> None:
+        """Close the pools and let the embedded server go."""
+        for pool in self._pools:
+            pool.close()
+        self._pools.clear()
+        if self._server is not None:
+            self._server.detach()
+
+
+def open_database(project: Project, *, migrate: bool = True) -> Database:
+    """Open the project's database, starting the embedded server when no URL is set, and bring its tables up to date."""
+    url = project.settings.database.url
+    if url:
+        for folder in (project.data, project.logs, project.temp):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = Database(url, None)
+    else:
+        embedded = Embedded(project)
+        database = Database(embedded.attach(), embedded)
+    if migrate:
+        with database.connect() as conn:
+            run_migrations(conn)
+    return database

@@ -1,0 +1,65 @@
+"""A person's word on two nodes: the same, or never. Written to the ledger, effective in the same transaction."""
+
+from typing import Any
+
+from steelthread import identity, profiles
+from steelthread.identity import Stitch
+from steelthread.kit import Conflict, now
+from steelthread.model import AnyFact, Decided, ProfilesChanged
+from steelthread.thread.batch import LANE
+from steelthread.thread.names import Names
+from steelthread.thread.space import Space
+
+
+def link(space: Space, a: str, b: str, reason: str, actor: str) -> dict[str, Any]:
+    """Say that two references are one person: a `must` link, which takes the place of any 'never'."""
+    return _decide(space, a, b, "same", reason, actor)
+
+
+def unlink(space: Space, a: str, b: str, reason: str, actor: str) -> dict[str, Any]:
+    """Take a `must` link back; where there is none, say that the two are never one person."""
+    return _decide(space, a, b, "never", reason, actor)
+
+
+def _decide(space: Space, a: str, b: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
+    at = now()
+    with space.database.connect() as conn:
+        space.log.lock(conn, LANE)
+        reader = space.reader(conn)
+        start, end = sorted((reader.node(a), reader.node(b)))
+        if start == end:
+            raise Conflict("Both references name the same node: there is nothing to link or unlink.")
+        standing = identity.standing(conn, start, end)
+        said = standing[1] if standing else ""
+        if verdict == "never" and said == "same":
+            verdict = "withdrawn"
+        names = Names(space.vault, conn)
+        stitch = Stitch(conn, space.policy(names.conflict), space.generic_above, at)
+        stitch.nodes([start, end])
+        stitch.touch(start)
+        stitch.touch(end)
+        if said != verdict:
+            identity.record_decision(conn, start, end, verdict, actor, reason, at)
+            _apply(stitch, start, end, said, verdict, actor, reason)
+        stitch.settle()
+        outcome = stitch.finish()
+        profiles.delete_profiles(conn, outcome.gone)
+        space.folder(conn).fold(outcome.touched)
+        facts: list[AnyFact] = [Decided(a=start, b=end, verdict=verdict, actor=actor), *outcome.facts]  # type: ignore[arg-type]  # one of the three words
+        space.log.append(conn, LANE, [*facts, ProfilesChanged(individuals=sorted(outcome.touched))])
+        same = identity.present(conn, start)[1] == identity.present(conn, end)[1]
+        refused = [one.reason for one in identity.refusals(conn, [start]) if {one.a, one.b} == {start, end}]
+        conn.commit()
+    return {"verdict": verdict, "same": same, "refused": refused[0] if refused and not same else None}
+
+
+def _apply(stitch: Stitch, a: int, b: int, said: str, verdict: str, actor: str, reason: str) -> None:
+    if said == "never":
+        stitch.allow(a, b)
+    if said == "same":
+        stitch.load_links([a])
+        stitch.unclaim(a, b, 0)
+    if verdict == "same":
+        stitch.decide(a, b, actor, reason)
+    if verdict == "never":
+        stitch.forbid(a, b)

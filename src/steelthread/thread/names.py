@@ -1,0 +1,42 @@
+"""First names for the name guard: from the batch, else unsealed in memory only when the graph has to ask."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread import intake
+from steelthread.identity import NameEvidence, Node, conflict
+from steelthread.vault import Vault, unseal
+
+_UNPACK = msgspec.msgpack.Decoder().decode
+
+
+class Names:
+    """What the records of a batch's region are called."""
+
+    def __init__(self, vault: Vault, conn: psycopg.Connection[Any]) -> None:
+        self._vault = vault
+        self._conn = conn
+        self._known: dict[int, NameEvidence] = {}
+
+    def know(self, node: int, first: str, suffix: str) -> None:
+        """Remember the name of a record of the batch."""
+        self._known[node] = NameEvidence(first, suffix)
+
+    def conflict(self, a: Node, b: Node) -> str | None:
+        """Say why two records cannot be one person by their names, or None."""
+        return conflict(self._of(a.id), self._of(b.id))
+
+    def _of(self, node: int) -> NameEvidence:
+        known = self._known.get(node)
+        if known is None:
+            known = self._known[node] = self._unseal(node)
+        return known
+
+    def _unseal(self, node: int) -> NameEvidence:
+        for row in intake.records_by_id(self._conn, [node]):
+            key = self._vault.keys([row.subject]).get(row.subject)
+            if key is not None:
+                return NameEvidence(*_UNPACK(unseal(key, row.sealed, row.key_hash))[5])
+        return NameEvidence("", "")

@@ -1,0 +1,181 @@
+"""From a mapped row to what is kept: split by privacy class, hashed, ready to be sealed. No I/O beyond the keyring.
+
+`direct` values (and columns that nobody mapped) go into the envelope; `indirect` and `none` values stay clear; a direct
+value leaves its keyed token and its length behind, which is all that folding needs.
+"""
+
+from collections.abc import Mapping as Dict
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from steelthread.identity import Identifiers, name_evidence
+from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
+from steelthread.model import Model
+from steelthread.vault import Vault
+
+_PACK = msgspec.msgpack.Encoder(order="sorted").encode
+PARTY_ENTITIES = ("Individual", "Account")
+
+
+class Ident(msgspec.Struct, array_like=True, frozen=True):
+    """An identifier of a record, as the graph and the profile need it."""
+
+    kind: int
+    name: str
+    hash: bytes
+    value: str
+
+
+class Prepared(msgspec.Struct):
+    """A record on its way into the database."""
+
+    entity: str
+    key_hash: bytes
+    digest: bytes
+    row_digest: bytes
+    changed_at: int | None
+    is_party: bool
+    plain: bytes
+    """What will be sealed: MessagePack of [key, values, part values, identifiers, extras, [first name, suffix]]."""
+    has_direct: bool
+    clear: dict[str, Any]
+    idents: list[Ident]
+    first_name: str
+    suffix: str
+    name_tokens: list[int]
+    party: bytes | None
+    parent: bytes | None
+    at: str | None
+    amount: Decimal | None
+    currency: str | None
+    quantity: Decimal | None
+
+
+class Preparer:
+    """Prepares the rows of one source."""
+
+    def __init__(self, source: Source, model: Model, vault: Vault, identifiers: Identifiers) -> None:
+        self._source = source
+        self._model = model
+        self._vault = vault
+        self._identifiers = identifiers
+        self._direct: dict[str, frozenset[str]] = {}
+        self._parties: dict[str, bool] = {}
+        self.blocked = 0
+
+    def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
+        """Prepare all records of a row; the extras go with the first."""
+        prepared = []
+        for index, record in enumerate(row.records):
+            prepared.append(self._record(record, row, row_digest, row.extras if index == 0 else {}))
+        return prepared
+
+    def is_party(self, entity: str) -> bool:
+        """Whether records of this entity are nodes of the identity graph."""
+        if entity not in self._parties:
+            self._parties[entity] = any(self._model.is_a(entity, party) for party in PARTY_ENTITIES)
+        return self._parties[entity]
+
+    def _record(self, record: MappedRecord, row: MappedRow, row_digest: bytes, extras: dict[str, str]) -> Prepared:
+        found, blocked = self._identifiers.of(record)
+        self.blocked += len(blocked)
+        blind = self._vault.blind
+        idents = [Ident(index, name, blind(name, value), shown) for index, name, value, shown in found]
+        values, direct, facets = self._split(record.entity, record.values)
+        parts, direct_parts = self._parts(record.parts)
+        names = name_evidence(record)
+        source = self._source.name
+        shown = [(ident.name, ident.value) for ident in idents]
+        plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
+        content = _PACK([plain, values, parts, record.party, record.parent, row.observed_at])
+        is_party = self.is_party(record.entity)
+        at, amount, currency, quantity = _measures(record, self._model)
+        return Prepared(
+            entity=record.entity,
+            key_hash=key_hash(self._vault, source, record.entity, record.key),
+            digest=self._vault.digest(content),
+            row_digest=row_digest,
+            changed_at=row.observed_at,
+            is_party=is_party,
+            plain=plain,
+            has_direct=bool(is_party or direct or any(direct_parts) or idents or extras),
+            clear={"v": values, "p": parts, "f": facets},
+            idents=idents,
+            first_name=names.first,
+            suffix=names.suffix,
+            name_tokens=self._name_tokens(record) if is_party else [],
+            party=key_hash(self._vault, *record.party) if record.party else None,
+            parent=key_hash(self._vault, source, *record.parent) if record.parent else None,
+            at=at,
+            amount=amount,
+            currency=currency,
+            quantity=quantity,
+        )
+
+    def _split(
+        self, entity: str, values: Dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, tuple[int, int]]]:
+        directs = self._directs(entity)
+        clear, direct, facets = {}, {}, {}
+        for name, value in values.items():
+            if name in directs:
+                direct[name] = value
+                text = str(value)
+                facets[name] = (self._vault.token(text), len(text))
+            else:
+                clear[name] = value
+        return clear, direct, facets
+
+    def _parts(self, parts: list[MappedPart]) -> tuple[list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]:
+        clear, direct = [], []
+        for part in parts:
+            directs = self._directs(part.entity)
+            clear.append((part.entity, {name: value for name, value in part.values.items() if name not in directs}))
+            direct.append({name: value for name, value in part.values.items() if name in directs})
+        return clear, direct
+
+    def _directs(self, entity: str) -> frozenset[str]:
+        known = self._direct.get(entity)
+        if known is None:
+            attributes = self._model.entity(entity).attributes
+            known = frozenset(name for name, one in attributes.items() if one.privacy in ("direct", "special"))
+            self._direct[entity] = known
+        return known
+
+    def _name_tokens(self, record: MappedRecord) -> list[int]:
+        words: set[str] = set()
+        for name in ("firstName", "lastName", "middleName", "secondLastName", "personName", "name", "preferredName"):
+            value = record.values.get(name)
+            if value:
+                words.update(name_words(str(value)))
+        return [self._vault.token("name|" + word) for word in sorted(words)]
+
+
+def name_words(text: str) -> list[str]:
+    """Split a name into the whole tokens by which it is found."""
+    return [word for word in "".join(c if c.isalnum() else " " for c in text.casefold()).split() if word]
+
+
+def _measures(record: MappedRecord, model: Model) -> tuple[str | None, Decimal | None, str | None, Decimal | None]:
+    """Return when it happened, how much money, in which currency, how many."""
+    values = record.values
+    event_time = model.entity(record.entity).event_time
+    at = values.get(event_time) if event_time else None
+    quantity = _decimal(values.get("orderedQuantity"))
+    amount = next(
+        (_decimal(values[name]) for name in ("grandTotalAmount", "totalLineAmount", "paymentAmount") if name in values),
+        None,
+    )
+    price = next((_decimal(values[name]) for name in ("unitPriceAmount", "listPriceAmount") if name in values), None)
+    if amount is None and price is not None and quantity is not None:
+        amount = price * quantity
+    return at, amount, values.get("currencyCode"), quantity
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        return None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return None

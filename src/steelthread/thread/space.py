@@ -1,0 +1,92 @@
+"""A space: one project with its database, keyring, model and rules opened."""
+
+from collections.abc import Callable, Collection
+from typing import Any, Self
+
+import psycopg
+
+from steelthread import intake
+from steelthread.identity import IdentityRules, Kind, Node, Policy, keep_kind, kind_names, load_rules
+from steelthread.kit import Project
+from steelthread.log import Log
+from steelthread.model import Model, load_model
+from steelthread.profiles import Folder, ProfileRules, Reader, load_profile_rules
+from steelthread.store import Database, open_database
+from steelthread.vault import Vault, open_vault
+
+_DAY = 86_400_000_000
+
+
+class Space:
+    """Everything that a command, a request or a worker needs of a project."""
+
+    def __init__(self, project: Project, database: Database | None = None) -> None:
+        self.project = project
+        self.vault: Vault = open_vault(project.keyring, project.settings.keyring.root_key)
+        self.database = database or open_database(project)
+        self.model: Model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
+        self.rules: IdentityRules = load_rules(project.folder / "identity.yaml")
+        self.profile_rules: ProfileRules = load_profile_rules(project.folder / "profile.yaml", self.model)
+        self.log = Log(self.vault)
+        self._kinds: dict[int, Kind] = {}
+        self._stored_kinds: set[str] = set()
+        self._entities: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the database go; the embedded server stops some seconds after its last client."""
+        self.database.close()
+
+    def kind(self, index: int) -> Kind:
+        """Return a kind of identifier by its number."""
+        if index not in self._kinds:
+            self._kinds = {kind.index: kind for kind in self.rules.kinds.values()}
+        return self._kinds[index]
+
+    def know_kinds(self, conn: psycopg.Connection[Any], names: Collection[str]) -> None:
+        """Keep the names of kinds, and learn those of schemes seen before."""
+        if not self._stored_kinds:
+            self._stored_kinds = set(kind_names(conn).values())
+            for name in sorted(self._stored_kinds):
+                self.rules.kind(name)
+        for name in sorted(set(names) - self._stored_kinds):
+            keep_kind(conn, self.rules.kind(name).index, name)
+            self._stored_kinds.add(name)
+
+    @property
+    def generic_above(self) -> dict[int, int]:
+        """Kind -> the degree above which an identifier of this kind is generic."""
+        return {
+            index: kind.generic_above
+            for index, kind in ((kind.index, kind) for kind in self.rules.kinds.values())
+            if kind.generic_above is not None
+        }
+
+    def policy(self, conflicts: Callable[[Node, Node], str | None]) -> Policy:
+        """Return the constraints of the graph."""
+        limits = {
+            index: [(limit.count, limit.window * _DAY if limit.window else None) for limit in kind.limit]
+            for index, kind in ((kind.index, kind) for kind in self.rules.kinds.values())
+            if kind.limit
+        }
+        return Policy(limits=limits, conflicts=conflicts)
+
+    def entities(self, conn: psycopg.Connection[Any], names: Collection[str]) -> dict[str, int]:
+        """Return the numbers of entities, cached."""
+        if any(name not in self._entities for name in names):
+            self._entities.update(intake.entity_ids(conn, names))
+        return self._entities
+
+    def folder(self, conn: psycopg.Connection[Any]) -> Folder:
+        """Return what folds profiles on this connection."""
+        return Folder(conn, self.model, self.profile_rules)
+
+    def reader(self, conn: psycopg.Connection[Any]) -> Reader:
+        """Return what reads profiles on this connection."""
+        country = self.project.settings.project.country
+        return Reader(conn, self.vault, self.model, self.rules, self.profile_rules, country)

@@ -1,0 +1,31 @@
+"""Law 4, live equals batch: clusters by the definition, profiles by a fresh fold, compared with what is stored."""
+
+from typing import Any
+
+from steelthread import identity
+from steelthread.thread.names import Names
+from steelthread.thread.space import Space
+
+
+def verify(space: Space) -> dict[str, Any]:
+    """Return how many nodes and profiles differ from what the records give."""
+    with space.database.connect() as conn:
+        conn.execute("set transaction isolation level repeatable read")
+        names = Names(space.vault, conn)
+        differing = identity.compare_with_batch(conn, space.policy(names.conflict))
+        profiles = _profiles(space, conn)
+        conn.rollback()
+    return {"nodesDiffering": differing, "profilesDiffering": profiles, "same": not differing and not profiles}
+
+
+def _profiles(space: Space, conn: Any) -> int:
+    before = dict(conn.execute("select individual_id, body from profiles.profile").fetchall())
+    clusters = dict(
+        conn.execute("select individual_id, cluster_id from identity.cluster where evidence > 0").fetchall()
+    )
+    conn.execute("delete from profiles.profile")
+    individuals = list(clusters)
+    for start in range(0, len(individuals), 5000):
+        space.folder(conn).fold({one: clusters[one] for one in individuals[start : start + 5000]})
+    after = dict(conn.execute("select individual_id, body from profiles.profile").fetchall())
+    return sum(before.get(one) != after.get(one) for one in before.keys() | after.keys())

@@ -1,0 +1,268 @@
+"""The vault: data keys by subject, blind indexes, keys of log partitions."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from steelthread.kit import Invalid, NotFound, Unavailable
+from steelthread.vault import shards
+from steelthread.vault.shards import ENTRY, HEADER, Shard
+
+_PER_SHARD = 512
+_CACHE_BYTES = 96 << 20
+
+
+class Shredded(NotFound):
+    """The data key was destroyed: what it sealed cannot be opened by anyone."""
+
+
+class VaultStatus(msgspec.Struct):
+    """What a keyring holds."""
+
+    folder: str
+    shards: int
+    subjects: int
+    partitions: int
+    bytes: int
+    root_key: str
+
+
+class Vault:
+    """A keyring folder, opened."""
+
+    def __init__(self, folder: Path, root: bytes, source: str) -> None:
+        self._folder = folder
+        self._root = AESGCM(root)
+        self._source = source
+        self._cache: OrderedDict[int, tuple[tuple[int, int], Shard]] = OrderedDict()
+        self._cached = 0
+        self._partitions: dict[str, bytes] = {}
+        index = self._index_key()
+        self._blind = hmac.new(index, digestmod=hashlib.sha256)
+        self._digest_key = hashlib.blake2b(b"digest", key=index, digest_size=32).digest()
+        self._token_key = hashlib.blake2b(b"token", key=index, digest_size=32).digest()
+
+    # -- data keys -----------------------------------------------------------------------------------------------
+
+    def new_subjects(self, count: int) -> list[tuple[int, bytes]]:
+        """Make data keys for new subjects; they are on disk when this returns (one sync per shard file)."""
+        made: list[tuple[int, bytes]] = []
+        with shards.locked(self._folder / "keyring.lock", shared=True):
+            while len(made) < count:
+                made += self._append(secrets.randbelow(shards.SHARDS), min(_PER_SHARD, count - len(made)))
+        return made
+
+    def _append(self, number: int, count: int) -> list[tuple[int, bytes]]:
+        path = shards.shard_path(self._folder, number)
+        with shards.locked(path.with_suffix(".lock")):
+            shards.mend(path)
+            if not path.exists():
+                shards.write_synced(path, shards.fresh(self._root, number))
+            shard = self._shard(number)
+            assert shard is not None
+            made: dict[int, bytes] = {}
+            while len(made) < count:
+                subject = shards.new_subject(number)
+                if shard.content.find(subject.to_bytes(8, "big")) == -1:
+                    made[subject] = os.urandom(32)
+            whole = HEADER + (len(shard.content) - HEADER) // ENTRY * ENTRY
+            body = b"".join(shard.wrap(subject, key) for subject, key in made.items())
+            descriptor = os.open(path, os.O_WRONLY)
+            try:
+                os.ftruncate(descriptor, whole)
+                os.pwrite(descriptor, body, whole)
+                os.fsync(descriptor)
+            except OSError as error:
+                raise Unavailable(
+                    f"The keyring cannot be written ({error.strerror}): free space, then go on."
+                ) from None
+            finally:
+                os.close(descriptor)
+        return list(made.items())
+
+    def key(self, subject: int) -> bytes:
+        """Return a subject's data key; Shredded when it is gone."""
+        shard = self._shard(shards.shard_of(subject))
+        key = shard.find(subject) if shard else None
+        if key is None:
+            raise Shredded("The data key of this subject was destroyed.")
+        return key
+
+    def keys(self, subjects: Iterable[int]) -> dict[int, bytes]:
+        """Return the data keys of many subjects; those that are gone are left out."""
+        grouped: dict[int, list[int]] = defaultdict(list)
+        for subject in set(subjects):
+            grouped[shards.shard_of(subject)].append(subject)
+        found: dict[int, bytes] = {}
+        for number, members in grouped.items():
+            shard = self._shard(number)
+            for subject in members if shard else ():
+                assert shard is not None
+                key = shard.find(subject)
+                if key is not None:
+                    found[subject] = key
+        return found
+
+    def _shard(self, number: int) -> Shard | None:
+        path = shards.shard_path(self._folder, number)
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return None
+        mark = (stat.st_ino, stat.st_size)
+        cached = self._cache.get(number)
+        if cached is not None and cached[0] == mark:
+            self._cache.move_to_end(number)
+            return cached[1]
+        shard = Shard(path.read_bytes(), self._root, number)
+        self._cached += len(shard.content) - (len(cached[1].content) if cached else 0)
+        self._cache[number] = (mark, shard)
+        self._cache.move_to_end(number)
+        while self._cached > _CACHE_BYTES and len(self._cache) > 1:
+            _, (_, gone) = self._cache.popitem(last=False)
+            self._cached -= len(gone.content)
+        return shard
+
+    # -- forgetting ----------------------------------------------------------------------------------------------
+
+    def shred(self, subjects: Iterable[int]) -> int:
+        """Destroy data keys, shard by shard; return how many there were. Neighbours keep theirs, whatever happens."""
+        grouped: dict[int, set[int]] = defaultdict(set)
+        for subject in subjects:
+            grouped[shards.shard_of(subject)].add(subject)
+        count = 0
+        with shards.locked(self._folder / "keyring.lock"):
+            for number, members in sorted(grouped.items()):
+                count += self._renew(number, members)
+        return count
+
+    def _renew(self, number: int, without: set[int], root: AESGCM | None = None) -> int:
+        path = shards.shard_path(self._folder, number)
+        with shards.locked(path.with_suffix(".lock")):
+            shards.mend(path)
+            shard = self._shard(number)
+            if shard is None:
+                return 0
+            there = sum(shard.find(subject) is not None for subject in without)
+            if there or not without:
+                shards.replace_generation(path, shards.next_generation(shard, root or self._root, without))
+            self._cache.pop(number, None)
+        return there
+
+    def rotate(self, *, root: bool = False) -> None:
+        """Give every shard a new generation under a new shard key; Invalid for `root` (see docs/vault.md)."""
+        if root:
+            raise Invalid("Changing the root key is not built yet; the shard keys can be rotated without --root.")
+        with shards.locked(self._folder / "keyring.lock"):
+            for number in self._numbers():
+                self._renew(number, set())
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.stem, 16) for path in (self._folder / "shards").glob("*/*.ring"))
+
+    # -- keyed hashes --------------------------------------------------------------------------------------------
+
+    def blind(self, kind: str, value: str) -> bytes:
+        """Return the blind index of a value: 16 bytes of HMAC-SHA-256."""
+        mac = self._blind.copy()
+        mac.update(f"{kind}\x00{value}".encode())
+        return mac.digest()[:16]
+
+    def digest(self, content: bytes) -> bytes:
+        """Return 16 bytes of keyed BLAKE2b: tells content apart without telling what it is."""
+        return hashlib.blake2b(content, key=self._digest_key, digest_size=16).digest()
+
+    def token(self, text: str) -> int:
+        """Return a signed 64-bit keyed hash; never 0."""
+        raw = hashlib.blake2b(text.encode(), key=self._token_key, digest_size=8).digest()
+        return int.from_bytes(raw, "big", signed=True) or 1
+
+    def _index_key(self) -> bytes:
+        return self._named("index.key", create=True)
+
+    # -- partitions ----------------------------------------------------------------------------------------------
+
+    def partition_key(self, name: str, *, create: bool = True) -> bytes:
+        """Return the key of a log partition; Shredded when it was destroyed (or never made, without `create`)."""
+        path = self._folder / "partitions" / f"{name}.key"
+        known = self._partitions.get(name)
+        if known is None or not path.exists():
+            self._partitions.pop(name, None)
+            known = self._partitions[name] = self._named(f"partitions/{name}.key", create=create)
+        return known
+
+    def destroy_partition_key(self, name: str) -> None:
+        """Destroy the key of a log partition."""
+        path = self._folder / "partitions" / f"{name}.key"
+        self._partitions.pop(name, None)
+        if path.exists():
+            shards.zero(path)
+
+    def _named(self, name: str, *, create: bool) -> bytes:
+        path = self._folder / name
+        if not path.exists():
+            if not create:
+                raise Shredded("The key of this partition was destroyed.")
+            with shards.locked(self._folder / "keyring.lock"):
+                if not path.exists():
+                    nonce = os.urandom(12)
+                    wrapped = self._root.encrypt(nonce, os.urandom(32), name.encode())
+                    shards.write_synced(path, nonce + wrapped)
+        content = path.read_bytes()
+        try:
+            return self._root.decrypt(content[:12], content[12:], name.encode())
+        except InvalidTag:
+            raise Unavailable(
+                "The root key does not fit this keyring: give the right one in STEELTHREAD_KEYRING_ROOT_KEY or root.key."
+            ) from None
+
+    def status(self) -> VaultStatus:
+        """Say what the keyring holds."""
+        sizes = [path.stat().st_size for path in (self._folder / "shards").glob("*/*.ring")]
+        return VaultStatus(
+            folder=str(self._folder),
+            shards=len(sizes),
+            subjects=sum((size - HEADER) // ENTRY for size in sizes),
+            partitions=len(list((self._folder / "partitions").glob("*.key"))),
+            bytes=sum(sizes),
+            root_key=self._source,
+        )
+
+
+def open_vault(folder: Path, root_key: str = "") -> Vault:
+    """Open a keyring, making it on first use; `root_key` is 64 hexadecimal digits, else the file `root.key` serves."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    if root_key:
+        try:
+            root = bytes.fromhex(root_key)
+        except ValueError:
+            root = b""
+        if len(root) != 32:
+            raise Invalid("The root key must be 64 hexadecimal digits (STEELTHREAD_KEYRING_ROOT_KEY).")
+        return Vault(folder, root, "setting")
+    path = folder / "root.key"
+    if not path.exists():
+        with shards.locked(folder / "keyring.lock"):
+            if not path.exists() and (folder / "index.key").exists():
+                raise Unavailable(
+                    f"{path} is missing: put it back, or give the root key in STEELTHREAD_KEYRING_ROOT_KEY."
+                )
+            if not path.exists():
+                shards.write_synced(path, os.urandom(32))
+    return Vault(folder, path.read_bytes(), "file root.key")
+
+
+def snapshot(folder: Path, target: Path) -> None:
+    """Copy a keyring while it is in use; no shred runs meanwhile."""
+    with shards.locked(folder / "keyring.lock"):
+        shutil.copytree(folder, target, ignore=shutil.ignore_patterns("*.lock", "*.next", "*.gone"))

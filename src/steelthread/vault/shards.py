@@ -1,0 +1,168 @@
+"""Shard files of the keyring: append-only generations of wrapped data keys.
+
+A file is `STK1`, the shard key wrapped by the root key (60 bytes), then entries of 68 bytes: subject (8), nonce (12),
+wrapped data key (48). A new generation is written beside, synced, renamed over; the old bytes are zeroed.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from steelthread.kit import Unavailable
+
+MAGIC = b"STK1"
+HEADER = len(MAGIC) + 12 + 48
+ENTRY = 8 + 12 + 48
+SHARDS = 4096
+_SHIFT = 50
+
+
+def shard_of(subject: int) -> int:
+    """Return the shard that holds a subject's key."""
+    return subject >> _SHIFT
+
+
+def new_subject(shard: int) -> int:
+    """Return a new subject number of a shard."""
+    return (shard << _SHIFT) | secrets.randbits(_SHIFT)
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """Return the file of a shard."""
+    name = f"{shard:03x}"
+    return folder / "shards" / name[:2] / f"{name}.ring"
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a file lock."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a new file beside, sync it, and rename it over."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(path.name + ".next")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
+def replace_generation(path: Path, content: bytes) -> None:
+    """Put a new generation in place and zero the bytes of the old one; a crash in between is mended by `mend`."""
+    gone = path.with_name(path.name + ".gone")
+    gone.unlink(missing_ok=True)
+    os.link(path, gone)
+    write_synced(path, content)
+    zero(gone)
+
+
+def zero(path: Path) -> None:
+    """Overwrite a file's bytes, then remove it."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        size = os.fstat(descriptor).st_size
+        os.pwrite(descriptor, b"\x00" * size, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def mend(path: Path) -> None:
+    """Finish what a crash cut off: destroy an old generation that is no longer the current one."""
+    gone = path.with_name(path.name + ".gone")
+    if gone.exists():
+        if path.exists() and gone.stat().st_ino == path.stat().st_ino:
+            gone.unlink()
+        else:
+            zero(gone)
+    path.with_name(path.name + ".next").unlink(missing_ok=True)
+
+
+class Shard:
+    """One shard's content, opened."""
+
+    def __init__(self, content: bytes, root: AESGCM, number: int) -> None:
+        self.content = content
+        self.number = number
+        if content[:4] != MAGIC:
+            raise Unavailable(f"Shard {number:03x} of the keyring is damaged: restore the keyring from a backup.")
+        try:
+            key = root.decrypt(content[4:16], content[16:HEADER], _shard_context(number))
+        except InvalidTag:
+            raise Unavailable(
+                "The root key does not fit this keyring: give the right one in STEELTHREAD_KEYRING_ROOT_KEY or root.key."
+            ) from None
+        self.key = AESGCM(key)
+
+    def find(self, subject: int) -> bytes | None:
+        """Return the data key of a subject, None when there is none."""
+        wanted = subject.to_bytes(8, "big")
+        start = self.content.find(wanted, HEADER)
+        while start != -1:
+            if (start - HEADER) % ENTRY == 0:
+                entry = self.content[start : start + ENTRY]
+                try:
+                    return self.key.decrypt(entry[8:20], entry[20:], wanted)
+                except InvalidTag:
+                    return None
+            start = self.content.find(wanted, start + 1)
+        return None
+
+    def entries(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (subject, data key) of all whole entries."""
+        for start in range(HEADER, len(self.content) - ENTRY + 1, ENTRY):
+            subject = int.from_bytes(self.content[start : start + 8], "big")
+            key = self.find(subject)
+            if key is not None:
+                yield subject, key
+
+    def wrap(self, subject: int, key: bytes) -> bytes:
+        """Return the entry of a subject."""
+        name, nonce = subject.to_bytes(8, "big"), os.urandom(12)
+        return name + nonce + self.key.encrypt(nonce, key, name)
+
+
+def _shard_context(number: int) -> bytes:
+    return b"shard" + number.to_bytes(2, "big")
+
+
+def fresh(root: AESGCM, number: int) -> bytes:
+    """Return the header of a new generation, with a new shard key."""
+    nonce = os.urandom(12)
+    return MAGIC + nonce + root.encrypt(nonce, os.urandom(32), _shard_context(number))
+
+
+def next_generation(shard: Shard, root: AESGCM, without: Collection[int]) -> bytes:
+    """Return a shard's next generation: a new shard key, everyone rewrapped but those who go."""
+    head = fresh(root, shard.number)
+    after = Shard(head, root, shard.number)
+    return head + b"".join(after.wrap(subject, key) for subject, key in shard.entries() if subject not in without)

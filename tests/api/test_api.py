@@ -1,0 +1,34 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from steelthread.api import create_api, create_key
+
+
+@pytest.fixture
+def client(space, load):
+    load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
+    key = create_key(space, ["profiles:read"])
+    return TestClient(create_api(space), headers={"Authorization": f"Bearer {key}"})
+
+
+def test_profile_by_reference(client):
+    body = client.get("/api/profiles/email%3Aann%40example.com").json()
+    assert body["attributes"]["firstName"]["value"] == "Ann"
+    individual = body["individualId"]
+    assert client.get(f"/api/individuals/{individual}").json()["individualId"] == individual
+    assert client.get("/api/profiles/record%3Acrm%2FIndividual%2F1").status_code == 200
+
+
+def test_errors_are_problems(client):
+    answer = client.get("/api/profiles/email%3Anobody%40example.com")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "nobody" not in answer.text
+    assert client.get("/api/profiles/nonsense").status_code == 400
+    assert client.get("/api/rejects").status_code == 403
+    assert client.get("/api/explain?a=email:x@y.zz&b=z", headers={"Authorization": ""}).status_code == 401
+    assert client.get("/health", headers={"Authorization": ""}).json()["status"] == "ok"
+
+
+def test_openapi(client):
+    assert client.get("/openapi.json").json()["openapi"].startswith("3.1")

@@ -1,0 +1,136 @@
+"""End to end on real PostgreSQL: load, resolve, fold, take back, erase nothing, leak nothing."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from steelthread.app import cluster_rows, status_of, verify_space
+from steelthread.kit import NotFound
+from steelthread.thread import link, unlink
+
+CRM = "customer_id,first_name,last_name,email,phone\n1,Ann,Lee,ann@example.com,020 7946 0018\n2,Bob,Ray,bob@example.com,\n3,Mary,Lee,ann@example.com,\n"
+SHOP = "shop_id,first_name,last_name,email\na,Annie,Lee,ANN@example.com\nb,Robert,Ray,bob@example.com\n"
+
+
+def _clusters(space):
+    with space.database.connect() as conn:
+        return {f"{source}/{key}": individual for source, _, key, individual in cluster_rows(space, conn)}
+
+
+def _profile(space, ref):
+    with space.database.connect() as conn:
+        return space.reader(conn).profile(ref)
+
+
+def test_records_of_one_person_become_one_profile(space, load):
+    result = load("crm", CRM)
+    assert (result.read, result.accepted, result.rejected) == (3, 3, 0)
+    load("shop", SHOP)
+    clusters = _clusters(space)
+    assert clusters["crm/1"] == clusters["shop/a"]
+    assert clusters["crm/2"] == clusters["shop/b"]
+    assert clusters["crm/3"] != clusters["crm/1"], "a shared family e-mail does not join different first names"
+    profile = _profile(space, "record:crm/Individual/1")
+    assert profile["attributes"]["lastName"]["value"] == "Lee"
+    assert {one["kind"] for one in profile["identifiers"]} >= {"email", "phone"}
+    assert status_of(space)["individuals"] == 3
+    assert verify_space(space)["same"]
+
+
+def test_loading_again_changes_nothing_and_a_corrected_file_corrects(space, load):
+    load("crm", CRM)
+    before = _profile(space, "record:crm/Individual/2")
+    again = load("crm", CRM)
+    assert (again.unchanged, again.accepted, again.updated) == (3, 0, 0)
+    assert _profile(space, "record:crm/Individual/2") == before
+    corrected = load("crm", CRM.replace("Ray", "Raye"))
+    assert (corrected.unchanged, corrected.updated) == (2, 1)
+    assert _profile(space, "record:crm/Individual/2")["attributes"]["lastName"]["value"] == "Raye"
+    load("crm", CRM.replace("bob@example.com", "rob@example.com"))
+    with pytest.raises(NotFound):
+        _profile(space, "email:bob@example.com")
+    assert verify_space(space)["same"]
+
+
+def test_a_link_is_taken_back_without_a_trace(space, load):
+    load("crm", CRM)
+    clusters, profile = _clusters(space), _profile(space, "record:crm/Individual/2")
+    refs = ("record:crm/Individual/1", "record:crm/Individual/2")
+    assert link(space, *refs, "they said so", "tester")["same"]
+    merged = _clusters(space)
+    assert merged["crm/1"] == merged["crm/2"]
+    with space.database.connect() as conn:
+        resolved = space.reader(conn).resolve(clusters_id := UUID(clusters["crm/2"]))
+    assert resolved["individualId"] == merged["crm/2"]
+    assert str(clusters_id) == clusters["crm/2"]
+    assert not unlink(space, *refs, "a mistake", "tester")["same"]
+    assert _clusters(space) == clusters
+    assert _profile(space, "record:crm/Individual/2") == profile
+    assert verify_space(space)["same"]
+
+
+def test_never_holds_against_rules_and_reloads(space, load):
+    load("crm", CRM)
+    load("shop", SHOP)
+    assert not unlink(space, "record:crm/Individual/2", "record:shop/Individual/b", "two people", "tester")["same"]
+    load("shop", SHOP.replace("Ray", "Raye"))
+    clusters = _clusters(space)
+    assert clusters["crm/2"] != clusters["shop/b"]
+    assert verify_space(space)["same"]
+    assert link(space, "record:crm/Individual/2", "record:shop/Individual/b", "one after all", "tester")["same"]
+
+
+def test_orders_belong_to_their_customer(space, load):
+    load("shop_customers", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
+    load(
+        "shop_orders",
+        "order_id,customer_id,order_date,total\n10,1,2026-01-02,9.50\n11,1,2026-02-03,20\n12,,2026-02-03,5\n",
+    )
+    profile = _profile(space, "email:ann@example.com")
+    assert profile["counts"]["SalesOrder"] == 2
+    assert profile["totals"][0]["amount"] == "29.50"
+    with space.database.connect() as conn:
+        timeline = space.reader(conn).timeline("email:ann@example.com")
+    assert [entry["key"] for entry in timeline] == ["11", "10"]
+
+
+def test_a_snapshot_closes_what_has_gone(space, load):
+    load("crm", CRM)
+    path = space.project.sources / "crm.yaml"
+    path.write_text(path.read_text() + "snapshot: true\n")
+    load("crm", CRM)
+    assert load("crm", "\n".join(CRM.splitlines()[:2]) + "\n").closed == 2
+    assert status_of(space)["records"] == 1
+    assert load("crm", CRM).updated == 2
+    assert verify_space(space)["same"]
+
+
+def test_no_needle_in_any_file(space, load, server):
+    needle = "Qzxneedle"
+    load(
+        "crm",
+        f"customer_id,first_name,last_name,email,phone,memo\n1,{needle}a,{needle}b,{needle}c@example.com,,{needle}d\nx,{needle}e\n",
+    )
+    link_refs = ("record:crm/Individual/1", "email:nobody@example.com")
+    with pytest.raises(NotFound):
+        link(space, *link_refs, "r", "t")
+    with space.database.connect() as conn:
+        conn.execute("checkpoint")
+    folders = [space.project.data, Path(str(server._server.folder)), server._server.project.logs]
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                content = path.read_bytes().lower()
+                assert needle.lower().encode() not in content, path.name
+
+
+def test_shredding_a_subject_closes_its_record(space, load):
+    load("crm", CRM)
+    with space.database.connect() as conn:
+        subject = conn.execute(
+            "select subject from intake.record where is_party order by record_id limit 1"
+        ).fetchone()[0]
+        space.vault.shred([subject])
+        assert len(list(cluster_rows(space, conn))) == 3
+        assert not space.vault.keys([subject])

@@ -1,0 +1,86 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelthread.kit import Invalid, Unavailable
+from steelthread.vault import Shredded, open_vault, seal, unseal
+
+
+def test_a_key_comes_back_from_another_process_view(tmp_path):
+    made = open_vault(tmp_path / "k").new_subjects(700)
+    assert open_vault(tmp_path / "k").keys([subject for subject, _ in made]) == dict(made)
+
+
+def test_shred_destroys_one_and_keeps_the_neighbours(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    made = vault.new_subjects(50)
+    gone, key = made[0]
+    before = b"".join(path.read_bytes() for path in (tmp_path / "k" / "shards").rglob("*.ring"))
+    entry = before[before.find(gone.to_bytes(8, "big")) :][:68]
+    assert vault.shred([gone]) == 1
+    with pytest.raises(Shredded):
+        vault.key(gone)
+    assert vault.keys([subject for subject, _ in made]) == dict(made[1:])
+    after = b"".join(path.read_bytes() for path in (tmp_path / "k").rglob("*") if path.is_file())
+    assert entry not in after
+    assert key not in after
+
+
+def test_rotate_keeps_every_key(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    made = dict(vault.new_subjects(100))
+    vault.rotate()
+    assert open_vault(tmp_path / "k").keys(made) == made
+
+
+def test_a_torn_append_loses_nothing_before_it(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    made = dict(vault.new_subjects(10))
+    (ring,) = (tmp_path / "k" / "shards").rglob("*.ring")
+    with ring.open("ab") as stream:
+        stream.write(b"torn")
+    assert open_vault(tmp_path / "k").keys(made) == made
+
+
+@pytest.mark.parametrize("wait", [0.15, 0.2, 0.25, 0.3, 0.4])
+def test_kill_inside_rotation_loses_no_key(tmp_path, wait):
+    folder = tmp_path / "k"
+    made = dict(open_vault(folder).new_subjects(3000))
+    program = f"from pathlib import Path\nfrom steelthread.vault import open_vault\nv = open_vault(Path({str(folder)!r}))\nwhile True: v.rotate()"
+    child = subprocess.Popen([sys.executable, "-c", program], env=os.environ.copy())
+    time.sleep(wait + 0.3)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert open_vault(folder).keys(made) == made
+    extra = open_vault(folder).new_subjects(5)
+    assert open_vault(folder).keys(dict(extra)) == dict(extra)
+
+
+def test_a_wrong_root_key_says_what_to_do(tmp_path):
+    open_vault(tmp_path / "k", "11" * 32)
+    with pytest.raises(Unavailable, match="root key"):
+        open_vault(tmp_path / "k", "22" * 32)
+    with pytest.raises(Invalid, match="64 hexadecimal"):
+        open_vault(tmp_path / "k", "short")
+
+
+def test_a_destroyed_partition_key_is_gone(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    vault.partition_key("log-1")
+    vault.destroy_partition_key("log-1")
+    with pytest.raises(Shredded):
+        vault.partition_key("log-1", create=False)
+
+
+@given(st.binary(), st.binary(), st.binary(min_size=32, max_size=32))
+def test_what_is_sealed_opens_only_in_its_context(plain, context, key):
+    envelope = seal(key, plain, context)
+    assert unseal(key, envelope, context) == plain
+    with pytest.raises(Invalid):
+        unseal(key, envelope, context + b"x")
