@@ -68,6 +68,7 @@ class Stitch:
         self._at = at
         self._load = load
         self._graph = LiveGraph(self, policy)
+        self._limited = policy.limits
         self._rows: dict[int, NodeRow] = {}
         self._original: dict[int, int] = {}
         self._before: dict[int, tuple[int, UUID]] = {}
@@ -75,6 +76,7 @@ class Stitch:
         self._new: list[int] = []
         self._pending: dict[bytes, int] = {}
         self._dirty: set[int] = set()
+        self._restated: set[int] = set()
         self._evident: set[int] = set()
         self._deltas: dict[Pair, int] = defaultdict(int)
         self._rules: dict[Pair, Rule] = {}
@@ -149,6 +151,8 @@ class Stitch:
         if seen < row.seen:
             row.seen = seen
             self._dirty.add(node)
+            if row.kind in self._limited:
+                self._restated.add(node)
 
     def row(self, node: int) -> NodeRow:
         """Return a node that is loaded."""
@@ -160,6 +164,7 @@ class Stitch:
         if (row.first_name, row.suffix, row.unique_source) != (first_name, suffix, unique_source):
             row.first_name, row.suffix, row.unique_source = first_name, suffix, unique_source
             self._dirty.add(node)
+            self._restated.add(node)
 
     def evidence(self, node: int, delta: int) -> None:
         """Say that a node has more, or less, to show: an open record, events that it owns."""
@@ -224,7 +229,7 @@ class Stitch:
         new = set(self._new)
         for number in self._new:
             self._graph.add_node(self._rows[number].node())
-        for number in sorted(self._dirty - new):
+        for number in sorted(self._restated - new):
             self._graph.set_facts(self._rows[number].node())
         for pair in closed:
             if pair in self._in_graph:
@@ -340,11 +345,13 @@ class Stitch:
 
     def _individuals(self, live: dict[int, tuple[list[int], UUID]], dissolved: Collection[int]) -> Outcome:
         clusters = dict(live)
-        for node in self._evident:
-            cluster = self._rows[node].cluster_id
-            if cluster not in clusters:
-                members = [row.node_id for row in self._rows.values() if row.cluster_id == cluster]
-                clusters[cluster] = (members, self._clusters[cluster].individual_id)
+        rest = {self._rows[node].cluster_id for node in self._evident} - set(clusters)
+        members: dict[int, list[int]] = {cluster: [] for cluster in rest}
+        for row in self._rows.values():
+            if row.cluster_id in rest:
+                members[row.cluster_id].append(row.node_id)
+        for cluster in sorted(rest):
+            clusters[cluster] = (members[cluster], self._clusters[cluster].individual_id)
         former = {label for label in {*clusters, *dissolved} if label in self._clusters}
         rows = [self._cluster_row(label, *content) for label, content in clusters.items()]
         moved = self._moved(rows, clusters)

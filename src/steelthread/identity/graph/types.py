@@ -76,6 +76,15 @@ def rank(link: Link) -> tuple[int, float, int, bytes]:
     return (link.strength, -link.weight, link.first, link.key)
 
 
+WORD, RULE, WEAK = 0, 1, 2
+"""How many constraints a link obeys: a person's word few, a rule more, a weak rule all."""
+
+
+def strictness(link: Link) -> int:
+    """Return which constraints a link obeys."""
+    return WORD if link.strength == 0 else WEAK if link.weak else RULE
+
+
 class Policy:
     """The constraints: limits per kind as (count, window in microseconds or None for ever), and what names conflict."""
 
