@@ -3,7 +3,8 @@
 All SQL of the package stands here and in `queries.py`; the rules stand in `graph` and `stitch`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import struct
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import msgspec
 import psycopg
 
 from steelthread.identity.graph import Link, Node
+from steelthread.store import NULL, Byteas, Int8s, Texts, Uuids, copy_rows, field, micros_2000
 
 Connection = psycopg.Connection[Any]
 
@@ -19,6 +21,16 @@ NODE_COLUMNS = (
     "node_id, kind, hash, birth, durable, cluster_id, first_name, suffix, unique_source, seen, exclusive, "
     "degree, generic, evidence, since"
 )
+_NODE_TARGET = (
+    "identity.node (node_id, kind, hash, birth, durable, cluster_id, first_name, unique_source, seen, exclusive, "
+    "degree, generic, evidence, since, suffix)"
+)
+_NODE = struct.Struct(">hiqihi16si16si?iqiqiiiqihiii?iiiq").pack
+_LINK_TARGET = "identity.link (a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, reason)"
+_LINK = struct.Struct(">hiqiqihi?ifiqiiiq").pack
+_MEMBERSHIP = struct.Struct(">hiqi16siqiq").pack
+_CLUSTER = struct.Struct(">hiqi16sii").pack
+_INT8 = struct.Struct(">iq").pack
 
 
 class NodeRow(msgspec.Struct):
@@ -88,25 +100,25 @@ GENERIC = "generic identifier"
 def nodes_by_hash(conn: Connection, hashes: Collection[bytes]) -> list[NodeRow]:
     """Return the nodes with these hashes."""
     sql = f"select {NODE_COLUMNS} from identity.node where hash = any(%s)"
-    return [NodeRow(*row) for row in _binary(conn, sql, (list(hashes),))]
+    return [NodeRow(*row) for row in _binary(conn, sql, (Byteas(hashes),))]
 
 
 def nodes_by_id(conn: Connection, ids: Collection[int]) -> list[NodeRow]:
     """Return the nodes with these numbers."""
     sql = f"select {NODE_COLUMNS} from identity.node where node_id = any(%s)"
-    return [NodeRow(*row) for row in _binary(conn, sql, (list(ids),))]
+    return [NodeRow(*row) for row in _binary(conn, sql, (Int8s(ids),))]
 
 
 def nodes_of_clusters(conn: Connection, clusters: Collection[int]) -> list[NodeRow]:
     """Return all nodes of these clusters."""
     sql = f"select {NODE_COLUMNS} from identity.node where cluster_id = any(%s)"
-    return [NodeRow(*row) for row in _binary(conn, sql, (list(clusters),))]
+    return [NodeRow(*row) for row in _binary(conn, sql, (Int8s(clusters),))]
 
 
 def clusters_by_id(conn: Connection, clusters: Collection[int]) -> list[ClusterRow]:
     """Return the rows of these clusters."""
     sql = "select cluster_id, individual_id, evidence, load_id from identity.cluster where cluster_id = any(%s)"
-    return [ClusterRow(*row) for row in _binary(conn, sql, (list(clusters),))]
+    return [ClusterRow(*row) for row in _binary(conn, sql, (Int8s(clusters),))]
 
 
 LINK_COLUMNS = "link_id, a, b, rule, strength, weak, weight, first, asserted, refused"
@@ -118,23 +130,25 @@ def links_touching(conn: Connection, nodes: Collection[int]) -> list[LinkRow]:
         f"select {LINK_COLUMNS} from identity.link where closed_at is null and a = any(%s) "
         f"union select {LINK_COLUMNS} from identity.link where closed_at is null and b = any(%s)"
     )
-    ids = list(nodes)
+    ids = Int8s(nodes)
     return [LinkRow(*row) for row in _binary(conn, sql, (ids, ids))]
 
 
 def links_from(conn: Connection, nodes: Collection[int]) -> list[LinkRow]:
     """Return every open link whose stronger end is among these nodes."""
     sql = f"select {LINK_COLUMNS} from identity.link where closed_at is null and a = any(%s)"
-    return [LinkRow(*row) for row in _binary(conn, sql, (list(nodes),))]
+    return [LinkRow(*row) for row in _binary(conn, sql, (Int8s(nodes),))]
 
 
 def cannots_touching(conn: Connection, nodes: Collection[int]) -> list[tuple[int, int]]:
     """Return the pairs that a person said are never the same, with an end among these nodes."""
+    if not _any(conn, "identity.decision"):
+        return []
     sql = (
         "select a, b from identity.decision where superseded_at is null and verdict = 'never' "
         "and (a = any(%s) or b = any(%s))"
     )
-    ids = list(nodes)
+    ids = Int8s(nodes)
     return [(a, b) for a, b in conn.execute(sql, (ids, ids))]
 
 
@@ -149,57 +163,51 @@ def reserve(conn: Connection, count: int) -> range:
 
 def insert_nodes(conn: Connection, rows: Iterable[NodeRow]) -> None:
     """Write new nodes."""
-    types = (
-        "int8", "int2", "bytea", "uuid", "bool", "int8", "int8", "text", "int4", "int8", "int2", "int4", "bool",
-        "int4", "timestamptz",
-    )  # fmt: skip
-    copy_in(conn, f"identity.node ({NODE_COLUMNS})", types, (msgspec.structs.astuple(row) for row in rows))
+    copy_rows(conn, _NODE_TARGET, [_packed_node(row) for row in rows])
+
+
+def _packed_node(row: NodeRow) -> bytes:
+    return _NODE(
+        15, 8, row.node_id, 2, row.kind, 16, row.hash, 16, row.birth.bytes, 1, row.durable, 8, row.cluster_id,
+        8, row.first_name, 4, row.unique_source, 8, row.seen, 2, row.exclusive, 4, row.degree, 1, row.generic,
+        4, row.evidence, 8, micros_2000(row.since),
+    ) + field(row.suffix.encode())  # fmt: skip
 
 
 def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
     """Write what changed of existing nodes."""
     if not rows:
         return
+    numbers = [
+        Int8s([getattr(row, name) for row in rows])
+        for name in ("node_id", "cluster_id", "first_name", "unique_source", "seen", "degree", "generic", "evidence")
+    ]
     conn.execute(
         """
-        update identity.node n set cluster_id = c.cluster_id, first_name = c.first_name, suffix = c.suffix,
-            unique_source = c.unique_source, seen = c.seen, degree = c.degree, generic = c.generic,
-            evidence = c.evidence, since = c.since
-        from unnest(%s::int8[], %s::int8[], %s::int8[], %s::text[], %s::int4[], %s::int8[], %s::int4[], %s::bool[],
-                    %s::int4[], %s::timestamptz[])
-            as c (node_id, cluster_id, first_name, suffix, unique_source, seen, degree, generic, evidence, since)
+        update identity.node n set cluster_id = c.cluster_id, first_name = c.first_name,
+            unique_source = c.unique_source, seen = c.seen, degree = c.degree, generic = c.generic <> 0,
+            evidence = c.evidence, since = timestamptz '2000-01-01 00:00Z' + c.since * interval '1 microsecond',
+            suffix = c.suffix
+        from unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],
+                    %s::int8[], %s::text[])
+            as c (node_id, cluster_id, first_name, unique_source, seen, degree, generic, evidence, since, suffix)
         where n.node_id = c.node_id
         """,
-        (
-            [row.node_id for row in rows],
-            [row.cluster_id for row in rows],
-            [row.first_name for row in rows],
-            [row.suffix for row in rows],
-            [row.unique_source for row in rows],
-            [row.seen for row in rows],
-            [row.degree for row in rows],
-            [row.generic for row in rows],
-            [row.evidence for row in rows],
-            [row.since for row in rows],
-        ),
+        (*numbers, Int8s([micros_2000(row.since) for row in rows]), Texts([row.suffix for row in rows])),
     )
 
 
 def insert_links(conn: Connection, rows: Iterable[LinkRow], at: datetime, actor: str, reason: str) -> None:
     """Write new links; `link_id` of the rows is ignored."""
-    columns = "a, b, rule, strength, weak, weight, first, asserted, refused, opened_at, actor, reason"
-    types = (
-        "int8", "int8", "text", "int2", "bool", "float4", "int8", "int4", "text", "timestamptz", "text", "text",
-    )  # fmt: skip
-    copy_in(
-        conn,
-        f"identity.link ({columns})",
-        types,
-        (
-            (r.a, r.b, r.rule, r.strength, r.weak, r.weight, r.first, r.asserted, r.refused, at, actor, reason)
-            for r in rows
-        ),
+    moment, tail = micros_2000(at), field(actor.encode()) + field(reason.encode())
+    copy_rows(conn, _LINK_TARGET, [_packed_link(row, moment, tail) for row in rows])
+
+
+def _packed_link(row: LinkRow, moment: int, tail: bytes) -> bytes:
+    fixed = _LINK(
+        12, 8, row.a, 8, row.b, 2, row.strength, 1, row.weak, 4, row.weight, 8, row.first, 4, row.asserted, 8, moment
     )
+    return fixed + field(row.rule.encode()) + field(row.refused.encode()) + tail
 
 
 def update_links(conn: Connection, rows: Sequence[LinkRow]) -> None:
@@ -209,49 +217,59 @@ def update_links(conn: Connection, rows: Sequence[LinkRow]) -> None:
     conn.execute(
         """
         update identity.link l set asserted = c.asserted, first = c.first, refused = c.refused
-        from unnest(%s::int8[], %s::int4[], %s::int8[], %s::text[]) as c (link_id, asserted, first, refused)
+        from unnest(%s::int8[], %s::int8[], %s::int8[], %s::text[]) as c (link_id, asserted, first, refused)
         where l.link_id = c.link_id
         """,
-        ([r.link_id for r in rows], [r.asserted for r in rows], [r.first for r in rows], [r.refused for r in rows]),
+        (
+            Int8s([r.link_id for r in rows]),
+            Int8s([r.asserted for r in rows]),
+            Int8s([r.first for r in rows]),
+            Texts([r.refused for r in rows]),
+        ),
     )
 
 
 def close_links(conn: Connection, ids: Sequence[int], at: datetime) -> None:
     """Close links: nothing asserts them any more."""
     if ids:
-        conn.execute("update identity.link set closed_at = %s, asserted = 0 where link_id = any(%s)", (at, list(ids)))
+        conn.execute("update identity.link set closed_at = %s, asserted = 0 where link_id = any(%s)", (at, Int8s(ids)))
 
 
 def replace_clusters(conn: Connection, gone: Sequence[int], rows: Iterable[ClusterRow]) -> None:
     """Write the clusters that a batch touched in place of their former rows."""
     if gone:
-        conn.execute("delete from identity.cluster where cluster_id = any(%s)", (list(gone),))
-    copy_in(
+        conn.execute("delete from identity.cluster where cluster_id = any(%s)", (Int8s(gone),))
+    copy_rows(
         conn,
         "identity.cluster (cluster_id, individual_id, evidence, load_id)",
-        ("int8", "uuid", "int4", "int8"),
-        (msgspec.structs.astuple(row) for row in rows),
+        [
+            _CLUSTER(4, 8, row.cluster_id, 16, row.individual_id.bytes, 4, row.evidence)
+            + (NULL if row.load_id is None else _INT8(8, row.load_id))
+            for row in rows
+        ],
     )
 
 
 def insert_memberships(conn: Connection, rows: Iterable[tuple[int, UUID, datetime, datetime]]) -> None:
     """Keep past memberships: (node, individual, from, to)."""
-    copy_in(
+    copy_rows(
         conn,
         "identity.membership (node_id, individual_id, valid_from, valid_to)",
-        ("int8", "uuid", "timestamptz", "timestamptz"),
-        rows,
+        [
+            _MEMBERSHIP(4, 8, node, 16, individual.bytes, 8, micros_2000(start), 8, micros_2000(end))
+            for node, individual, start, end in rows
+        ],
     )
 
 
 def write_aliases(conn: Connection, gone: Sequence[tuple[UUID, int]], back: Sequence[UUID]) -> None:
     """Former IDs answer through the alias table; one that has come back stands for itself again."""
-    if back:
-        conn.execute("delete from identity.alias where individual_id = any(%s)", (list(back),))
+    if back and _any(conn, "identity.alias"):
+        conn.execute("delete from identity.alias where individual_id = any(%s)", (Uuids(back),))
     if gone:
         conn.execute(
             "insert into identity.alias select * from unnest(%s::uuid[], %s::int8[]) on conflict do nothing",
-            ([individual for individual, _ in gone], [node for _, node in gone]),
+            (Uuids(individual for individual, _ in gone), Int8s(node for _, node in gone)),
         )
 
 
@@ -271,18 +289,10 @@ def graph_link(row: LinkRow, hashes: dict[int, bytes]) -> Link:
     )
 
 
-def copy_in(conn: Connection, target: str, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """COPY rows into a table in binary form."""
-    iterator: Iterator[Sequence[Any]] = iter(rows)
-    first = next(iterator, None)
-    if first is None:
-        return
-    with conn.cursor() as cursor, cursor.copy(f"copy {target} from stdin (format binary)") as copy:
-        copy.set_types(types)
-        copy.write_row(first)
-        write = copy.write_row
-        for row in iterator:
-            write(row)
+def _any(conn: Connection, table: str) -> bool:
+    """Whether a table, which is often empty, has any row."""
+    row = conn.execute(f"select exists (select from {table})").fetchone()
+    return bool(row and row[0])
 
 
 def _binary(conn: Connection, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -48,6 +48,12 @@ class Outcome(msgspec.Struct):
     touched: dict[UUID, int]
     """Universal ID -> cluster, of every individual whose members or evidence changed."""
     gone: list[UUID]
+    fresh: set[UUID]
+    """Individuals that were not there before."""
+    records: dict[int, list[int]]
+    """Cluster -> the record nodes in it, of the clusters touched."""
+    evidence: dict[int, int]
+    """Cluster -> how many open records and owned events it has."""
     created: int
     merged: int
 
@@ -68,12 +74,12 @@ class Stitch:
         self._at = at
         self._load = load
         self._graph = LiveGraph(self, policy)
-        self._limited = policy.limits
+        self._windowed = {kind for kind, rules in policy.limits.items() if any(window for _, window in rules)}
         self._rows: dict[int, NodeRow] = {}
         self._original: dict[int, int] = {}
         self._before: dict[int, tuple[int, UUID]] = {}
         self._clusters: dict[int, ClusterRow] = {}
-        self._new: list[int] = []
+        self._new: dict[int, None] = {}
         self._pending: dict[bytes, int] = {}
         self._dirty: set[int] = set()
         self._restated: set[int] = set()
@@ -140,19 +146,16 @@ class Stitch:
                 number, spec.kind, spec.hash, birth, spec.durable, number, 0, "", 0, spec.seen, spec.exclusive,
                 0, False, 0, self._at,
             )  # fmt: skip
-            self._new.append(number)
+            self._new[number] = None
             self._pending[spec.hash] = number
-        for spec in specs.values():
-            self._sight(found[spec.hash], spec.seen)
         return found
 
-    def _sight(self, node: int, seen: int) -> None:
+    def sight(self, node: int, seen: int) -> None:
+        """Say since when a record is known."""
         row = self._rows[node]
         if seen < row.seen:
             row.seen = seen
             self._dirty.add(node)
-            if row.kind in self._limited:
-                self._restated.add(node)
 
     def row(self, node: int) -> NodeRow:
         """Return a node that is loaded."""
@@ -180,7 +183,7 @@ class Stitch:
 
     def load_links(self, nodes: Collection[int]) -> list[LinkRow]:
         """Load the open links whose stronger end is one of these nodes."""
-        known = [node for node in nodes if node in self._rows and node not in set(self._new)]
+        known = [node for node in nodes if node in self._rows and node not in self._new]
         rows = ledger.links_from(self._conn, known) if known else []
         self._fetch(end for row in rows for end in (row.a, row.b))
         return [self._remember(row) for row in rows]
@@ -189,6 +192,13 @@ class Stitch:
         """Assert a link once more; `a` is the stronger node."""
         pair = (a, b, rule.strength)
         self._deltas[pair] += 1
+        self._rules[pair] = rule
+        self._first[pair] = min(first, self._first.get(pair, first))
+
+    def backdate(self, a: int, b: int, rule: Rule, first: int) -> None:
+        """Say that a link asserted already was first observed at an earlier time."""
+        pair = (a, b, rule.strength)
+        self._deltas[pair] += 0
         self._rules[pair] = rule
         self._first[pair] = min(first, self._first.get(pair, first))
 
@@ -226,10 +236,9 @@ class Stitch:
         """Compute the clusters, write everything, and say what changed."""
         self._prefetch()
         opened, closed = self._opened, self._closed
-        new = set(self._new)
         for number in self._new:
             self._graph.add_node(self._rows[number].node())
-        for number in sorted(self._restated - new):
+        for number in sorted(self._restated - self._new.keys()):
             self._graph.set_facts(self._rows[number].node())
         for pair in closed:
             if pair in self._in_graph:
@@ -261,7 +270,23 @@ class Stitch:
             if row.asserted <= 0:
                 closed.append(pair)
                 self._degree(b, -1, row.strength)
+        if self._windowed:
+            self._date_windowed(set(closed))
         return opened, closed
+
+    def _date_windowed(self, closed: set[Pair]) -> None:
+        """Identifiers whose kind is limited within a window: each is as old as the oldest link that asserts it."""
+        touched = {pair[1] for pair in self._deltas if self._rows[pair[1]].kind in self._windowed}
+        self._fetch_links(sorted(touched))
+        firsts: dict[int, int] = {}
+        for pair, link in self._links.items():
+            if pair[1] in touched and pair not in closed and link.strength > 0:
+                firsts[pair[1]] = min(link.first, firsts.get(pair[1], link.first))
+        for node, first in firsts.items():
+            if self._rows[node].seen != first:
+                self._rows[node].seen = first
+                self._dirty.add(node)
+                self._restated.add(node)
 
     def _assert_again(self, pair: Pair, row: LinkRow, delta: int) -> None:
         first = min(row.first, self._first.get(pair, row.first))
@@ -274,8 +299,7 @@ class Stitch:
         self._changed_links.add(pair)
 
     def _load_asserted(self) -> None:
-        new = set(self._new)
-        wanted = {a for a, b, _ in self._deltas if a not in new and b not in new}
+        wanted = {a for a, b, _ in self._deltas if a not in self._new and b not in self._new}
         for row in ledger.links_from(self._conn, wanted) if wanted else ():
             self._fetch((row.a, row.b))
             self._remember(row)
@@ -296,7 +320,8 @@ class Stitch:
                 flips.append(node)
         if flips:
             self._fetch_links(flips)
-            self._suspend({pair for pair in self._links if pair[0] in flips or pair[1] in flips})
+            flipped = set(flips)
+            self._suspend({pair for pair in self._links if pair[0] in flipped or pair[1] in flipped})
         new_generic = {node for node in self._dirty if self._rows[node].generic}
         for pair, link in self._links.items():
             if pair[1] in new_generic or pair[0] in new_generic:
@@ -333,9 +358,8 @@ class Stitch:
             self._rows[node].cluster_id = cluster
             self._dirty.add(node)
         outcome = self._individuals(changes.clusters, changes.dissolved)
-        new = set(self._new)
         ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
-        ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - new)])
+        ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
         ledger.insert_links(self._conn, (self._links[pair] for pair in opened), self._at, *self._actor)
         gone = set(closed)
         changed = [self._links[pair] for pair in sorted(self._changed_links & self._stored) if pair not in gone]
@@ -395,6 +419,12 @@ class Stitch:
             facts=facts,
             touched={row.individual_id: row.cluster_id for row in now.values()},
             gone=gone,
+            fresh=set(created),
+            records={
+                row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].kind == 0]
+                for row in now.values()
+            },
+            evidence={row.cluster_id: row.evidence for row in now.values()},
             created=len(created) - fresh,
             merged=len(gone) - fresh,
         )
@@ -444,8 +474,7 @@ class Stitch:
             self._known(row)
 
     def _fetch_links(self, nodes: Collection[int]) -> None:
-        new = set(self._new)
-        rows = ledger.links_touching(self._conn, [node for node in nodes if node not in new])
+        rows = ledger.links_touching(self._conn, [node for node in nodes if node not in self._new])
         self._fetch(end for row in rows for end in (row.a, row.b))
         for row in rows:
             self._remember(row)

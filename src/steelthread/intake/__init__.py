@@ -1,35 +1,40 @@
 """Intake: files in, mapped records out; the kept records, loads and rejects."""
 
 from steelthread.intake.draft import draft
+from steelthread.intake.loads import (
+    Load,
+    Seen,
+    Witness,
+    begin_load,
+    gone_records,
+    note_seen,
+    outdated_records,
+    save_load,
+)
 from steelthread.intake.mapping import Mapping, compile_mapping
 from steelthread.intake.readers import BadRow, Batch, Format, detect, open_rows
 from steelthread.intake.records import (
-    Load,
     RecordRow,
-    Reject,
-    begin_load,
+    backdate_records,
+    close_records,
+    confirm_rows,
     entity_ids,
     entity_names,
     find_record,
-    gone_records,
     insert_records,
-    keep_rejects,
     keep_versions,
     key_hash,
-    list_rejects,
-    note_seen,
+    key_prefix,
     records_by_hash,
     records_by_id,
     reserve,
     row_digests,
-    save_load,
-    settle_rejects,
     source_names,
     source_row,
     update_records,
     versions,
-    waiting_rejects,
 )
+from steelthread.intake.rejects import Reject, keep_rejects, list_rejects, settle_rejects, waiting_rejects
 from steelthread.intake.source import Source, list_sources, load_source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected
 
@@ -46,9 +51,14 @@ __all__ = [
     "RecordRow",
     "Reject",
     "RowRejected",
+    "Seen",
     "Source",
+    "Witness",
+    "backdate_records",
     "begin_load",
+    "close_records",
     "compile_mapping",
+    "confirm_rows",
     "detect",
     "draft",
     "entity_ids",
@@ -59,11 +69,13 @@ __all__ = [
     "keep_rejects",
     "keep_versions",
     "key_hash",
+    "key_prefix",
     "list_rejects",
     "list_sources",
     "load_source",
     "note_seen",
     "open_rows",
+    "outdated_records",
     "records_by_hash",
     "records_by_id",
     "reserve",

@@ -64,8 +64,8 @@ class LoadSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Loading of files."""
 
     batch_rows: int = 5000
-    workers: int = 0
-    """Mapping processes beside the main one; 0 chooses by the number of cores, -1 maps in the main process."""
+    workers: int = 1
+    """Whether large files are mapped in a process beside the main one (1) or within it (0)."""
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):

@@ -11,12 +11,13 @@ from steelthread.profiles.events import (
     write_tokens,
 )
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
-from steelthread.profiles.folder import Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
 from steelthread.profiles.read import Reader
 from steelthread.profiles.views import Opener, View
 
 __all__ = [
     "RULES",
+    "Contribution",
     "Event",
     "Folder",
     "Observation",

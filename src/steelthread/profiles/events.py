@@ -1,5 +1,6 @@
 """Events and name tokens in PostgreSQL."""
 
+import struct
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,9 @@ from typing import Any
 import msgspec
 import psycopg
 
+from steelthread.store import Int8s, Uuids, copy_rows
+
+_TOKEN = struct.Struct(">hiqiq").pack
 Connection = psycopg.Connection[Any]
 
 
@@ -67,22 +71,18 @@ def move_events(conn: Connection, events: Sequence[Event]) -> None:
         )
 
 
-def write_tokens(conn: Connection, tokens: Sequence[tuple[int, list[int]]]) -> None:
-    """Write the name tokens of records in place of their former ones."""
-    if not tokens:
-        return
-    conn.execute("delete from profiles.name_token where record_id = any(%s)", ([record for record, _ in tokens],))
-    with (
-        conn.cursor() as cursor,
-        cursor.copy("copy profiles.name_token (token, record_id) from stdin (format binary)") as copy,
-    ):
-        copy.set_types(("int8", "int8"))
-        for record, words in tokens:
-            for word in words:
-                copy.write_row((word, record))
+def write_tokens(
+    conn: Connection, again: Sequence[tuple[int, list[int]]], new: Sequence[tuple[int, list[int]]]
+) -> None:
+    """Write the name tokens of records; those of records that were there take the place of their former ones."""
+    if again:
+        records = Int8s(record for record, _ in again)
+        conn.execute("delete from profiles.name_token where record_id = any(%s)", (records,))
+    packed = [_TOKEN(2, 8, word, 8, record) for record, words in (*again, *new) for word in words]
+    copy_rows(conn, "profiles.name_token (token, record_id)", packed)
 
 
 def delete_profiles(conn: Connection, individuals: Collection[Any]) -> None:
     """Remove profiles of individuals that are no longer."""
     if individuals:
-        conn.execute("delete from profiles.profile where individual_id = any(%s)", (list(individuals),))
+        conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))

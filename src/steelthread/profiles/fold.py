@@ -79,6 +79,8 @@ def distinct(observations: Iterable[Observation]) -> list[Observation]:
 
 def reconcile(rule: str, observations: Sequence[Observation]) -> Winner:
     """Choose among the observations of one attribute by a rule; ties go by source priority, then key."""
+    if len(observations) == 1:
+        return Winner(rule, list(observations), [])
     ordered = RULES[rule](observations)
     if rule == "union":
         return Winner(rule, distinct(ordered), [])

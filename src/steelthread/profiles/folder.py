@@ -1,10 +1,11 @@
 """Folding: the records and events of a person become one stored, pseudonymous profile."""
 
+import struct
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -15,8 +16,13 @@ from steelthread.intake import source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
+from steelthread.store import NULL, Int8s, Uuids, copy_rows, field, micros_2000
 
 Connection = psycopg.Connection[Any]
+_HEAD = struct.Struct(">hi16s").pack
+_COUNT = struct.Struct(">ii").pack
+_MOMENT = struct.Struct(">iq").pack
+_DECODE = msgspec.json.Decoder().decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -44,6 +50,28 @@ def load_profile_rules(path: Path, model: Model) -> ProfileRules:
     return ProfileRules(attributes=rules)
 
 
+class Contribution(msgspec.Struct, array_like=True):
+    """What one open record gives to the profile of its person."""
+
+    record: int
+    source: int
+    entity: str
+    key_hash: bytes
+    observed_at: datetime
+    clear: bytes
+    first_observed_at: datetime
+
+
+class Resolved(Protocol):
+    """What the identity room says of a batch: which individuals are touched, new, gone, and what belongs to them."""
+
+    touched: dict[UUID, int]
+    gone: list[UUID]
+    fresh: set[UUID]
+    records: dict[int, list[int]]
+    evidence: dict[int, int]
+
+
 class Folder:
     """Folds profiles on one connection."""
 
@@ -51,54 +79,73 @@ class Folder:
         self._conn = conn
         self._rules = rules
         self._model = model
-        self._known: dict[str, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
+        self._sources: dict[int, tuple[str, int]] = {}
 
     def rule(self, attribute: str, entity: str) -> str:
         """Return the reconciliation rule of an attribute."""
-        known = self._known.get(attribute)
+        known = self._known.get((attribute, entity))
         if known is None:
             own = self._model.entity(entity).attributes.get(attribute)
             known = self._rules.attributes.get(attribute) or (own.reconciliation if own else "last_updated")
-            self._known[attribute] = known
+            self._known[(attribute, entity)] = known
         return known
+
+    def fold_batch(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> None:
+        """Fold what a batch touched; records of the batch itself (`at_hand`) are not read again."""
+        former = [*resolved.gone, *(one for one in resolved.touched if one not in resolved.fresh)]
+        if former:
+            self._conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(former),))
+        wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
+        stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
+        contributions = {
+            cluster: [one for one in (at_hand.get(node) or stored.get(node) for node in records) if one is not None]
+            for cluster, records in resolved.records.items()
+        }
+        owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
+        self._write(resolved.touched, contributions, self._events(owning) if owning else {})
 
     def fold(self, individuals: Mapping[UUID, int]) -> None:
         """Fold these individuals (universal ID -> cluster) anew and store them."""
         if not individuals:
             return
-        contributions = self._contributions(list(individuals.values()))
-        events = self._events(list(individuals.values()))
-        rows = [
-            self._profile(individual, contributions.get(cluster, []), events.get(cluster, []))
-            for individual, cluster in individuals.items()
-        ]
-        self._conn.execute(
-            """
-            insert into profiles.profile as p (individual_id, body, records, first_seen, last_seen)
-            select * from unnest(%s::uuid[], %s::text[]::jsonb[], %s::int4[], %s::timestamptz[], %s::timestamptz[])
-            on conflict (individual_id) do update set body = excluded.body, records = excluded.records,
-                first_seen = excluded.first_seen, last_seen = excluded.last_seen, folded_at = now()
-            """,
-            tuple(list(column) for column in zip(*rows, strict=True)),
+        clusters = list(individuals.values())
+        self._conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))
+        nodes = self._conn.execute(
+            "select cluster_id, node_id from identity.node where kind = 0 and cluster_id = any(%s)", (Int8s(clusters),)
+        ).fetchall()
+        stored = {one.record: one for one in self._stored([node for _, node in nodes])}
+        contributions: dict[int, list[Contribution]] = defaultdict(list)
+        for cluster, node in nodes:
+            if node in stored:
+                contributions[cluster].append(stored[node])
+        self._write(individuals, contributions, self._events(clusters))
+
+    def _write(
+        self,
+        individuals: Mapping[UUID, int],
+        contributions: Mapping[int, list[Contribution]],
+        events: Mapping[int, list[tuple[Any, ...]]],
+    ) -> None:
+        self._sources = source_names(self._conn)
+        copy_rows(
+            self._conn,
+            "profiles.profile (individual_id, body, records, first_seen, last_seen)",
+            [
+                self._profile(individual, contributions.get(cluster, []), events.get(cluster, []))
+                for individual, cluster in individuals.items()
+            ],
         )
 
-    def _contributions(self, clusters: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
-        sources = source_names(self._conn)
-        found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    def _stored(self, records: Sequence[int]) -> list[Contribution]:
         with self._conn.cursor(binary=True) as cursor:
             rows = cursor.execute(
-                "select n.cluster_id, r.record_id, r.source_id, e.name, r.key_hash, r.observed_at, r.clear, "
-                "r.first_observed_at "
-                "from identity.node n join intake.record r on r.record_id = n.node_id "
-                "join intake.entity e using (entity_id) "
-                "where n.cluster_id = any(%s) and n.kind = 0 and r.closed_at is null and r.is_party",
-                (list(clusters),),
+                "select r.record_id, r.source_id, e.name, r.key_hash, r.observed_at, convert_to(r.clear::text, 'UTF8'), "
+                "r.first_observed_at from intake.record r join intake.entity e using (entity_id) "
+                "where r.record_id = any(%s) and r.closed_at is null and r.is_party",
+                (Int8s(records),),
             ).fetchall()
-        for cluster, record, source, entity, key_hash, observed, clear, first in rows:
-            name, priority = sources[source]
-            key = (name, entity, key_hash.hex())
-            found[cluster].append((record, priority, key, entity, observed, clear, first))
-        return found
+        return [Contribution(*row) for row in rows]
 
     def _events(self, clusters: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
         rows = self._conn.execute(
@@ -110,39 +157,44 @@ class Folder:
             left join lateral (
                 select sum(amount) as amount, max(currency) as currency from profiles.event c where c.parent_id = v.record_id
             ) l on true
-            where n.cluster_id = any(%s) and v.parent_id is null group by 1, 2
+            where n.cluster_id = any(%s) and v.parent_id is null group by 1, 2 order by 1, 2
             """,
-            (list(clusters),),
+            (Int8s(clusters),),
         ).fetchall()
         found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for cluster, *rest in rows:
             found[cluster].append(tuple(rest))
         return found
 
-    def _profile(
-        self, individual: UUID, records: list[tuple[Any, ...]], events: list[tuple[Any, ...]]
-    ) -> tuple[UUID, str, int, datetime | None, datetime | None]:
-        seen = [record[6] for record in records] + [event[4] for event in events if event[4]]
-        last = [record[4] for record in records] + [event[5] for event in events if event[5]]
+    def _profile(self, individual: UUID, records: list[Contribution], events: list[tuple[Any, ...]]) -> bytes:
+        first = [one.first_observed_at for one in records] + [event[4] for event in events if event[4]]
+        last = [one.observed_at for one in records] + [event[5] for event in events if event[5]]
         body = {
-            "attributes": {name: _stored(winner) for name, winner in self.winners(records).items()},
+            "attributes": {name: _stored(winner) for name, winner in self._winners(records)},
             "events": {event[0]: {"count": event[1], "amount": event[2], "currency": event[3]} for event in events},
         }
-        first_seen, last_seen = min(seen, default=None), max(last, default=None)
-        return individual, _JSON(body).decode(), len(records), first_seen, last_seen
+        packed = _HEAD(5, 16, individual.bytes) + field(b"\x01" + _JSON(body)) + _COUNT(4, len(records))
+        for moments, choose in ((first, min), (last, max)):
+            packed += _MOMENT(8, micros_2000(choose(moments))) if moments else NULL
+        return packed
 
-    def winners(self, records: list[tuple[Any, ...]]) -> dict[str, Winner]:
-        """Reconcile every attribute of these records: (number, priority, key, entity, observed, clear, first)."""
-        observed: dict[str, list[Observation]] = defaultdict(list)
+    def _winners(self, records: list[Contribution]) -> Iterable[tuple[str, Winner]]:
+        """Reconcile every attribute of these records."""
+        observed: dict[str, list[Observation]] = {}
         rules: dict[str, str] = {}
-        for record, priority, key, entity, at, clear, _ in records:
-            for name, value in clear["v"].items():
-                observed[name].append(Observation(record, value, len(str(value)), at, priority, key))
-                rules.setdefault(name, self.rule(name, entity))
-            for name, (token, length) in clear["f"].items():
-                observed[name].append(Observation(record, _Token(token), length, at, priority, key))
-                rules.setdefault(name, self.rule(name, entity))
-        return {name: reconcile(rules[name], observed[name]) for name in sorted(observed)}
+        for one in records:
+            name, priority = self._sources[one.source]
+            key = (name, one.entity, one.key_hash.hex())
+            clear = _DECODE(one.clear)
+            facets = [(attribute, _Token(facet[0]), facet[1]) for attribute, facet in clear["f"].items()]
+            for attribute, value, length in (*((n, v, len(str(v))) for n, v in clear["v"].items()), *facets):
+                told = Observation(one.record, value, length, one.observed_at, priority, key)
+                if attribute in observed:
+                    observed[attribute].append(told)
+                else:
+                    observed[attribute] = [told]
+                    rules[attribute] = self.rule(attribute, one.entity)
+        return [(name, reconcile(rules[name], observed[name])) for name in observed]
 
 
 class _Token(int):

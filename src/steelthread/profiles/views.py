@@ -11,6 +11,7 @@ from steelthread.intake import RecordRow, entity_names, records_by_id, source_na
 from steelthread.vault import Vault, unseal
 
 Connection = psycopg.Connection[Any]
+_JSON = msgspec.json.Decoder().decode
 _UNPACK = msgspec.msgpack.Decoder().decode
 
 
@@ -79,7 +80,8 @@ class Opener:
         assert self._sources is not None
         name, direct, direct_parts, idents, extras, _ = _UNPACK(unseal(key, row.sealed, row.key_hash))
         source, priority = self._sources[row.source_id]
-        parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(row.clear["p"], direct_parts, strict=True)]
+        clear = _JSON(row.clear)
+        parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(clear["p"], direct_parts, strict=True)]
         return View(
             record_id=row.record_id,
             source=source,
@@ -88,7 +90,7 @@ class Opener:
             key=name,
             observed_at=row.observed_at,
             first_observed_at=row.first_observed_at,
-            values={**row.clear["v"], **direct},
+            values={**clear["v"], **direct},
             direct=frozenset(direct),
             parts=parts,
             identifiers=[(kind, value) for kind, value in idents],

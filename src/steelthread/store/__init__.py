@@ -1,7 +1,23 @@
 """Store: PostgreSQL, embedded in the project's folder or any server by URL; migrations; backup and restore."""
 
 from steelthread.store.backups import backup, restore
+from steelthread.store.bulk import NULL, Byteas, Int8s, Texts, Uuids, copy_rows, field, micros_2000
 from steelthread.store.database import Database, open_database
 from steelthread.store.migrations import migrate, migrations
 
-__all__ = ["Database", "backup", "migrate", "migrations", "open_database", "restore"]
+__all__ = [
+    "NULL",
+    "Byteas",
+    "Database",
+    "Int8s",
+    "Texts",
+    "Uuids",
+    "backup",
+    "copy_rows",
+    "field",
+    "micros_2000",
+    "migrate",
+    "migrations",
+    "open_database",
+    "restore",
+]

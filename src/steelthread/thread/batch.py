@@ -9,7 +9,7 @@ import psycopg
 
 from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch
-from steelthread.intake import RecordRow
+from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
@@ -48,21 +48,29 @@ class Written(msgspec.Struct):
     outcome: Outcome
     same: list[int]
     """Records that the batch showed as they were."""
+    shown: list[int]
+    """Records that the batch showed at all."""
 
 
 class Batch:
     """One batch of prepared records within the caller's transaction."""
 
-    def __init__(self, space: Space, conn: Connection, source: SourceFacts, load: int, as_of: datetime) -> None:
+    def __init__(
+        self, space: Space, conn: Connection, source: SourceFacts, load: Load, witness: Witness | None
+    ) -> None:
         self._space = space
         self._conn = conn
         self._source = source
-        self._load = load
-        self._as_of = as_of
+        self._load = load.load_id
+        self._as_of = load.as_of
+        self._witness = witness
         self._names = Names(space.vault, conn)
-        self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, as_of, load)
+        self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, load.as_of, load.load_id)
+        self._contributions: dict[int, profiles.Contribution] = {}
         self._kept: list[int] = []
         self._tokens: list[tuple[int, list[int]]] = []
+        self._tokens_again: list[tuple[int, list[int]]] = []
+        self._backdated: set[int] = set()
         self._events: list[profiles.Event] = []
 
     def write(self, prepared: Sequence[Prepared]) -> Written:
@@ -70,15 +78,21 @@ class Batch:
         self._space.log.lock(self._conn, LANE)
         winners = self._winners(prepared)
         stored = intake.records_by_hash(self._conn, list(winners))
-        new, changed = self._classify(winners, stored)
-        rows = self._keep(winners, stored, new, changed)
+        new, changed, retimed = self._classify(winners, stored)
+        rows = self._keep(winners, stored, new, changed | retimed)
         self._link(rows, winners, stored, new)
+        self._backdate([row for row in stored.values() if row.record_id in self._backdated])
         outcome = self._finish([RecordsKept(load=self._load, records=[row.record_id for row in rows])])
-        same = [row.record_id for name, row in stored.items() if name not in changed]
-        return Written(new, changed, outcome, same)
+        same = [
+            row.record_id
+            for name, row in stored.items()
+            if name not in changed and row.closed_at is None and row.digest == winners[name].digest
+        ]
+        shown = [row.record_id for row in stored.values()] + [row.record_id for row in rows]
+        return Written(new, changed, outcome, same, shown)
 
-    def close(self, rows: Sequence[RecordRow]) -> Outcome:
-        """Close records that have gone from their source."""
+    def close(self, rows: Sequence[RecordRow], at: datetime) -> Outcome:
+        """Close records that have gone from their source at a time."""
         self._space.log.lock(self._conn, LANE)
         ids = [row.record_id for row in rows]
         parties = [row for row in rows if row.is_party]
@@ -89,10 +103,7 @@ class Batch:
         for row in parties:
             self._stitch.evidence(row.record_id, -1)
         self._drop_events([row.record_id for row in rows if not row.is_party])
-        self._conn.execute(
-            "update intake.record set closed_at = %s, load_id = %s where record_id = any(%s)",
-            (self._as_of, self._load, ids),
-        )
+        intake.close_records(self._conn, ids, self._load, at)
         return self._finish([RecordsClosed(load=self._load, records=ids)])
 
     # -- keep ----------------------------------------------------------------------------------------------------
@@ -108,24 +119,27 @@ class Batch:
 
     def _classify(
         self, winners: dict[bytes, Prepared], stored: dict[bytes, RecordRow]
-    ) -> tuple[set[bytes], set[bytes]]:
-        new, changed = set(), set()
+    ) -> tuple[set[bytes], set[bytes], set[bytes]]:
+        """Return the names of records that are new, that change, and that were the same at an earlier time already."""
+        new, changed, retimed = set(), set(), set()
         for name, one in winners.items():
             row = stored.get(name)
             if row is None:
                 new.add(name)
-            elif row.closed_at is not None or (row.digest != one.digest and self._newer(one, row)):
+            elif self._goes_before(one, row):
                 changed.add(name)
-        return new, changed
+            elif row.closed_at is None and row.digest == one.digest and self._as_of < row.loaded_at:
+                retimed.add(name)
+        return new, changed, retimed
 
-    def _newer(self, one: Prepared, row: RecordRow) -> bool:
-        """Whether this version goes before the stored one: by the rows' own change time, then by as-of time."""
-        if row.load_id == self._load:
-            mine = (one.changed_at or 0, self._as_of, one.digest)
-        else:
-            mine = (one.changed_at or 0, self._as_of, row.digest)
-        theirs = (microseconds(row.changed_at) if row.changed_at else 0, row.loaded_at, row.digest)
-        return mine >= theirs
+    def _goes_before(self, one: Prepared, row: RecordRow) -> bool:
+        """Whether this version is to be written over the stored one: by change time, then as-of time, then content."""
+        if row.closed_at is not None:
+            return self._as_of >= row.closed_at
+        assert self._witness is not None
+        shown = self._witness.last_shown(row.record_id, row.as_of)
+        theirs = (microseconds(row.changed_at) if row.changed_at else 0, shown, row.digest)
+        return row.digest != one.digest and (one.changed_at or 0, self._as_of, one.digest) > theirs
 
     def _keep(
         self,
@@ -137,7 +151,7 @@ class Batch:
         entities = self._space.entities(self._conn, {one.entity for one in winners.values()})
         fresh = [winners[name] for name in winners if name in new]
         numbers = self._numbers(fresh)
-        owned = [one for one in fresh if one.has_direct]
+        owned = [one for one in fresh if one.has_direct and not one.subject]
         subjects = dict(zip((one.key_hash for one in owned), self._space.vault.new_subjects(len(owned)), strict=True))
         keys = self._space.vault.keys({self._source.subject, *(stored[name].subject for name in changed)})
         common = (self._source.subject, keys[self._source.subject])
@@ -165,40 +179,60 @@ class Batch:
     def _row(self, one: Prepared, entity: int, number: int, subject: int, key: bytes) -> RecordRow:
         changed = moment_of(one.changed_at) if one.changed_at else None
         observed = changed or self._as_of
+        if one.subject and subject == self._source.subject:
+            subject, sealed = one.subject, one.sealed
+        else:
+            sealed = seal(key, one.plain, one.key_hash)
         return RecordRow(
             number, self._source.source_id, entity, one.key_hash, one.digest, one.row_digest, observed, changed,
-            self._as_of, observed, self._load, subject, one.is_party, seal(key, one.plain, one.key_hash), one.clear,
-            None,
+            self._as_of, observed, self._as_of, self._load, subject, one.is_party, sealed, one.clear, None,
         )  # fmt: skip
 
     def _updates(
         self, pairs: list[tuple[Prepared, RecordRow]], entities: dict[str, int], keys: dict[int, bytes]
     ) -> list[RecordRow]:
         known = intake.versions(self._conn, [row.record_id for _, row in pairs]) if pairs else {}
-        kept = [(row.record_id, row.digest, row.loaded_at) for _, row in pairs]
+        kept = [(row.record_id, row.digest, row.loaded_at) for one, row in pairs if one.digest != row.digest]
         updates = []
         for one, row in pairs:
             key = keys.get(row.subject)
             subject = row.subject
             if key is None:
                 ((subject, key),) = self._space.vault.new_subjects(1)
+            one.subject = 0  # the record keeps its subject: whoever is erased must not leave a second key behind
             after = self._row(one, entities[one.entity], row.record_id, subject, key)
-            same = row.loaded_at if row.digest == one.digest else self._as_of
-            after.loaded_at = min(known.get((row.record_id, one.digest), same), same)
+            times = [self._as_of, known.get((row.record_id, one.digest), self._as_of)]
+            after.loaded_at = min(*times, row.loaded_at) if row.digest == one.digest else min(times)
             after.observed_at = after.changed_at or after.loaded_at
             after.first_observed_at = min(row.first_observed_at, after.observed_at)
+            after.as_of = max(row.as_of, self._as_of)
             updates.append(after)
         intake.keep_versions(self._conn, kept)
         return updates
 
     def _stale(self, winners: dict[bytes, Prepared], stored: dict[bytes, RecordRow], changed: set[bytes]) -> None:
-        """Versions that came too late are noted, so that they keep their time if they return."""
-        late = [
-            (row.record_id, winners[name].digest, self._as_of)
-            for name, row in stored.items()
-            if name not in changed and winners[name].digest != row.digest
-        ]
+        """Versions that came too late are noted, so that they keep their time if they return.
+
+        They still tell that the record was observed earlier; and a row that gives the same content under a changed
+        mapping is not mapped again the next time.
+        """
+        late, confirmed, firsts = [], [], []
+        for name, row in stored.items():
+            one = winners[name]
+            if name in changed:
+                continue
+            if one.digest != row.digest:
+                late.append((row.record_id, one.digest, self._as_of))
+            elif one.row_digest != row.row_digest:
+                confirmed.append((row.record_id, one.row_digest))
+            observed = moment_of(one.changed_at) if one.changed_at else self._as_of
+            if observed < row.first_observed_at:
+                row.first_observed_at = observed
+                firsts.append((row.record_id, observed))
         intake.keep_versions(self._conn, late)
+        intake.confirm_rows(self._conn, confirmed)
+        intake.backdate_records(self._conn, firsts)
+        self._backdated = {record for record, _ in firsts}
 
     # -- resolve -------------------------------------------------------------------------------------------------
 
@@ -218,7 +252,28 @@ class Batch:
         for row in parties:
             self._party(row, winners[row.key_hash], nodes, former[row.record_id], stored.get(row.key_hash))
         self._trace([row for row in rows if not row.is_party], winners, nodes, new)
-        self._tokens = [(row.record_id, winners[row.key_hash].name_tokens) for row in parties]
+        fresh = [row for row in parties if row.key_hash in new]
+        again = [row for row in parties if row.key_hash not in new]
+        self._tokens = [(row.record_id, winners[row.key_hash].name_tokens) for row in fresh]
+        self._tokens_again = [(row.record_id, winners[row.key_hash].name_tokens) for row in again]
+
+    def _backdate(self, rows: list[RecordRow]) -> None:
+        """Records that a late version showed to be older: what they assert is older too."""
+        if not rows:
+            return
+        parties = {row.record_id: microseconds(row.first_observed_at) for row in rows if row.is_party}
+        self._stitch.nodes(sorted(parties))
+        for link in self._stitch.load_links(sorted(parties)):
+            if link.a in parties and link.strength > 0:
+                self._stitch.backdate(link.a, link.b, Rule(link.rule, link.strength, link.weak), parties[link.a])
+        for record, first in parties.items():
+            self._stitch.sight(record, first)
+            self._stitch.touch(record)
+        events = {row.record_id: microseconds(row.first_observed_at) for row in rows if not row.is_party}
+        for event in profiles.events_by_record(self._conn, list(events)) if events else ():
+            self._stitch.nodes(event.nodes)
+            trace = [(node, self._stitch.row(node).kind) for node in event.nodes]
+            self._claim_star(trace, events[event.record_id], 0)
 
     def _specs(self, rows: list[RecordRow], winners: dict[bytes, Prepared]) -> list[NewNode]:
         self._space.know_kinds(self._conn, {ident.name for one in winners.values() for ident in one.idents})
@@ -248,7 +303,7 @@ class Batch:
         self._names.know(node, one.first_name, one.suffix)
         self._stitch.facts(
             node,
-            first_name=self._space.vault.token("first|" + one.first_name) if one.first_name else 0,
+            first_name=one.first_token,
             suffix=one.suffix,
             unique_source=self._source.source_id if self._source.unique else 0,
         )
@@ -257,10 +312,15 @@ class Batch:
         else:
             self._stitch.touch(node)
         first = microseconds(row.first_observed_at)
+        self._contributions[node] = profiles.Contribution(
+            node, row.source_id, one.entity, row.key_hash, row.observed_at, one.clear, row.first_observed_at
+        )
         now = {(nodes[ident.hash], self._space.kind(ident.kind).strength): ident for ident in one.idents}
         for pair, ident in now.items():
             if pair not in former:
                 self._stitch.claim(node, pair[0], self._rule(ident.kind), first)
+            elif before is not None and row.first_observed_at < before.first_observed_at:
+                self._stitch.backdate(node, pair[0], self._rule(ident.kind), first)
         for other, strength in former - set(now):
             self._stitch.unclaim(node, other, strength)
 
@@ -310,6 +370,8 @@ class Batch:
                 rule = self._rule(kind)
                 if delta > 0:
                     self._stitch.claim(trace[0][0], node, rule, first)
+                elif delta == 0:
+                    self._stitch.backdate(trace[0][0], node, rule, first)
                 else:
                     self._stitch.unclaim(trace[0][0], node, rule.strength)
 
@@ -333,9 +395,8 @@ class Batch:
         self._own_anew(self._stitch.settle())
         outcome = self._stitch.finish()
         profiles.insert_events(self._conn, self._events)
-        profiles.write_tokens(self._conn, self._tokens)
-        profiles.delete_profiles(self._conn, outcome.gone)
-        self._space.folder(self._conn).fold(outcome.touched)
+        profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
+        self._space.folder(self._conn).fold_batch(outcome, self._contributions)
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
         self._space.log.append(self._conn, LANE, facts)

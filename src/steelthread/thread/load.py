@@ -1,8 +1,10 @@
 """Loading a file: rows in batches, each batch one transaction with its place in the file, so that a load resumes."""
 
+import gc
 import hashlib
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.identity import Identifiers
-from steelthread.intake import Load, Mapping, Reject, RowRejected, Source
+from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
 from steelthread.thread.batch import Batch, SourceFacts
-from steelthread.thread.prepare import Prepared, Preparer
+from steelthread.thread.beside import MapperBeside, MapperHere
+from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper
 from steelthread.thread.space import Space
 from steelthread.vault import seal
+
+_LARGE = 2 << 20
+"""Bytes from which on a file is worth a process of its own."""
 
 
 class Progress(msgspec.Struct):
@@ -46,14 +51,13 @@ class LoadResult(msgspec.Struct):
     warnings: list[str] = []
 
 
-class _Sorted(msgspec.Struct):
-    """A batch of rows, sorted by what is to be done with them."""
+class _Waiting(msgspec.Struct):
+    """A batch whose rows have been looked up and asked for."""
 
-    prepared: list[Prepared]
-    primaries: list[bytes]
-    rejects: list[Reject]
-    seen: list[int]
-    unchanged: int
+    hashed: Hashed
+    wanted: set[bytes]
+    unchanged: list[int]
+    """Records whose rows are known as they stand."""
 
 
 class Loader:
@@ -62,10 +66,7 @@ class Loader:
     def __init__(self, space: Space, source: Source) -> None:
         self._space = space
         self._source = source
-        country = source.country or space.project.settings.project.country
-        identifiers = Identifiers(space.rules, space.model, source.name, country)
-        self._preparer = Preparer(source, space.model, space.vault, identifiers)
-        self._salt = source.digest.encode() if isinstance(source.digest, str) else source.digest
+        self._digest = source.digest.encode() if isinstance(source.digest, str) else source.digest
 
     def load(
         self,
@@ -76,23 +77,14 @@ class Loader:
     ) -> LoadResult:
         """Load a file; a load of this very file that was cut off goes on where it stopped."""
         began = time.monotonic()
-        with self._space.database.connect() as conn:
-            facts, load = self._begin(conn, path, as_of or now())
-            fmt = intake.detect(path, self._source.format)
-            rows = intake.open_rows(path, fmt, batch=self._space.project.settings.load.batch_rows, skip=load.rows_done)
-            mapping: Mapping | None = None
-            for batch in rows:
-                if mapping is None or len(mapping.columns) != len(rows.columns):
-                    mapping = intake.compile_mapping(
-                        self._source, self._space.model, rows.columns, self._space.project.settings.project.country
-                    )
-                self._batch(conn, facts, load, mapping, batch, path)
-                if progress:
-                    progress(Progress(load.read, load.rejected, rows.position, rows.total_bytes))
-            if self._source.snapshot:
-                self._close_gone(conn, facts, load)
-            intake.save_load(conn, load, finished=now())
-            conn.commit()
+        collecting = gc.isenabled()
+        gc.disable()  # a batch makes many objects and no cycles: looking for some costs a fifth of the load
+        try:
+            with self._space.writer() as conn:
+                load, ended = self._load(conn, path, as_of or now(), progress)
+        finally:
+            if collecting:
+                gc.enable()
         return LoadResult(
             source=self._source.name,
             read=load.read,
@@ -104,50 +96,119 @@ class Loader:
             individuals={"created": load.created, "merged": load.merged},
             seconds=round(time.monotonic() - began, 3),
             set_aside=load.set_aside,
-            unmapped=mapping.unmapped if mapping else [],
-            warnings=rows.warnings,
+            unmapped=ended.unmapped,
+            warnings=ended.warnings,
         )
+
+    def _load(
+        self,
+        conn: psycopg.Connection[Any],
+        path: Path,
+        as_of: datetime,
+        progress: Callable[[Progress], None] | None,
+    ) -> tuple[Load, Ended]:
+        facts, load = self._begin(conn, path, as_of)
+        witness = intake.Witness(conn, facts.source_id, load)
+        conn.commit()
+        with self._mapper(path, load.rows_done) as mapper:
+            waiting: deque[_Waiting] = deque()
+            ended: Ended | None = None
+            while True:
+                while ended is None and len(waiting) < mapper.ahead:
+                    hashed = mapper.hashed()
+                    if isinstance(hashed, Ended):
+                        ended = hashed
+                    else:
+                        waiting.append(self._ask(conn, mapper, hashed, waiting))
+                if not waiting:
+                    break
+                batch = waiting.popleft()
+                self._batch(conn, facts, load, witness, batch, mapper.mapped(), path)
+                if progress:
+                    progress(Progress(load.read, load.rejected, batch.hashed.position, batch.hashed.total))
+        self._close_gone(conn, facts, load)
+        intake.save_load(conn, load, finished=now())
+        conn.commit()
+        assert ended is not None
+        return load, ended
+
+    def _mapper(self, path: Path, skip: int) -> MapperBeside | MapperHere:
+        space = self._space
+        if space.project.settings.load.workers > 0 and path.exists() and path.stat().st_size >= _LARGE:
+            return MapperBeside(space.project, self._source.name, path, skip)
+        return MapperHere(Mapper(space.project, self._source, space.model, space.vault, space.rules, path, skip))
 
     def _begin(self, conn: psycopg.Connection[Any], path: Path, as_of: datetime) -> tuple[SourceFacts, Load]:
         number, subject = intake.source_row(
             conn, self._space.vault, self._source.name, self._source.priority, unique=self._source.unique
         )
-        load = intake.begin_load(conn, number, self._space.vault.digest(_fingerprint(path) + self._salt), as_of)
+        fingerprint = self._space.vault.digest(_fingerprint(path) + self._digest)
+        load = intake.begin_load(conn, number, fingerprint, as_of, snapshot=self._source.snapshot)
         conn.commit()
         return SourceFacts(number, subject, self._source.unique), load
+
+    def _ask(
+        self,
+        conn: psycopg.Connection[Any],
+        mapper: MapperBeside | MapperHere,
+        hashed: Hashed,
+        waiting: Collection[_Waiting],
+    ) -> _Waiting:
+        """Look the rows up and ask for those that are not known as they stand, or are just being written."""
+        names = [hashed.names[start : start + HASH] for start in range(0, len(hashed.names), HASH)]
+        known = intake.row_digests(conn, names) if names else {}
+        conn.commit()
+        wanted, fresh, unchanged = [], [], []
+        for place, name in enumerate(names):
+            entry = known.get(name)
+            if entry is None:
+                wanted.append(place)
+                fresh.append(place)
+            elif (
+                entry[2]
+                and entry[1] == hashed.digests[place * HASH : place * HASH + HASH]
+                and not any(name in other.wanted for other in waiting)
+            ):
+                unchanged.append(entry[0])
+            else:
+                wanted.append(place)
+        mapper.want(wanted, fresh)
+        return _Waiting(hashed, {names[place] for place in wanted}, unchanged)
 
     def _batch(
         self,
         conn: psycopg.Connection[Any],
         facts: SourceFacts,
         load: Load,
-        mapping: Mapping,
-        batch: Any,
+        witness: Witness,
+        batch: _Waiting,
+        mapped: Mapped,
         path: Path,
     ) -> None:
-        work = self._sort(conn, mapping, batch)
-        first_row = load.rows_done
-        if work.prepared:
-            written = Batch(self._space, conn, facts, load.load_id, load.as_of).write(work.prepared)
-            self._count(load, work, written.new, written.changed)
-            if self._source.snapshot:
-                work.seen += written.same
+        rejects = batch.hashed.rejects + mapped.rejects
+        shown = batch.unchanged
+        witness.own.add(shown)
+        if mapped.prepared:
+            written = Batch(self._space, conn, facts, load, witness).write(mapped.prepared)
+            self._count(load, mapped.primaries, written.new, written.changed)
+            shown = shown + (written.shown if self._source.snapshot else written.same)
+            witness.own.add(written.same)
             load.created += written.outcome.created
             load.merged += written.outcome.merged
-        load.unchanged += work.unchanged
-        load.rejected += sum(reject.is_row for reject in work.rejects)
-        load.set_aside += sum(not reject.is_row for reject in work.rejects)
-        load.read += len(batch.rows) + len(batch.bad)
-        load.rows_done = first_row + len(batch.rows) + len(batch.bad)
-        intake.note_seen(conn, load.load_id, first_row, work.seen)
-        intake.keep_rejects(conn, self._space.vault, seal, facts.source_id, load.load_id, path.name, work.rejects)
+        load.unchanged += len(batch.unchanged)
+        load.rejected += sum(reject.is_row for reject in rejects)
+        load.set_aside += sum(not reject.is_row for reject in rejects)
+        intake.note_seen(conn, load.load_id, load.rows_done, shown)
+        intake.keep_rejects(conn, self._space.vault, seal, facts.source_id, load.load_id, path.name, rejects)
+        load.read += batch.hashed.rows
+        load.rows_done += batch.hashed.rows
         intake.save_load(conn, load)
         conn.commit()
 
-    def _count(self, load: Load, work: _Sorted, new: set[bytes], changed: set[bytes]) -> None:
+    def _count(self, load: Load, primaries: list[bytes], new: set[bytes], changed: set[bytes]) -> None:
         """A row is accepted when its record is new, once; a row that changed nothing is unchanged."""
         counted: set[bytes] = set()
-        for primary in work.primaries:
+        for primary in primaries:
             if primary in new and primary not in counted:
                 load.accepted += 1
             elif primary in changed and primary not in counted:
@@ -156,61 +217,20 @@ class Loader:
                 load.unchanged += 1
             counted.add(primary)
 
-    def _sort(self, conn: psycopg.Connection[Any], mapping: Mapping, batch: Any) -> _Sorted:
-        """Tell rows that are known from those to be mapped; map these."""
-        work = _Sorted([], [], [], [], 0)
-        for bad in batch.bad:
-            work.rejects.append(Reject(bad.line, bad.column, bad.reason, True, bad.raw))
-        keyed = self._keys(mapping, batch, work)
-        known = intake.row_digests(conn, [name for _, _, name, _ in keyed]) if keyed else {}
-        snapshot = self._source.snapshot
-        for line, cells, name, digest in keyed:
-            entry = known.get(name)
-            if entry is not None and entry[1] == digest and entry[2]:
-                work.unchanged += 1
-                if snapshot:
-                    work.seen.append(entry[0])
-            else:
-                self._map(mapping, line, cells, digest, work)
-        return work
-
-    def _keys(self, mapping: Mapping, batch: Any, work: _Sorted) -> list[tuple[int, list[str], bytes, bytes]]:
-        keyed = []
-        vault, source, entity = self._space.vault, self._source.name, mapping.primary
-        digest, salt, key_of = vault.digest, self._salt, mapping.key
-        for index, cells in enumerate(batch.rows):
-            line = batch.lines[index] if batch.lines else batch.first_line + index
-            try:
-                key = key_of(cells)
-            except RowRejected as error:
-                work.rejects.append(Reject(line, error.column, error.reason, True, "\x1f".join(cells)))
-                continue
-            name = intake.key_hash(vault, source, entity, key)
-            keyed.append((line, cells, name, digest("\x1f".join(cells).encode() + salt)))
-        return keyed
-
-    def _map(self, mapping: Mapping, line: int, cells: list[str], digest: bytes, work: _Sorted) -> None:
-        try:
-            row = mapping.map(cells)
-        except RowRejected as error:
-            work.rejects.append(Reject(line, error.column, error.reason, True, "\x1f".join(cells)))
-            return
-        for issue in row.issues:
-            work.rejects.append(Reject(line, issue.column, issue.reason, False, issue.value))
-        prepared = self._preparer.row(row, digest)
-        if not prepared:
-            work.rejects.append(
-                Reject(line, "", "no entity of the mapping applies to this row", True, "\x1f".join(cells))
-            )
-            return
-        work.prepared += prepared
-        work.primaries.append(prepared[0].key_hash)
-
     def _close_gone(self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load) -> None:
-        gone = intake.gone_records(conn, facts.source_id, load.load_id, self._source.primary)
+        """Close what a snapshot no longer shows: this one, and those of a later time that are loaded already."""
+        entity = self._source.primary
+        if self._source.snapshot:
+            self._close(conn, facts, load, load.as_of, intake.gone_records(conn, facts.source_id, load, entity))
+        for at, records in intake.outdated_records(conn, facts.source_id, load, entity):
+            self._close(conn, facts, load, at, records)
+
+    def _close(
+        self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load, at: datetime, gone: list[int]
+    ) -> None:
         for start in range(0, len(gone), 5000):
             rows = intake.records_by_id(conn, gone[start : start + 5000])
-            outcome = Batch(self._space, conn, facts, load.load_id, load.as_of).close(rows)
+            outcome = Batch(self._space, conn, facts, load, None).close(rows, at)
             load.merged += outcome.merged
             load.closed += len(rows)
 

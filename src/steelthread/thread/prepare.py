@@ -6,6 +6,7 @@ value leaves its keyed token and its length behind, which is all that folding ne
 
 from collections.abc import Mapping as Dict
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,21 +16,21 @@ from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_
 from steelthread.model import Model
 from steelthread.vault import Vault
 
+_JSON = msgspec.json.Encoder(order="sorted").encode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 PARTY_ENTITIES = ("Individual", "Account")
 
 
 class Ident(msgspec.Struct, array_like=True, frozen=True):
-    """An identifier of a record, as the graph and the profile need it."""
+    """An identifier of a record, as the graph needs it."""
 
     kind: int
     name: str
     hash: bytes
-    value: str
 
 
-class Prepared(msgspec.Struct):
-    """A record on its way into the database."""
+class Prepared(msgspec.Struct, array_like=True):
+    """A record on its way into the database; it may come from another process."""
 
     entity: str
     key_hash: bytes
@@ -38,11 +39,13 @@ class Prepared(msgspec.Struct):
     changed_at: int | None
     is_party: bool
     plain: bytes
-    """What will be sealed: MessagePack of [key, values, part values, identifiers, extras, [first name, suffix]]."""
+    """What is sealed: MessagePack of [key, values, part values, identifiers, extras, [first name, suffix]]."""
     has_direct: bool
-    clear: dict[str, Any]
+    clear: bytes
+    """JSON: {"v": values, "p": [[entity, values]], "f": {direct: [token, length]}}."""
     idents: list[Ident]
     first_name: str
+    first_token: int
     suffix: str
     name_tokens: list[int]
     party: bytes | None
@@ -51,6 +54,9 @@ class Prepared(msgspec.Struct):
     amount: Decimal | None
     currency: str | None
     quantity: Decimal | None
+    subject: int = 0
+    sealed: bytes = b""
+    """The envelope under the new subject `subject`, when it was sealed ahead; 0 and empty otherwise."""
 
 
 class Preparer:
@@ -64,6 +70,7 @@ class Preparer:
         self._direct: dict[str, frozenset[str]] = {}
         self._parties: dict[str, bool] = {}
         self.blocked = 0
+        self._token = lru_cache(maxsize=65_536)(vault.token)
 
     def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
         """Prepare all records of a row; the extras go with the first."""
@@ -82,12 +89,12 @@ class Preparer:
         found, blocked = self._identifiers.of(record)
         self.blocked += len(blocked)
         blind = self._vault.blind
-        idents = [Ident(index, name, blind(name, value), shown) for index, name, value, shown in found]
+        idents = [Ident(index, name, blind(name, value)) for index, name, value, _ in found]
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
         names = name_evidence(record)
         source = self._source.name
-        shown = [(ident.name, ident.value) for ident in idents]
+        shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
         content = _PACK([plain, values, parts, record.party, record.parent, row.observed_at])
         is_party = self.is_party(record.entity)
@@ -101,9 +108,10 @@ class Preparer:
             is_party=is_party,
             plain=plain,
             has_direct=bool(is_party or direct or any(direct_parts) or idents or extras),
-            clear={"v": values, "p": parts, "f": facets},
+            clear=_JSON({"v": values, "p": parts, "f": facets}),
             idents=idents,
             first_name=names.first,
+            first_token=self._token("first|" + names.first) if names.first else 0,
             suffix=names.suffix,
             name_tokens=self._name_tokens(record) if is_party else [],
             party=key_hash(self._vault, *record.party) if record.party else None,
@@ -123,7 +131,7 @@ class Preparer:
             if name in directs:
                 direct[name] = value
                 text = str(value)
-                facets[name] = (self._vault.token(text), len(text))
+                facets[name] = (self._token(text), len(text))
             else:
                 clear[name] = value
         return clear, direct, facets
@@ -150,7 +158,7 @@ class Preparer:
             value = record.values.get(name)
             if value:
                 words.update(name_words(str(value)))
-        return [self._vault.token("name|" + word) for word in sorted(words)]
+        return [self._token("name|" + word) for word in sorted(words)]
 
 
 def name_words(text: str) -> list[str]:

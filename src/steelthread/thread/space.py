@@ -42,6 +42,16 @@ class Space:
         """Let the database go; the embedded server stops some seconds after its last client."""
         self.database.close()
 
+    def writer(self) -> psycopg.Connection[Any]:
+        """Open a connection for writing batches: it looks things up by key only, whatever the statistics say yet."""
+        conn = self.database.connect()
+        conn.execute(
+            "select set_config(name, 'off', false) from unnest(array['enable_seqscan', 'enable_hashjoin', "
+            "'enable_mergejoin']) name"
+        )
+        conn.commit()
+        return conn
+
     def kind(self, index: int) -> Kind:
         """Return a kind of identifier by its number."""
         if index not in self._kinds:

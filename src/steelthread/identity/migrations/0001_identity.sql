@@ -25,7 +25,7 @@ create table identity.node (
     generic boolean not null default false,
     evidence int not null default 0,        -- open party record here, or events owned
     since timestamptz not null              -- since when it belongs to its present individual
-);
+) with (fillfactor = 80);                   -- degrees and labels change often: leave room to change them in place
 create index on identity.node (cluster_id);
 
 -- The ledger of links: closed, never deleted. `a` is the stronger node.

@@ -19,6 +19,7 @@ create table intake.load (
     source_id int not null references intake.source,
     fingerprint bytea not null,      -- keyed digest of file and mapping: tells whether a load is the one that was cut off
     as_of timestamptz not null,
+    snapshot boolean not null default false,
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     rows_done bigint not null default 0,
@@ -34,7 +35,8 @@ create table intake.load (
 );
 create index on intake.load (source_id, load_id);
 
--- Which records a batch of a load saw unchanged (8-byte numbers, compressed): what a snapshot needs to close the rest.
+-- Which records a batch of a load showed unchanged, of a snapshot all that it showed (8-byte numbers, compressed): tells
+-- what has gone from a snapshot, and when a record was last shown when loads come out of order.
 create table intake.load_seen (
     load_id bigint not null references intake.load,
     first_row bigint not null,
@@ -54,6 +56,7 @@ create table intake.record (
     changed_at timestamptz,          -- the change time that the row itself carries
     loaded_at timestamptz not null,  -- as-of time at which this version was first loaded
     first_observed_at timestamptz not null,
+    as_of timestamptz not null,      -- as-of time of the load that wrote this version
     load_id bigint not null references intake.load,
     subject bigint not null,
     is_party boolean not null,

@@ -1,0 +1,139 @@
+"""From a file to prepared records: read, tell rows apart by their digests, map, hash, seal. No database.
+
+The loader asks it in two steps, so that rows that are known already are never mapped: it is told what each row is
+called (`Hashed`), says which rows it wants, and gets these prepared (`Mapped`).
+"""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import msgspec
+
+from steelthread import intake
+from steelthread.identity import Identifiers, IdentityRules
+from steelthread.intake import Mapping, Reject, RowRejected, Source
+from steelthread.kit import Project
+from steelthread.model import Model
+from steelthread.thread.prepare import Prepared, Preparer
+from steelthread.vault import Vault, seal
+
+HASH = 16
+
+
+class Hashed(msgspec.Struct, array_like=True, tag="hashed"):
+    """What the rows of a batch are called: key hashes and row digests, 16 bytes each, one after another."""
+
+    rows: int
+    names: bytes
+    digests: bytes
+    rejects: list[Reject]
+    position: int
+    total: int
+
+
+class Mapped(msgspec.Struct, array_like=True, tag="mapped"):
+    """The wanted rows of a batch. `primaries` has the key hash of the first record of each row that was mapped."""
+
+    prepared: list[Prepared]
+    primaries: list[bytes]
+    rejects: list[Reject]
+
+
+class Ended(msgspec.Struct, array_like=True, tag="ended"):
+    """The file has been read to its end."""
+
+    unmapped: list[str]
+    warnings: list[str]
+
+
+class Mapper:
+    """Reads and prepares one file of one source."""
+
+    def __init__(
+        self, project: Project, source: Source, model: Model, vault: Vault, rules: IdentityRules, path: Path, skip: int
+    ) -> None:
+        country = source.country or project.settings.project.country
+        self._source = source
+        self._model = model
+        self._vault = vault
+        self._country = country
+        self._preparer = Preparer(source, model, vault, Identifiers(rules, model, source.name, country))
+        self._salt = source.digest.encode() if isinstance(source.digest, str) else source.digest
+        fmt = intake.detect(path, source.format)
+        self._rows = intake.open_rows(path, fmt, batch=project.settings.load.batch_rows, skip=skip)
+        self._batches = iter(self._rows)
+        self._mapping: Mapping | None = None
+        self._waiting: deque[list[tuple[int, list[str], bytes, bytes]]] = deque()
+
+    def hashed(self) -> Hashed | Ended:
+        """Read the next batch."""
+        batch = next(self._batches, None)
+        if batch is None:
+            return Ended(self._mapping.unmapped if self._mapping else [], self._rows.warnings)
+        mapping = self._mapping
+        if mapping is None or len(mapping.columns) != len(self._rows.columns):
+            mapping = self._mapping = intake.compile_mapping(
+                self._source, self._model, self._rows.columns, self._country
+            )
+        rejects = [Reject(bad.line, bad.column, bad.reason, True, bad.raw) for bad in batch.bad]
+        keyed = self._keys(mapping, batch, rejects)
+        self._waiting.append(keyed)
+        return Hashed(
+            rows=len(batch.rows) + len(batch.bad),
+            names=b"".join([one[2] for one in keyed]),
+            digests=b"".join([one[3] for one in keyed]),
+            rejects=rejects,
+            position=self._rows.position,
+            total=self._rows.total_bytes,
+        )
+
+    def _keys(
+        self, mapping: Mapping, batch: intake.Batch, rejects: list[Reject]
+    ) -> list[tuple[int, list[str], bytes, bytes]]:
+        keyed = []
+        blind, digest, salt, key_of = self._vault.blind, self._vault.digest, self._salt, mapping.key
+        prefix = intake.key_prefix(self._source.name, mapping.primary)
+        for index, cells in enumerate(batch.rows):
+            line = batch.lines[index] if batch.lines else batch.first_line + index
+            try:
+                key = key_of(cells)
+            except RowRejected as error:
+                rejects.append(Reject(line, error.column, error.reason, True, "\x1f".join(cells)))
+                continue
+            keyed.append((line, cells, blind("record", prefix + key), digest("\x1f".join(cells).encode() + salt)))
+        return keyed
+
+    def mapped(self, wanted: Sequence[int], fresh: Collection[int]) -> Mapped:
+        """Map the wanted rows of the oldest batch that waits; `fresh` of them have names nobody knows: they are sealed."""
+        keyed = self._waiting.popleft()
+        work = Mapped([], [], [])
+        ahead: list[Prepared] = []
+        for place in wanted:
+            prepared = self._map(*keyed[place], work)
+            if place in fresh:
+                ahead += [one for one in prepared if one.has_direct]
+        self._seal(ahead)
+        return work
+
+    def _map(self, line: int, cells: list[str], _name: bytes, digest: bytes, work: Mapped) -> list[Prepared]:
+        assert self._mapping is not None
+        raw = "\x1f".join
+        try:
+            row = self._mapping.map(cells)
+        except RowRejected as error:
+            work.rejects.append(Reject(line, error.column, error.reason, True, raw(cells)))
+            return []
+        for issue in row.issues:
+            work.rejects.append(Reject(line, issue.column, issue.reason, False, issue.value))
+        prepared = self._preparer.row(row, digest)
+        if not prepared:
+            work.rejects.append(Reject(line, "", "no entity of the mapping applies to this row", True, raw(cells)))
+            return []
+        work.prepared += prepared
+        work.primaries.append(prepared[0].key_hash)
+        return prepared
+
+    def _seal(self, ahead: list[Prepared]) -> None:
+        for one, (subject, key) in zip(ahead, self._vault.new_subjects(len(ahead)), strict=True):
+            one.subject, one.sealed = subject, seal(key, one.plain, one.key_hash)
