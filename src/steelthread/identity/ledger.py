@@ -5,7 +5,7 @@ All SQL of the package stands here and in `queries.py`; the rules stand in `grap
 
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,46 +33,18 @@ _CLUSTER = struct.Struct(">hiqi16sii").pack
 _INT8 = struct.Struct(">iq").pack
 
 
-class NodeRow(msgspec.Struct):
-    """A node as the table has it."""
+class NodeRow(Node, eq=False):
+    """A node as the table has it: the graph works on it as it is."""
 
-    node_id: int
-    kind: int
-    hash: bytes
-    birth: UUID
-    durable: bool
-    cluster_id: int
-    first_name: int
-    suffix: str
-    unique_source: int
-    seen: int
-    exclusive: int
-    degree: int
-    generic: bool
-    evidence: int
-    since: datetime
-
-    def node(self) -> Node:
-        """Return what the graph needs to know of it."""
-        return Node(
-            id=self.node_id,
-            kind=self.kind,
-            hash=self.hash,
-            birth=self.birth,
-            durable=self.durable,
-            cluster=self.cluster_id,
-            first=self.first_name,
-            suffix=self.suffix,
-            unique=self.unique_source,
-            seen=self.seen,
-            exclusive=self.exclusive,
-        )
+    degree: int = 0
+    generic: bool = False
+    evidence: int = 0
+    since: datetime = datetime.max.replace(tzinfo=UTC)
 
 
 class LinkRow(msgspec.Struct):
     """An open link as the table has it."""
 
-    link_id: int
     a: int
     b: int
     rule: str
@@ -121,7 +93,7 @@ def clusters_by_id(conn: Connection, clusters: Collection[int]) -> list[ClusterR
     return [ClusterRow(*row) for row in _binary(conn, sql, (Int8s(clusters),))]
 
 
-LINK_COLUMNS = "link_id, a, b, rule, strength, weak, weight, first, asserted, refused"
+LINK_COLUMNS = "a, b, rule, strength, weak, weight, first, asserted, refused"
 
 
 def links_touching(conn: Connection, nodes: Collection[int]) -> list[LinkRow]:
@@ -168,8 +140,8 @@ def insert_nodes(conn: Connection, rows: Iterable[NodeRow]) -> None:
 
 def _packed_node(row: NodeRow) -> bytes:
     return _NODE(
-        15, 8, row.node_id, 2, row.kind, 16, row.hash, 16, row.birth.bytes, 1, row.durable, 8, row.cluster_id,
-        8, row.first_name, 4, row.unique_source, 8, row.seen, 2, row.exclusive, 4, row.degree, 1, row.generic,
+        15, 8, row.id, 2, row.kind, 16, row.hash, 16, row.birth.bytes, 1, row.durable, 8, row.cluster,
+        8, row.first, 4, row.unique, 8, row.seen, 2, row.exclusive, 4, row.degree, 1, row.generic,
         4, row.evidence, 8, micros_2000(row.since),
     ) + field(row.suffix.encode())  # fmt: skip
 
@@ -180,7 +152,7 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
         return
     numbers = [
         Int8s([getattr(row, name) for row in rows])
-        for name in ("node_id", "cluster_id", "first_name", "unique_source", "seen", "degree", "generic", "evidence")
+        for name in ("id", "cluster", "first", "unique", "seen", "degree", "generic", "evidence")
     ]
     conn.execute(
         """
@@ -198,7 +170,7 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
 
 
 def insert_links(conn: Connection, rows: Iterable[LinkRow], at: datetime, actor: str, reason: str) -> None:
-    """Write new links; `link_id` of the rows is ignored."""
+    """Write new links."""
     moment, tail = micros_2000(at), field(actor.encode()) + field(reason.encode())
     copy_rows(conn, _LINK_TARGET, [_packed_link(row, moment, tail) for row in rows])
 
@@ -217,11 +189,12 @@ def update_links(conn: Connection, rows: Sequence[LinkRow]) -> None:
     conn.execute(
         """
         update identity.link l set asserted = c.asserted, first = c.first, refused = c.refused
-        from unnest(%s::int8[], %s::int8[], %s::int8[], %s::text[]) as c (link_id, asserted, first, refused)
-        where l.link_id = c.link_id
+        from unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::text[])
+            as c (a, b, strength, asserted, first, refused)
+        where l.a = c.a and l.b = c.b and l.strength = c.strength and l.closed_at is null
         """,
         (
-            Int8s([r.link_id for r in rows]),
+            *_names_of_links((r.a, r.b, r.strength) for r in rows),
             Int8s([r.asserted for r in rows]),
             Int8s([r.first for r in rows]),
             Texts([r.refused for r in rows]),
@@ -229,10 +202,20 @@ def update_links(conn: Connection, rows: Sequence[LinkRow]) -> None:
     )
 
 
-def close_links(conn: Connection, ids: Sequence[int], at: datetime) -> None:
-    """Close links: nothing asserts them any more."""
-    if ids:
-        conn.execute("update identity.link set closed_at = %s, asserted = 0 where link_id = any(%s)", (at, Int8s(ids)))
+def _names_of_links(pairs: Iterable[tuple[int, int, int]]) -> tuple[Int8s, Int8s, Int8s]:
+    listed = list(pairs)
+    return Int8s([a for a, _, _ in listed]), Int8s([b for _, b, _ in listed]), Int8s([one for _, _, one in listed])
+
+
+def close_links(conn: Connection, pairs: Sequence[tuple[int, int, int]], at: datetime) -> None:
+    """Close links, by (a, b, strength): nothing asserts them any more."""
+    if pairs:
+        conn.execute(
+            "update identity.link l set closed_at = %s, asserted = 0 "
+            "from unnest(%s::int8[], %s::int8[], %s::int8[]) as c (a, b, strength) "
+            "where l.a = c.a and l.b = c.b and l.strength = c.strength and l.closed_at is null",
+            (at, *_names_of_links(pairs)),
+        )
 
 
 def replace_clusters(conn: Connection, gone: Sequence[int], rows: Iterable[ClusterRow]) -> None:
@@ -273,9 +256,10 @@ def write_aliases(conn: Connection, gone: Sequence[tuple[UUID, int]], back: Sequ
         )
 
 
-def graph_link(row: LinkRow, hashes: dict[int, bytes]) -> Link:
-    """Return what the graph needs to know of a link."""
-    low, high = sorted((hashes[row.a], hashes[row.b]))
+def graph_link(row: LinkRow, low: bytes, high: bytes) -> Link:
+    """Return what the graph needs to know of a link; `low` and `high` are the hashes of its ends in any order."""
+    if high < low:
+        low, high = high, low
     return Link(
         a=row.a,
         b=row.b,

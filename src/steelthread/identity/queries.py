@@ -219,10 +219,14 @@ def record_decision(conn: Connection, a: int, b: int, verdict: str, actor: str, 
 
 
 def compare_with_batch(conn: Connection, policy: Policy) -> int:
-    """Return how many nodes stand in another cluster, or under another ID, than the batch definition gives."""
+    """Return how many nodes stand in another cluster, or under another ID, than the batch definition gives.
+
+    Links that are refused here and accepted there count too.
+    """
     sql = f"select {NODE_COLUMNS} from identity.node"
-    rows = [NodeRow(*row) for row in conn.execute(sql).fetchall()]
-    hashes = {row.node_id: bytes(row.hash) for row in rows}
+    with conn.cursor(binary=True) as cursor:
+        rows = [NodeRow(*row) for row in cursor.execute(sql).fetchall()]
+    hashes = {row.id: row.hash for row in rows}
     links = [
         LinkRow(*row)
         for row in conn.execute(
@@ -232,17 +236,17 @@ def compare_with_batch(conn: Connection, policy: Policy) -> int:
     cannots = conn.execute(
         "select a, b from identity.decision where superseded_at is null and verdict = 'never'"
     ).fetchall()
-    nodes = [row.node() for row in rows]
-    partition, _ = clusters_of(nodes, [graph_link(row, hashes) for row in links], cannots, policy)
+    pairs = [graph_link(row, hashes[row.a], hashes[row.b]) for row in links]
+    partition, refused = clusters_of(rows, pairs, cannots, policy)
     expected: dict[int, list[NodeRow]] = {}
     for row in rows:
-        expected.setdefault(partition[row.node_id], []).append(row)
+        expected.setdefault(partition[row.id], []).append(row)
     stored = dict(conn.execute("select cluster_id, individual_id from identity.cluster").fetchall())
-    wrong = 0
+    wrong = sum(bool(link.refused) != (link.key in refused) for link in pairs)
     for group in expected.values():
         individual = min(group, key=lambda row: (not row.durable, row.birth)).birth
-        labels = {row.cluster_id for row in group}
-        if len(labels) > 1 or stored.get(group[0].cluster_id) != individual:
+        labels = {row.cluster for row in group}
+        if len(labels) > 1 or stored.get(group[0].cluster) != individual:
             wrong += len(group)
     return wrong
 

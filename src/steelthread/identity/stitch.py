@@ -100,25 +100,24 @@ class Stitch:
     def nodes_of_clusters(self, clusters: Collection[int]) -> Iterable[Node]:
         """Return all nodes of these clusters."""
         rows = ledger.nodes_of_clusters(self._conn, clusters)
-        return [self._known(row).node() for row in rows]
+        return [self._known(row) for row in rows]
 
     def nodes(self, ids: Collection[int]) -> Iterable[Node]:
         """Return these nodes."""
         missing = [node for node in ids if node not in self._rows]
         for row in ledger.nodes_by_id(self._conn, missing) if missing else ():
             self._known(row)
-        return [self._rows[node].node() for node in ids]
+        return [self._rows[node] for node in ids]
 
     def links_of_nodes(self, nodes: Collection[int]) -> Iterable[Link]:
         """Return every link in force with an end among these nodes."""
         found = ledger.links_touching(self._conn, nodes)
         self._fetch(end for row in found for end in (row.a, row.b))
-        hashes = {node: row.hash for node, row in self._rows.items()}
         links = []
         for row in found:
             kept = self._remember(row)
             if kept.refused != GENERIC:
-                links.append(ledger.graph_link(kept, hashes))
+                links.append(ledger.graph_link(kept, self._rows[kept.a].hash, self._rows[kept.b].hash))
         return links
 
     def cannots_of_nodes(self, nodes: Collection[int]) -> Iterable[tuple[int, int]]:
@@ -131,7 +130,7 @@ class Stitch:
         """Return the numbers of the nodes with these hashes that there are."""
         found = {name: self._pending[name] for name in wanted if name in self._pending}
         rest = [name for name in wanted if name not in found]
-        found.update({row.hash: self._known(row).node_id for row in ledger.nodes_by_hash(self._conn, rest)})
+        found.update({row.hash: self._known(row).id for row in ledger.nodes_by_hash(self._conn, rest)})
         return found
 
     def ensure(self, wanted: Iterable[NewNode]) -> dict[bytes, int]:
@@ -164,8 +163,8 @@ class Stitch:
     def facts(self, node: int, *, first_name: int, suffix: str, unique_source: int) -> None:
         """Say what a record's node knows for the constraints."""
         row = self._rows[node]
-        if (row.first_name, row.suffix, row.unique_source) != (first_name, suffix, unique_source):
-            row.first_name, row.suffix, row.unique_source = first_name, suffix, unique_source
+        if (row.first, row.suffix, row.unique) != (first_name, suffix, unique_source):
+            row.first, row.suffix, row.unique = first_name, suffix, unique_source
             self._dirty.add(node)
             self._restated.add(node)
 
@@ -237,9 +236,9 @@ class Stitch:
         self._prefetch()
         opened, closed = self._opened, self._closed
         for number in self._new:
-            self._graph.add_node(self._rows[number].node())
+            self._graph.add_node(self._rows[number])
         for number in sorted(self._restated - self._new.keys()):
-            self._graph.set_facts(self._rows[number].node())
+            self._graph.set_facts(self._rows[number])
         for pair in closed:
             if pair in self._in_graph:
                 self._graph.remove_link(self._graph_link(pair))
@@ -249,7 +248,7 @@ class Stitch:
         return self._write(opened, closed)
 
     def _prefetch(self) -> None:
-        self._graph.prefetch({row.cluster_id for node, row in self._rows.items() if node not in self._new})
+        self._graph.prefetch({row.cluster for node, row in self._rows.items() if node not in self._new})
 
     def _settle(self) -> tuple[list[Pair], list[Pair]]:
         """Turn the assertions into links that open and links that close."""
@@ -261,7 +260,7 @@ class Stitch:
             if row is None:
                 if delta > 0:
                     rule = self._rules[pair]
-                    row = LinkRow(0, a, b, rule.name, rule.strength, rule.weak, 0.0, self._first[pair], delta, "")
+                    row = LinkRow(a, b, rule.name, rule.strength, rule.weak, 0.0, self._first[pair], delta, "")
                     self._links[pair] = row
                     opened.append(pair)
                     self._degree(b, 1, rule.strength)
@@ -355,7 +354,7 @@ class Stitch:
             self._links[pair].refused = reason
             self._changed_links.add(pair)
         for node, cluster in changes.relabelled.items():
-            self._rows[node].cluster_id = cluster
+            self._rows[node].cluster = cluster
             self._dirty.add(node)
         outcome = self._individuals(changes.clusters, changes.dissolved)
         ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
@@ -364,16 +363,16 @@ class Stitch:
         gone = set(closed)
         changed = [self._links[pair] for pair in sorted(self._changed_links & self._stored) if pair not in gone]
         ledger.update_links(self._conn, changed)
-        ledger.close_links(self._conn, [self._links[pair].link_id for pair in closed], self._at)
+        ledger.close_links(self._conn, closed, self._at)
         return outcome
 
     def _individuals(self, live: dict[int, tuple[list[int], UUID]], dissolved: Collection[int]) -> Outcome:
         clusters = dict(live)
-        rest = {self._rows[node].cluster_id for node in self._evident} - set(clusters)
+        rest = {self._rows[node].cluster for node in self._evident} - set(clusters)
         members: dict[int, list[int]] = {cluster: [] for cluster in rest}
         for row in self._rows.values():
-            if row.cluster_id in rest:
-                members[row.cluster_id].append(row.node_id)
+            if row.cluster in rest:
+                members[row.cluster].append(row.id)
         for cluster in sorted(rest):
             clusters[cluster] = (members[cluster], self._clusters[cluster].individual_id)
         former = {label for label in {*clusters, *dissolved} if label in self._clusters}
@@ -410,8 +409,8 @@ class Stitch:
         now = {row.individual_id: row for row in rows if row.evidence > 0}
         created = [individual for individual in now if individual not in was]
         gone = [individual for individual in was if individual not in now]
-        births_of = {row.birth: row for row in self._rows.values()}
-        aliases = [(individual, births_of[individual].node_id) for individual in gone]
+        births_of = {row.birth: row for row in self._rows.values()} if gone else {}
+        aliases = [(individual, births_of[individual].id) for individual in gone]
         ledger.write_aliases(self._conn, aliases, created)
         facts = self._tell(created, gone, now, clusters, births_of)
         fresh = sum(1 for individual in gone if was[individual].load_id == self._load and self._load is not None)
@@ -440,7 +439,7 @@ class Stitch:
         facts: list[AnyFact] = []
         merged: dict[UUID, list[UUID]] = defaultdict(list)
         for individual in gone:
-            cluster = births_of[individual].cluster_id
+            cluster = births_of[individual].cluster
             if cluster in clusters and clusters[cluster][1] != individual:
                 merged[clusters[cluster][1]].append(individual)
         split = []
@@ -456,11 +455,11 @@ class Stitch:
     # -- remembering what was read -------------------------------------------------------------------------------
 
     def _known(self, row: NodeRow) -> NodeRow:
-        kept = self._rows.get(row.node_id)
+        kept = self._rows.get(row.id)
         if kept is not None:
             return kept
-        self._rows[row.node_id] = row
-        self._original[row.node_id] = row.cluster_id
+        self._rows[row.id] = row
+        self._original[row.id] = row.cluster
         return row
 
     def _load_clusters(self, clusters: Collection[int]) -> None:
@@ -491,4 +490,4 @@ class Stitch:
 
     def _graph_link(self, pair: Pair) -> Link:
         row = self._links[pair]
-        return ledger.graph_link(row, {end: self._rows[end].hash for end in pair[:2]})
+        return ledger.graph_link(row, self._rows[pair[0]].hash, self._rows[pair[1]].hash)

@@ -2,7 +2,7 @@
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -170,7 +170,7 @@ class Folder:
         first = [one.first_observed_at for one in records] + [event[4] for event in events if event[4]]
         last = [one.observed_at for one in records] + [event[5] for event in events if event[5]]
         body = {
-            "attributes": {name: _stored(winner) for name, winner in self._winners(records)},
+            "attributes": self._alone(records[0]) if len(records) == 1 else self._together(records),
             "events": {event[0]: {"count": event[1], "amount": event[2], "currency": event[3]} for event in events},
         }
         packed = _HEAD(5, 16, individual.bytes) + field(b"\x01" + _JSON(body)) + _COUNT(4, len(records))
@@ -178,7 +178,19 @@ class Folder:
             packed += _MOMENT(8, micros_2000(choose(moments))) if moments else NULL
         return packed
 
-    def _winners(self, records: list[Contribution]) -> Iterable[tuple[str, Winner]]:
+    def _alone(self, one: Contribution) -> dict[str, Any]:
+        """Return the attributes of a person of whom there is one record: nothing to reconcile."""
+        clear = _DECODE(one.clear)
+        attributes: dict[str, Any] = {}
+        for name, value in clear["v"].items():
+            rule = self.rule(name, one.entity)
+            shown = [value] if rule == "union" else value
+            attributes[name] = {"record": one.record, "at": one.observed_at, "rule": rule, "value": shown}
+        for name in clear["f"]:
+            attributes[name] = {"record": one.record, "at": one.observed_at, "rule": self.rule(name, one.entity)}
+        return attributes
+
+    def _together(self, records: list[Contribution]) -> dict[str, Any]:
         """Reconcile every attribute of these records."""
         observed: dict[str, list[Observation]] = {}
         rules: dict[str, str] = {}
@@ -194,7 +206,7 @@ class Folder:
                 else:
                     observed[attribute] = [told]
                     rules[attribute] = self.rule(attribute, one.entity)
-        return [(name, reconcile(rules[name], observed[name])) for name in observed]
+        return {name: _stored(reconcile(rules[name], observed[name])) for name in observed}
 
 
 class _Token(int):

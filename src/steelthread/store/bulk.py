@@ -7,6 +7,7 @@ are parameters like any other (`where hash = any(%s)` with `Byteas(...)`).
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -89,6 +90,7 @@ for _kind in (Int8s, Byteas, Uuids, Texts):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))
 
 
+@lru_cache(maxsize=4096)
 def micros_2000(moment: datetime) -> int:
     """Return a moment as PostgreSQL keeps it: microseconds since 2000-01-01 UTC."""
     return (moment - _EPOCH_2000) // _MICROSECOND

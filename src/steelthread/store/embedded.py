@@ -31,7 +31,7 @@ SETTINGS = {
     "shared_buffers": "192MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    "wal_compression": "off",
     "max_connections": "50",
     "jit": "off",
     "huge_pages": "off",

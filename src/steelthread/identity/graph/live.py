@@ -160,10 +160,12 @@ class LiveGraph:
 
     def _read_links(self, nodes: Iterable[int]) -> None:
         """Have all links of these nodes: those of the source, less what the batch took, plus what it gave so far."""
-        for link in self._placed:
-            self._know(link)
-        self._placed.clear()
-        missing = [node for node in nodes if node not in self._read and node not in self._new]
+        wanted = list(nodes)
+        if wanted and self._placed:
+            for link in self._placed:
+                self._know(link)
+            self._placed.clear()
+        missing = [node for node in wanted if node not in self._read and node not in self._new]
         if not missing:
             return
         self._read.update(missing)

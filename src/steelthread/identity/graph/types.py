@@ -4,42 +4,27 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+import msgspec
 
-class Node:
+
+class Node(msgspec.Struct, eq=False):
     """An identifier, or a source record (kind 0), with the facts that constraints look at.
 
     `first` is a keyed token of the normalised first name (0: none), `unique` the number of a source that holds each
     customer once (0: none), `seen` event time in microseconds, `exclusive` the group of kinds of which a person has one.
     """
 
-    __slots__ = ("birth", "cluster", "durable", "exclusive", "first", "hash", "id", "kind", "seen", "suffix", "unique")
-
-    def __init__(
-        self,
-        id: int,  # noqa: A002  # the word of the tables
-        kind: int,
-        hash: bytes,  # noqa: A002  # the word of the tables
-        birth: UUID,
-        *,
-        durable: bool,
-        cluster: int,
-        first: int = 0,
-        suffix: str = "",
-        unique: int = 0,
-        seen: int = 0,
-        exclusive: int = 0,
-    ) -> None:
-        self.id = id
-        self.kind = kind
-        self.hash = hash
-        self.birth = birth
-        self.durable = durable
-        self.cluster = cluster
-        self.first = first
-        self.suffix = suffix
-        self.unique = unique
-        self.seen = seen
-        self.exclusive = exclusive
+    id: int
+    kind: int
+    hash: bytes
+    birth: UUID
+    durable: bool
+    cluster: int
+    first: int = 0
+    suffix: str = ""
+    unique: int = 0
+    seen: int = 0
+    exclusive: int = 0
 
 
 class Link:

@@ -30,7 +30,6 @@ create index on identity.node (cluster_id);
 
 -- The ledger of links: closed, never deleted. `a` is the stronger node.
 create table identity.link (
-    link_id bigint generated always as identity primary key,
     a bigint not null,
     b bigint not null,
     rule text not null,

@@ -47,8 +47,8 @@ create table intake.load_seen (
 -- The kept records: one row per (source, entity, key), current version. `sealed` is the envelope under the subject's key.
 create table intake.record (
     record_id bigint primary key,
-    source_id int not null references intake.source,
-    entity_id int not null references intake.entity,
+    source_id int not null,          -- no foreign keys here: a check per row would cost a tenth of a load
+    entity_id int not null,
     key_hash bytea not null unique,  -- blind index of (source, entity, key)
     digest bytea not null,           -- keyed digest of the mapped content
     row_digest bytea not null,       -- keyed digest of the source row and the mapping
@@ -57,7 +57,7 @@ create table intake.record (
     loaded_at timestamptz not null,  -- as-of time at which this version was first loaded
     first_observed_at timestamptz not null,
     as_of timestamptz not null,      -- as-of time of the load that wrote this version
-    load_id bigint not null references intake.load,
+    load_id bigint not null,
     subject bigint not null,
     is_party boolean not null,
     sealed bytea not null,
