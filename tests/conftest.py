@@ -1,5 +1,6 @@
 """Real PostgreSQL for every test: one embedded server per session, a fresh database per test."""
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -25,12 +26,11 @@ def server(tmp_path_factory):
     database.close()
 
 
-@pytest.fixture
-def space(server, tmp_path):
+@contextlib.contextmanager
+def _fresh_space(server, folder):
     name = f"space_{os.getpid()}_{next(_NUMBERS)}"
     with psycopg.connect(server.conninfo, autocommit=True) as conn:
         conn.execute(f"create database {name}")
-    folder = tmp_path / "project"
     create_project(folder, "test", "GB")
     url = psycopg.conninfo.make_conninfo(server.conninfo, dbname=name)
     (folder / "steelthread.toml").write_text(f"[project]\ncountry = 'GB'\n[database]\nurl = \"{url}\"\n")
@@ -38,6 +38,18 @@ def space(server, tmp_path):
         yield opened
     with psycopg.connect(server.conninfo, autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def space(server, tmp_path):
+    with _fresh_space(server, tmp_path / "project") as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_space(server, tmp_path):
+    with _fresh_space(server, tmp_path / "other") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from steelthread.profiles.events import (
     events_through,
     insert_events,
     move_events,
+    traced,
     write_tokens,
 )
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
@@ -34,5 +35,6 @@ __all__ = [
     "load_profile_rules",
     "move_events",
     "reconcile",
+    "traced",
     "write_tokens",
 ]

@@ -86,3 +86,16 @@ def delete_profiles(conn: Connection, individuals: Collection[Any]) -> None:
     """Remove profiles of individuals that are no longer."""
     if individuals:
         conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))
+
+
+def traced(conn: Connection, owners: Collection[int]) -> dict[tuple[int, int], int]:
+    """Return how many events of these owners name another identifier with them, by (owner, identifier).
+
+    A record is always the strongest identifier of a trace and never generic: events that name it are its own.
+    """
+    rows = conn.execute(
+        "select owner, node, count(*) from profiles.event cross join unnest(nodes[2:]) as node "
+        "where owner = any(%s) group by 1, 2",
+        (Int8s(owners),),
+    )
+    return {(owner, node): count for owner, node, count in rows}

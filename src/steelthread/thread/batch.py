@@ -97,9 +97,8 @@ class Batch:
         ids = [row.record_id for row in rows]
         parties = [row for row in rows if row.is_party]
         self._stitch.nodes([row.record_id for row in parties])
-        for link in self._stitch.load_links([row.record_id for row in parties]):
-            if link.strength > 0:
-                self._stitch.unclaim(link.a, link.b, link.strength)
+        for a, b, strength in self._stated([row.record_id for row in parties]):
+            self._stitch.unclaim(a, b, strength)
         for row in parties:
             self._stitch.evidence(row.record_id, -1)
         self._drop_events([row.record_id for row in rows if not row.is_party])
@@ -246,9 +245,8 @@ class Batch:
         nodes = self._stitch.ensure(self._specs(rows, winners))
         parties = [row for row in rows if row.is_party]
         former: dict[int, set[tuple[int, int]]] = {row.record_id: set() for row in parties}
-        for link in self._stitch.load_links([row.record_id for row in parties if row.key_hash not in new]):
-            if link.strength > 0 and link.a in former:
-                former[link.a].add((link.b, link.strength))
+        for a, b, strength in self._stated([row.record_id for row in parties if row.key_hash not in new]):
+            former[a].add((b, strength))
         for row in parties:
             self._party(row, winners[row.key_hash], nodes, former[row.record_id], stored.get(row.key_hash))
         self._trace([row for row in rows if not row.is_party], winners, nodes, new)
@@ -263,8 +261,9 @@ class Batch:
             return
         parties = {row.record_id: microseconds(row.first_observed_at) for row in rows if row.is_party}
         self._stitch.nodes(sorted(parties))
+        stated = set(self._stated(sorted(parties)))
         for link in self._stitch.load_links(sorted(parties)):
-            if link.a in parties and link.strength > 0:
+            if (link.a, link.b, link.strength) in stated:
                 self._stitch.backdate(link.a, link.b, Rule(link.rule, link.strength, link.weak), parties[link.a])
         for record, first in parties.items():
             self._stitch.sight(record, first)
@@ -274,6 +273,13 @@ class Batch:
             self._stitch.nodes(event.nodes)
             trace = [(node, self._stitch.row(node).kind) for node in event.nodes]
             self._claim_star(trace, events[event.record_id], 0)
+
+    def _stated(self, records: Collection[int]) -> list[tuple[int, int, int]]:
+        """Return the links (a, b, strength) that these records themselves assert, not only events that name them."""
+        owned = set(records)
+        links = [link for link in self._stitch.load_links(records) if link.strength > 0 and link.a in owned]
+        traced = profiles.traced(self._conn, records) if links else {}
+        return [(link.a, link.b, link.strength) for link in links if link.asserted > traced.get((link.a, link.b), 0)]
 
     def _specs(self, rows: list[RecordRow], winners: dict[bytes, Prepared]) -> list[NewNode]:
         self._space.know_kinds(self._conn, {ident.name for one in winners.values() for ident in one.idents})
