@@ -1,39 +1,40 @@
 """The compiled mapping: closures over cell positions, made once per file, called once per row."""
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from steelthread.intake.source import EntityMapping, Source
+from steelthread.intake.language import AttributeMapping, Condition, EntityMapping, Key, ParentMapping, RowHash, pattern
+from steelthread.intake.moments import micros
+from steelthread.intake.source import Source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected, Unreadable
-from steelthread.intake.values import NULLS, clean, converter, moment
+from steelthread.intake.values import NAME_NULLS, NULLS, clean, converter
 from steelthread.kit import Invalid
 from steelthread.model import Attribute, Model
 
 Cells = list[str]
 Take = Callable[[Cells], str]
 Test = Callable[[Cells], bool]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TakeKey = Callable[[Cells], str | None]
 _PARTIES = ("Individual", "Account")
-_WORDS = {
-    "column", "constant", "concat", "separator", "lookup", "default", "split", "part", "regex", "group", "case", "date",
-    "decimal", "country", "when",
-}  # fmt: skip
+_LISTED = "|"
+"""How readers join the elements of a list in a cell."""
 
 
 class _Setter:
     """Fills one attribute."""
 
-    __slots__ = ("attribute", "column", "constant", "convert", "many", "take", "test")
+    __slots__ = ("attribute", "column", "constant", "convert", "default", "index", "many", "nulls", "take", "test")
 
-    def __init__(self, attribute: Attribute, take: Take, convert: Callable[[str], Any], column: str) -> None:
+    def __init__(self, attribute: Attribute, convert: Callable[[str], Any], column: str) -> None:
         self.attribute = attribute.name
-        self.many = attribute.many
-        self.take = take
+        self.nulls = NAME_NULLS if attribute.logical == "name" else NULLS
         self.convert = convert
         self.column = column
+        self.index = -1
+        self.take: Take = lambda _: ""
+        self.many: str | None = None
+        self.default: Any = None
         self.constant = False
         self.test: Test | None = None
 
@@ -41,17 +42,19 @@ class _Setter:
 class _Entity:
     """Makes one entity of a row."""
 
-    __slots__ = ("is_party", "key", "name", "parent", "parent_key", "party", "setters", "test")
+    __slots__ = ("above", "is_owned", "is_party", "key", "name", "parent", "parent_key", "party", "setters", "test")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.setters: list[_Setter] = []
         self.test: Test | None = None
-        self.key: Callable[[Cells], str | None] | None = None
+        self.key: TakeKey | None = None
         self.is_party = False
-        self.party: tuple[str, str, Callable[[Cells], str | None]] | None = None
+        self.is_owned = False
+        self.party: tuple[str, str, TakeKey] | None = None
         self.parent = ""
-        self.parent_key: Callable[[Cells], str | None] | None = None
+        self.parent_key: TakeKey | None = None
+        self.above = ""
 
 
 class Mapping:
@@ -60,16 +63,20 @@ class Mapping:
     def __init__(self, source: Source, model: Model, columns: Sequence[str], country: str) -> None:
         self.columns = list(columns)
         self.primary = source.primary
+        self._width = len(self.columns)
         self._source = source
         self._model = model
         self._country = source.country or country
         self._place = {name: index for index, name in enumerate(columns)}
         self._used: set[str] = set()
         self.key = self._key_of_row(source.key)
-        self._entities = [self._entity(one) for one in source.entities]
-        self._observed = self._observed_at(source.observed_at)
+        self._entities = [
+            self._entity(one, f"$.entities[{number}]") for number, one in enumerate(source.entities)
+        ]  # fmt: skip
+        self._observed = self._observed_at()
         self._identifiers = [
-            (one.kind, one.namespace, self._index(one.column), one.entity) for one in source.identifiers
+            (one.kind, one.namespace, self._index(one.column, f"$.identifiers[{number}]"), one.entity)
+            for number, one in enumerate(source.identifiers)
         ]
         left = set(source.ignore)
         self.unmapped = [name for name in columns if name not in self._used and name not in left]
@@ -79,98 +86,69 @@ class Mapping:
 
     def map(self, cells: Cells) -> MappedRow:
         """Map a row; RowRejected when it has no key."""
+        if len(cells) != self._width:
+            raise RowRejected("", f"the row has {len(cells)} cells, the header {self._width}")
         key = self.key(cells)
         issues: list[Issue] = []
-        records: list[MappedRecord] = []
+        made: list[tuple[_Entity, MappedRecord]] = []
         parts: list[MappedPart] = []
         for entity in self._entities:
             if entity.test is not None and not entity.test(cells):
                 continue
-            values, filled = self._values(entity, cells, issues)
-            if entity.key is None:
-                if filled:
-                    parts.append(MappedPart(entity.name, values))
+            take = entity.key
+            own = key if take is self.key else take(cells) if take is not None else None
+            if take is not None and own is None:
                 continue
-            own = entity.key(cells)
+            values, filled = _values(entity, cells, issues)
             if own is not None:
-                records.append(self._record(entity, own, values, cells))
-        if not records and parts:
+                made.append((entity, MappedRecord(entity.name, own, values, [], [])))
+            elif filled:
+                parts.append(MappedPart(entity.name, values))
+        if not made and parts:
             first = parts.pop(0)
-            records.append(MappedRecord(first.entity, key, first.values, [], []))
-        self._settle(records, parts, cells)
+            made.append((_Entity(first.entity), MappedRecord(first.entity, key, first.values, [], [])))
+        if made:
+            self._settle(made, parts, cells)
         observed = self._observed(cells, issues) if self._observed else None
         extras = {name: cells[index] for name, index in self._extras if cells[index]}
-        return MappedRow(records, observed, issues, extras)
+        return MappedRow([record for _, record in made], observed, issues, extras)
 
-    def _values(self, entity: _Entity, cells: Cells, issues: list[Issue]) -> tuple[dict[str, Any], bool]:
-        values: dict[str, Any] = {}
-        filled = False
-        for setter in entity.setters:
-            raw = setter.take(cells)
-            if not raw or raw.lower() in NULLS or (setter.test is not None and not setter.test(cells)):
-                continue
-            try:
-                value = setter.convert(raw)
-            except Unreadable as error:
-                issues.append(Issue(setter.column, str(error), entity.name, setter.attribute, raw))
-                continue
-            values[setter.attribute] = [value] if setter.many else value
-            filled = filled or not setter.constant
-        return values, filled
-
-    def _record(self, entity: _Entity, key: str, values: dict[str, Any], cells: Cells) -> MappedRecord:
-        record = MappedRecord(entity.name, key, values, [], [])
-        if entity.party is not None:
-            named = entity.party[2](cells)
-            if named is not None:
-                record.party = (entity.party[0], entity.party[1], named)
-        if entity.parent and entity.parent_key is not None:
-            above = entity.parent_key(cells)
-            if above is not None:
-                record.parent = (entity.parent, above)
-        return record
-
-    def _settle(self, records: list[MappedRecord], parts: list[MappedPart], cells: Cells) -> None:
+    def _settle(self, made: list[tuple[_Entity, MappedRecord]], parts: list[MappedPart], cells: Cells) -> None:
         """Give parts, identifiers and the row's person to the records to which they belong."""
-        if not records:
-            return
-        person = next((one for one in records if self._is_party(one.entity)), None)
-        holder = person or records[0]
-        holder.parts = parts
-        for kind, namespace, index, entity in self._identifiers:
+        person = next((record for entity, record in made if entity.is_party), None)
+        (person or made[0][1]).parts = parts
+        for kind, namespace, index, name in self._identifiers:
             value = cells[index]
-            if value and value.lower() not in NULLS:
-                target = next((one for one in records if one.entity == entity), records[0])
+            if value not in NULLS:
+                target = next((record for _, record in made if record.entity == name), made[0][1])
                 target.identifiers.append((kind, namespace, value))
-        for record in records:
-            if record.parent is None:
+        for entity, record in made:
+            if entity.party is not None and (named := entity.party[2](cells)) is not None:
+                record.party = (entity.party[0], entity.party[1], named)
+            if entity.parent_key is not None:
+                above = entity.parent_key(cells)
+                record.parent = None if above is None else (entity.parent, above)
+            elif entity.above:
                 record.parent = next(
-                    ((one.entity, one.key) for one in records for made in self._entities
-                     if made.name == record.entity and made.parent == one.entity and made.parent_key is None), None,
+                    ((one.entity, one.key) for _, one in made if one.entity == entity.above), None
                 )  # fmt: skip
-            if person is not None and record is not person and record.party is None and record.parent is None:
-                owned = self._model.entity(record.entity)
-                if owned.event_time or owned.category == "engagement":
-                    record.party = (self._source.name, person.entity, person.key)
-
-    def _is_party(self, entity: str) -> bool:
-        return any(self._model.is_a(entity, party) for party in _PARTIES)
+            if entity.is_owned and person is not None and record.party is None and record.parent is None:
+                record.party = (self._source.name, person.entity, person.key)
 
     # -- compiling -----------------------------------------------------------------------------------------------
 
-    def _index(self, column: str) -> int:
+    def _index(self, column: str, path: str) -> int:
         if column not in self._place:
             raise Invalid(
-                f"sources/{self._source.name}.yaml maps the column {column}, which the file does not have. "
-                f"It has: {', '.join(self.columns)}."
+                f"{self._source.at(path)}: the file has no column {column}. It has: {', '.join(self.columns)}."
             )
         self._used.add(column)
         return self._place[column]
 
-    def _key_of_row(self, key: Any) -> Callable[[Cells], str]:
-        if isinstance(key, dict) and key.get("row_hash"):
+    def _key_of_row(self, key: Key) -> Callable[[Cells], str]:
+        if isinstance(key, RowHash):
             return lambda cells: hashlib.blake2b("\x1f".join(cells).encode(), digest_size=16).hexdigest()
-        take, names = self._key(key), key if isinstance(key, str) else ", ".join(key or [])
+        take, names = self._key(key, "$.key"), key if isinstance(key, str) else ", ".join(key)
 
         def of_row(cells: Cells) -> str:
             found = take(cells)
@@ -180,124 +158,128 @@ class Mapping:
 
         return of_row
 
-    def _key(self, key: Any) -> Callable[[Cells], str | None]:
-        if isinstance(key, dict) and key.get("row_hash"):
+    def _key(self, key: Key, path: str) -> TakeKey:
+        if isinstance(key, RowHash):
             return self._key_of_row(key)
-        if isinstance(key, str):
-            index = self._index(key)
-            return lambda cells: cells[index] or None
-        if isinstance(key, list) and key and all(isinstance(name, str) for name in key):
-            places = [self._index(name) for name in key]
+        places = [self._index(name, path) for name in ([key] if isinstance(key, str) else key)]
+        if not places:
+            raise Invalid(f"{self._source.at(path)}: `key` is a column, a list of columns, or {{row_hash: true}}.")
+        if len(places) == 1:
+            (index,) = places
 
-            def joined(cells: Cells) -> str | None:
-                values = [cells[place] for place in places]
-                if not all(values):
-                    return None
-                return "|".join(value.replace("\\", "\\\\").replace("|", "\\|") for value in values)
+            def single(cells: Cells) -> str | None:
+                value = cells[index]
+                return None if value in NULLS else value.strip()
 
-            return joined
-        raise Invalid(f"sources/{self._source.name}.yaml: `key` is a column, a list of columns, or {{row_hash: true}}.")
+            return single
 
-    def _entity(self, one: EntityMapping) -> _Entity:
+        def joined(cells: Cells) -> str | None:
+            values = [cells[place].strip() for place in places]
+            if any(value in NULLS for value in values):
+                return None
+            return "|".join(value.replace("\\", "\\\\").replace("|", "\\|") for value in values)
+
+        return joined
+
+    def _entity(self, one: EntityMapping, path: str) -> _Entity:
         made = _Entity(one.entity)
         definition = self._model.entity(one.entity)
-        made.is_party = self._is_party(one.entity)
-        made.test = self._test(one.when) if one.when else None
+        made.is_party = any(self._model.is_a(one.entity, party) for party in _PARTIES)
+        made.is_owned = not made.is_party and bool(definition.event_time or definition.category == "engagement")
+        made.test = self._test(one.when, f"{path}.when") if one.when else None
         is_part = definition.owner in ("partyId", "individualId", "accountId") and not definition.event_time
         if one.key is not None:
-            made.key = self._key(one.key)
+            made.key = self._key(one.key, f"{path}.key")
         elif not is_part or one.entity == self.primary:
             made.key = self.key
         party = one.party or (self._source.party if not made.is_party and not is_part else None)
         if party:
             made.party = (
-                str(party.get("source") or self._source.name), str(party.get("entity") or "Individual"),
-                self._nullable(self._key(party.get("key"))),
+                party.source or self._source.name, party.entity,
+                self._key(party.key, f"{path}.party" if one.party else "$.party"),
             )  # fmt: skip
-        if isinstance(one.parent, dict):
-            made.parent, made.parent_key = str(one.parent["entity"]), self._key(one.parent["key"])
+        if isinstance(one.parent, ParentMapping):
+            made.parent, made.parent_key = one.parent.entity, self._key(one.parent.key, f"{path}.parent")
         elif one.parent:
-            made.parent = str(one.parent)
-        made.setters = [self._setter(definition.attributes[name], how) for name, how in one.attributes.items()]
+            made.parent = made.above = one.parent
+        made.setters = [
+            self._setter(definition.attributes[name], how, f"{path}.attributes.{name}")
+            for name, how in one.attributes.items()
+        ]
         return made
 
-    def _nullable(self, take: Callable[[Cells], str | None]) -> Callable[[Cells], str | None]:
-        def of(cells: Cells) -> str | None:
-            found = take(cells)
-            return None if found is None or found.lower() in NULLS else found
-
-        return of
-
-    def _setter(self, attribute: Attribute, how: Any) -> _Setter:
-        how = {"column": how} if isinstance(how, str) else how
-        if not isinstance(how, dict):
-            raise Invalid(f"sources/{self._source.name}.yaml: {attribute.name} takes a column name or a mapping.")
-        unknown = set(how) - _WORDS
-        if unknown:
-            raise Invalid(
-                f"sources/{self._source.name}.yaml: {attribute.name}: {', '.join(sorted(unknown))} is not understood."
-            )
-        dates = how.get("date") or ()
-        formats = (dates,) if isinstance(dates, str) else tuple(dates)
+    def _setter(self, attribute: Attribute, how: AttributeMapping, path: str) -> _Setter:
         convert = converter(
-            attribute.type,
-            attribute.logical,
-            formats,
-            str(how.get("decimal", ".")),
-            str(how.get("country", self._country)),
-        )
-        setter = _Setter(attribute, self._take(attribute.name, how), convert, str(how.get("column", attribute.name)))
-        setter.constant = "constant" in how
-        setter.test = self._test(how["when"]) if how.get("when") else None
+            attribute.type, attribute.logical, how.formats, how.decimal,
+            self._country if how.country is None else how.country,
+        )  # fmt: skip
+        setter = _Setter(attribute, convert, how.column or attribute.name)
+        setter.constant = how.constant is not None
+        if how.column is not None:
+            setter.index = self._index(how.column, path)
+        if how.constant is not None or how.concat is not None or _has_steps(how, many=attribute.many):
+            setter.index, setter.take = -1, self._take(how, path, many=attribute.many)
+        if attribute.many:
+            setter.many = _LISTED if how.split is None or how.part is not None else how.split
+        if how.default is not None:
+            try:
+                setter.default = convert(how.default)
+            except Unreadable as error:
+                raise Invalid(f"{self._source.at(path)}: the `default` is {error}.") from None
+        setter.test = self._test(how.when, path) if how.when else None
         return setter
 
-    def _take(self, name: str, how: dict[str, Any]) -> Take:
-        if "constant" in how:
-            constant = str(how["constant"])
+    def _take(self, how: AttributeMapping, path: str, *, many: bool) -> Take:
+        take: Take
+        if how.constant is not None:
+            constant = how.constant
             return lambda _: constant
-        if "concat" in how:
-            places = [self._index(column) for column in how["concat"]]
-            separator = str(how.get("separator", " "))
-            return lambda cells: separator.join(cells[place] for place in places if cells[place])
-        if "column" not in how:
-            raise Invalid(f"sources/{self._source.name}.yaml: {name} names no column.")
-        index = self._index(how["column"])
-        take: Take = lambda cells: cells[index]  # noqa: E731  # one of a chain of small steps
-        for word, step in (("split", _split), ("regex", _regex), ("lookup", _lookup), ("case", _case)):
-            if word in how:
-                take = step(take, how)
-        return take
+        if how.concat is not None:
+            places = [self._index(column, path) for column in how.concat]
+            separator = how.separator
+            take = lambda cells: separator.join(  # noqa: E731  # one of a chain of small steps
+                cells[place] for place in places if cells[place] not in NULLS
+            )
+        else:
+            assert how.column is not None
+            index = self._index(how.column, path)
+            take = lambda cells: cells[index]  # noqa: E731  # one of a chain of small steps
+        if how.split is not None and not (many and how.part is None):
+            take = _split(take, how.split, how.part or "first")
+        if how.regex is not None:
+            take = _regex(take, how)
+        if how.lookup is not None:
+            take = _lookup(take, how)
+        return _case(take, how.case) if how.case else take
 
-    def _test(self, when: dict[str, Any]) -> Test:
-        index = self._index(str(when.get("column", "")))
-        if "equals" in when:
-            wanted = str(when["equals"])
+    def _test(self, when: Condition, path: str) -> Test:
+        index = self._index(when.column, path)
+        if when.equals is not None:
+            wanted = when.equals
             return lambda cells: cells[index] == wanted
-        if "in" in when:
-            among = {str(value) for value in when["in"]}
+        if when.among is not None:
+            among = frozenset(when.among)
             return lambda cells: cells[index] in among
-        if "matches" in when:
-            pattern = re.compile(str(when["matches"]))
-            return lambda cells: pattern.search(cells[index]) is not None
-        if "empty" in when:
-            return lambda cells: cells[index].lower() in NULLS
-        return lambda cells: cells[index].lower() not in NULLS
+        if when.matches is not None:
+            search = pattern(when.matches, self._source.at(path)).search
+            return lambda cells: search(cells[index]) is not None
+        if when.empty:
+            return lambda cells: cells[index] in NULLS
+        return lambda cells: cells[index] not in NULLS
 
-    def _observed_at(self, how: Any) -> Callable[[Cells, list[Issue]], int | None] | None:
-        if not how:
+    def _observed_at(self) -> Callable[[Cells, list[Issue]], int | None] | None:
+        how = self._source.observed_at
+        if how is None:
             return None
-        how = {"column": how} if isinstance(how, str) else how
-        column = str(how["column"])
-        index = self._index(column)
-        dates = how.get("date") or ()
-        formats = (dates,) if isinstance(dates, str) else tuple(dates)
+        column, formats = how.column, how.formats
+        index = self._index(column, "$.observed_at")
 
         def observed(cells: Cells, issues: list[Issue]) -> int | None:
             value = cells[index]
-            if value.lower() in NULLS:
+            if value in NULLS:
                 return None
             try:
-                return (moment(value, formats) - _EPOCH) // timedelta(microseconds=1)
+                return micros(value, formats)
             except Unreadable as error:
                 issues.append(Issue(column, str(error), "", "observed_at", value))
                 return None
@@ -305,42 +287,81 @@ class Mapping:
         return observed
 
 
-def _split(take: Take, how: dict[str, Any]) -> Take:
-    mark, part = str(how["split"]), how.get("part", 0)
+def _values(entity: _Entity, cells: Cells, issues: list[Issue]) -> tuple[dict[str, Any], bool]:
+    """Return an entity's values, and whether the row says any of them (constants and defaults do not count)."""
+    values: dict[str, Any] = {}
+    filled = False
+    for setter in entity.setters:
+        raw = ""
+        try:
+            raw = cells[setter.index] if setter.index >= 0 else setter.take(cells)
+            if setter.test is not None and not setter.test(cells):
+                continue
+            if raw in setter.nulls:
+                if setter.default is not None:
+                    values[setter.attribute] = setter.default if setter.many is None else [setter.default]
+                continue
+            value = setter.convert(raw) if setter.many is None else _listed(setter, raw)
+        except Unreadable as error:
+            held = raw or cells[setter.index]
+            issues.append(Issue(setter.column, str(error), entity.name, setter.attribute, held))
+            continue
+        if value not in ("", []):
+            values[setter.attribute] = value
+            filled = filled or not setter.constant
+    return values, filled
+
+
+def _listed(setter: _Setter, raw: str) -> list[Any]:
+    return [setter.convert(one.strip()) for one in raw.split(setter.many) if one.strip() not in NULLS]
+
+
+def _has_steps(how: AttributeMapping, *, many: bool) -> bool:
+    split = how.split is not None and not (many and how.part is None)
+    return split or how.regex is not None or how.lookup is not None or how.case is not None
+
+
+def _split(take: Take, mark: str, part: str) -> Take:
+    place = {"first": 0, "last": -1}.get(part) if not part.lstrip("-").isdigit() else int(part)
 
     def split(cells: Cells) -> str:
         words = [word for word in take(cells).split(mark) if word]
-        if part == "rest":
+        if place is None:
             return mark.join(words[1:])
-        place = {"first": 0, "last": -1}.get(part, part)
-        return words[place] if words and -len(words) <= place < len(words) else ""
+        return words[place].strip() if words and -len(words) <= place < len(words) else ""
 
     return split
 
 
-def _regex(take: Take, how: dict[str, Any]) -> Take:
-    pattern, group = re.compile(str(how["regex"])), how.get("group", 0)
+def _regex(take: Take, how: AttributeMapping) -> Take:
+    search = pattern(how.regex or "", "").search
+    group: int | str = int(how.group) if how.group.isdigit() else how.group
 
     def found(cells: Cells) -> str:
-        match = pattern.search(take(cells))
+        match = search(take(cells))
         return (match[group] or "") if match else ""
 
     return found
 
 
-def _lookup(take: Take, how: dict[str, Any]) -> Take:
-    table = {str(name).casefold(): str(value) for name, value in how["lookup"].items()}
-    default = how.get("default")
+def _lookup(take: Take, how: AttributeMapping) -> Take:
+    table = {name.casefold(): value for name, value in (how.lookup or {}).items()}
+    default = how.default
 
     def looked(cells: Cells) -> str:
         value = take(cells)
-        return table.get(value.casefold(), value if default is None else str(default)) if value else ""
+        found = table.get(value.casefold(), default)
+        if found is None:
+            if value in NULLS:
+                return ""
+            raise Unreadable("not in the `lookup:` of the mapping; add it there, or give a `default:`")
+        return found
 
     return looked
 
 
-def _case(take: Take, how: dict[str, Any]) -> Take:
-    change = {"lower": str.lower, "upper": str.upper, "title": str.title}[how["case"]]
+def _case(take: Take, case: str) -> Take:
+    change = {"lower": str.lower, "upper": str.upper, "title": str.title}[case]
     return lambda cells: change(clean(take(cells)))
 
 

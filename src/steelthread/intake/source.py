@@ -1,6 +1,8 @@
 """`sources/NAME.yaml`: reading and checking."""
 
 import hashlib
+import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -8,29 +10,15 @@ from typing import Any
 import msgspec
 import yaml
 
+from steelthread.intake.language import AttributeMapping, EntityMapping, IdentifierMapping, Key, Moment, PartyMapping
 from steelthread.intake.readers import Format
-from steelthread.kit import Invalid, NotFound
+from steelthread.kit import Invalid, NotFound, SteelthreadError
 from steelthread.model import Model
 
-
-class EntityMapping(msgspec.Struct, forbid_unknown_fields=True):
-    """How a row gives one entity."""
-
-    entity: str
-    attributes: dict[str, Any] = {}
-    key: Any = None
-    when: dict[str, Any] | None = None
-    party: dict[str, Any] | None = None
-    parent: Any = None
-
-
-class IdentifierMapping(msgspec.Struct, forbid_unknown_fields=True):
-    """An identifier that is no attribute of the model."""
-
-    kind: str
-    column: str
-    namespace: str = ""
-    entity: str = ""
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Every scalar is text, as it stands there: no country NO becomes false, no constant 007 becomes 7."""
+_PATH = re.compile(r" - at `(\$.*)`")
+_FIELD = re.compile(r"unknown field `(\w+)`")
 
 
 class Source(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,18 +26,19 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
 
     name: str
     entities: list[EntityMapping]
-    key: Any
+    key: Key
     file: str = ""
     format: Format | None = None
     country: str = ""
     priority: int = 0
     unique: bool = False
     snapshot: bool = False
-    observed_at: Any = None
-    party: dict[str, Any] | None = None
+    observed_at: Moment | None = None
+    party: PartyMapping | None = None
     identifiers: list[IdentifierMapping] = []
     ignore: list[str] = []
     digest: str = ""
+    place: "Places | None" = None
 
     @property
     def primary(self) -> str:
@@ -57,6 +46,24 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
         return next(
             (one.entity for one in self.entities if one.key is None or one.key == self.key), self.entities[0].entity
         )
+
+    def at(self, path: str = "$") -> str:
+        """Return the file and line of a part of the mapping, such as $.entities[0].when."""
+        return self.place.at(path) if self.place else f"sources/{self.name}.yaml"
+
+
+class Places(msgspec.Struct):
+    """Where the parts of a mapping stand."""
+
+    file: str
+    lines: dict[str, int]
+
+    def at(self, path: str) -> str:
+        """Return file and line of the nearest part that has one."""
+        while path not in self.lines and len(path) > 1:
+            path = path[: max(path.rfind("."), path.rfind("["))]
+        line = self.lines.get(path)
+        return f"{self.file}, line {line}" if line and path != "$" else self.file
 
 
 def list_sources(folder: Path) -> list[str]:
@@ -74,35 +81,93 @@ def load_source(folder: Path, name: str, model: Model) -> Source:
         raise NotFound(
             f"There is no source {name} (no {path}). {hint} Make one with: steelthread source new {name} FILE"
         )
-    return read_source(path.read_text("utf-8"), str(path), model)
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise Invalid(f"{path} is not UTF-8: save it so.") from None
+    return read_source(text, str(path), model)
 
 
 def read_source(text: str, where: str, model: Model) -> Source:
     """Read the text of a mapping."""
-    try:
-        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # a safe loader
-    except yaml.YAMLError as error:
-        mark: Any = getattr(error, "problem_mark", None)
-        raise Invalid(f"{where}{f', line {mark.line + 1}' if mark else ''}: this is not valid YAML.") from None
-    try:
-        source = msgspec.convert(raw, Source)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"{where}: {error}. See docs/sources.md.") from None
+    raw, places = _parsed(text, where)
+    for path, attributes in _attributes(raw):
+        for name, how in attributes.items():
+            attributes[name] = {"column": how} if isinstance(how, str) else how
+            _convert(attributes[name], AttributeMapping, places, f"{path}.{name}").check(places.at(f"{path}.{name}"))
+    source: Source = _convert(raw, Source, places, "$")
     source.digest = hashlib.sha256(text.encode()).hexdigest()
+    source.place = places
     if not source.entities:
         raise Invalid(f"{where}: `entities` is empty, so nothing would be kept.")
-    for one in source.entities:
-        model.entity(one.entity)
-        for attribute in one.attributes:
-            try:
-                model.mappable(one.entity, attribute)
-            except NotFound as error:
-                raise Invalid(f"{where}{_line(text, attribute)}: {error}") from None
+    for number, one in enumerate(source.entities):
+        _check(one, f"$.entities[{number}]", places, model)
     return source
 
 
-def _line(text: str, word: str) -> str:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip().startswith(f"{word}:"):
-            return f", line {number}"
-    return ""
+def _check(one: EntityMapping, path: str, places: Places, model: Model) -> None:
+    try:
+        model.entity(one.entity)
+    except NotFound as error:
+        raise Invalid(f"{places.at(f'{path}.entity')}: {error}") from None
+    if one.when:
+        one.when.check(places.at(f"{path}.when"))
+    for attribute in one.attributes:
+        try:
+            model.mappable(one.entity, attribute)
+        except NotFound as error:
+            raise Invalid(f"{places.at(f'{path}.attributes.{attribute}')}: {error}") from None
+        except SteelthreadError as error:
+            raise type(error)(f"{places.at(f'{path}.attributes.{attribute}')}: {error}") from None
+
+
+def _parsed(text: str, where: str) -> tuple[Any, Places]:
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+        raw = yaml.load(text, Loader=_LOADER)  # noqa: S506  # a base loader makes text, lists and mappings only
+    except yaml.YAMLError as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", "") or "this is not valid YAML"
+        raise Invalid(f"{where}{f', line {mark.line + 1}' if mark else ''}: not valid YAML: {problem}.") from None
+    return raw, Places(where, dict(_lines(node, "$")) if node else {})
+
+
+def _lines(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _lines(value, f"{path}.{key.value}")
+            yield f"{path}.{key.value}", key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _lines(value, f"{path}[{number}]")
+
+
+def _attributes(raw: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the attributes of each entity as far as the shape is right, so that an error can name the attribute."""
+    entities = raw.get("entities") if isinstance(raw, dict) else None
+    for number, one in enumerate(entities if isinstance(entities, list) else []):
+        attributes = one.get("attributes") if isinstance(one, dict) else None
+        if isinstance(attributes, dict):
+            yield f"$.entities[{number}].attributes", attributes
+
+
+def _convert(raw: Any, to: Any, places: Places, path: str) -> Any:
+    try:
+        return msgspec.convert(raw, to, strict=False)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        if match := _PATH.search(message):
+            path += match[1][1:]
+            message = message[: match.start()]
+        if match := _FIELD.search(message):
+            message = f"`{match[1]}` is not understood here{_near(match[1])}"
+        raise Invalid(f"{places.at(path)}: {path.removeprefix('$').strip('.') or 'the mapping'}: {message}. "
+                      "See docs/sources.md.") from None  # fmt: skip
+
+
+def _near(word: str) -> str:
+    words = {name for struct in (Source, EntityMapping, AttributeMapping, IdentifierMapping, PartyMapping, Format)
+             for name in struct.__struct_encode_fields__}  # fmt: skip
+    near = get_close_matches(word, words, n=1)
+    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -1,24 +1,32 @@
-"""From a cell to a canonical value: dates, numbers, e-mails, phones. Pure; Unreadable says why it cannot be."""
+"""From a cell to a canonical value: text, e-mails, phones, countries. Pure; Unreadable says why it cannot be."""
 
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from steelthread.intake.moments import day, instant
+from steelthread.intake.numbers import decimal, integer
 from steelthread.intake.types import Unreadable
 
-NULLS = frozenset({"", "null", "n/a", "nan", "none", "-", "\\n", "#n/a", "nil"})
+NULLS = frozenset(
+    {"", *(form for word in ("null", "n/a", "nan", "none", "-", "\\n", "#n/a", "nil") for form in (word, word.upper(), word.title()))}
+    | {"NaN"}
+)
+"""What exports write for nothing."""
+NAME_NULLS = NULLS - {"Null", "Nan", "Nil"}
+"""The same for names: there are people who are called Null, Nan and Nil."""
 _EMAIL = re.compile(
     r"[A-Za-z0-9_%+'-]+(?:\.[A-Za-z0-9_%+'-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\Z"
 )
-_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_SLASHED = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[ T](.+))?\Z")
+_UNSEEN: dict[int, str | None] = {
+    **dict.fromkeys((*range(32), *range(127, 160)), " "),
+    **dict.fromkeys((0, *map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))),
+}
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "on", "x"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
 _COUNTRIES = {
@@ -34,10 +42,10 @@ Convert = Callable[[str], Any]
 
 
 def clean(value: str) -> str:
-    """Return text in Unicode NFC without zero-width marks, with single inner blanks."""
-    if value.isascii():
-        return value if "  " not in value and "\t" not in value else " ".join(value.split())
-    return " ".join(unicodedata.normalize("NFC", value).translate(_ZERO_WIDTH).split())
+    """Return text in Unicode NFC without zero-width and control characters, with single inner blanks."""
+    if value.isascii() and value.isprintable():
+        return value if "  " not in value else " ".join(value.split())
+    return " ".join(unicodedata.normalize("NFC", value).translate(_UNSEEN).split())
 
 
 def email(value: str) -> str:
@@ -69,78 +77,6 @@ def phone(value: str, country: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def moment(value: str, formats: tuple[str, ...]) -> datetime:
-    """Return a moment; without formats ISO 8601, compact and unambiguous day/month forms are understood."""
-    for form in formats:
-        try:
-            return _aware(datetime.strptime(value, form))  # noqa: DTZ007  # made aware at once
-        except ValueError:
-            continue
-    if formats:
-        raise Unreadable("does not fit the `date:` format of the mapping")
-    try:
-        if len(value) == 8 and value.isdigit():
-            return datetime(int(value[:4]), int(value[4:6]), int(value[6:]), tzinfo=UTC)
-        return _aware(datetime.fromisoformat(value))
-    except ValueError:
-        return _slashed(value)
-
-
-def _aware(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _slashed(value: str) -> datetime:
-    match = _SLASHED.match(value)
-    if match is None:
-        raise Unreadable('not a date that is understood; say `date:` in the mapping, such as "%d/%m/%Y"')
-    first, second, year, clock = int(match[1]), int(match[2]), int(match[3]), match[4]
-    if first <= 12 and second <= 12 and first != second:
-        raise Unreadable('day and month can be either way round; say `date: "%d/%m/%Y"` or "%m/%d/%Y"')
-    day, month = (first, second) if first > 12 or first == second else (second, first)
-    try:
-        base = datetime(year, month, day, tzinfo=UTC)
-        return base if not clock else _aware(datetime.fromisoformat(f"{base:%Y-%m-%d} {clock}"))
-    except ValueError:
-        raise Unreadable("no such date") from None
-
-
-def day(value: str, formats: tuple[str, ...]) -> str:
-    """Return a date as YYYY-MM-DD."""
-    found = moment(value, formats)
-    if not 1000 <= found.year <= 9999:
-        raise Unreadable("no such date")
-    return date(found.year, found.month, found.day).isoformat()
-
-
-def instant(value: str, formats: tuple[str, ...]) -> str:
-    """Return a moment as ISO 8601 in UTC."""
-    return moment(value, formats).isoformat().replace("+00:00", "Z")
-
-
-def decimal(value: str, mark: str = ".") -> str:
-    """Return a number in plain notation; currency signs and thousand marks are dropped, (1.50) is negative."""
-    bare = re.sub(r"[^\d.,()+\-eE]", "", value)
-    negative = bare.startswith("(") and bare.endswith(")")
-    bare = bare.strip("()")
-    bare = bare.replace(".", "").replace(",", ".") if mark == "," else bare.replace(",", "")
-    try:
-        number = Decimal(bare)
-    except InvalidOperation:
-        raise Unreadable("not a number") from None
-    if not number.is_finite():
-        raise Unreadable("not a number")
-    return format(-number if negative else number, "f")
-
-
-def integer(value: str) -> int:
-    """Return a whole number; 3.0 is one."""
-    number = Decimal(decimal(value))
-    if number != number.to_integral_value():
-        raise Unreadable("not a whole number")
-    return int(number)
-
-
 def boolean(value: str) -> bool:
     """Return yes or no."""
     folded = value.casefold()
@@ -169,5 +105,7 @@ def converter(type_: str, logical: str | None, formats: tuple[str, ...], mark: s
     if type_ == "datetime":
         return lambda value: instant(value, formats)
     if type_ == "decimal":
-        return lambda value: decimal(value, mark)
-    return {"integer": integer, "boolean": boolean}.get(type_, clean)
+        return decimal if mark == "." else lambda value: decimal(value, mark)
+    if type_ == "integer":
+        return lambda value: integer(value, mark)
+    return boolean if type_ == "boolean" else clean
