@@ -112,7 +112,9 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
     others = [
         intake.load_source(project.folder, one, model) for one in intake.list_sources(project.folder) if one != name
     ]
-    text = intake.draft(name, str(shown), fmt, rows.columns, first.rows, model, others=others)
+    text = intake.draft(
+        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target, text

@@ -118,7 +118,7 @@ def test_a_draft_quotes_no_value_and_loads(tmp_path):
     fmt = detect(path)
     rows = open_rows(path, fmt)
     (batch,) = rows
-    text = draft("t", "t.csv", fmt, rows.columns, batch.rows, model, others=[])
+    text = draft("t", "t.csv", fmt, rows.columns, batch.rows, others=[])
     assert "Zaphod" not in text
     mapping = compile_mapping(read_source(text, "t.yaml", model), model, rows.columns)
     assert mapping.map(batch.rows[0]).records[0].values["birthDate"] == "1980-12-31"

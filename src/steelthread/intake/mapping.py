@@ -168,8 +168,8 @@ class Mapping:
             (index,) = places
 
             def single(cells: Cells) -> str | None:
-                value = cells[index]
-                return None if value in NULLS else value.strip()
+                value = cells[index].strip()
+                return None if value in NULLS else value
 
             return single
 

@@ -130,7 +130,7 @@ def _digits(value: str) -> datetime:
 
 def _slashed(match: re.Match[str], order: str) -> datetime:
     first, second, third = match[1], match[2], match[3]
-    if len(first) == 4 and order != "mdy" and order != "dmy":
+    if len(first) == 4:
         return _at(int(first), int(second), int(third), match[4])
     if len(first) > 2 or len(third) == 3 or (len(third) < 4 and not order):
         raise Unreadable("a date whose year is not clear; say `date: dmy`, `mdy` or `ymd` in the mapping")

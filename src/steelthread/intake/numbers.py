@@ -37,7 +37,7 @@ def decimal(value: str, mark: str = ".") -> str:
     if len(whole) + len(fraction) > _MOST_DIGITS or len(power) > 3 or abs(int(power)) > _MOST_DIGITS:
         raise Unreadable(f"a number with more than {_MOST_DIGITS} digits")
     number = Decimal(f"{'-' if negative else ''}{whole or '0'}{'.' if fraction else ''}{fraction}E{power}")
-    return format(abs(number) if not number else number, "f")
+    return format(number or abs(number), "f")
 
 
 def _bare(value: str) -> tuple[str, bool]:

@@ -95,6 +95,8 @@ def read_source(text: str, where: str, model: Model) -> Source:
         for name, how in attributes.items():
             attributes[name] = {"column": how} if isinstance(how, str) else how
             _convert(attributes[name], AttributeMapping, places, f"{path}.{name}").check(places.at(f"{path}.{name}"))
+    if isinstance(raw, dict) and isinstance(raw.get("observed_at"), str):
+        raw["observed_at"] = {"column": raw["observed_at"]} if raw["observed_at"] else None
     source: Source = _convert(raw, Source, places, "$")
     source.digest = hashlib.sha256(text.encode()).hexdigest()
     source.place = places
@@ -160,9 +162,11 @@ def _convert(raw: Any, to: Any, places: Places, path: str) -> Any:
         if match := _PATH.search(message):
             path += match[1][1:]
             message = message[: match.start()]
+        named = path.removeprefix("$").strip(".") or "the mapping"
         if match := _FIELD.search(message):
+            path += f".{match[1]}"
             message = f"`{match[1]}` is not understood here{_near(match[1])}"
-        raise Invalid(f"{places.at(path)}: {path.removeprefix('$').strip('.') or 'the mapping'}: {message}. "
+        raise Invalid(f"{places.at(path)}: {named}: {message}. "
                       "See docs/sources.md.") from None  # fmt: skip
 
 

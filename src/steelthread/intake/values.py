@@ -14,7 +14,14 @@ from steelthread.intake.numbers import decimal, integer
 from steelthread.intake.types import Unreadable
 
 NULLS = frozenset(
-    {"", *(form for word in ("null", "n/a", "nan", "none", "-", "\\n", "#n/a", "nil") for form in (word, word.upper(), word.title()))}
+    {
+        "",
+        *(
+            form
+            for word in ("null", "n/a", "nan", "none", "-", "\\n", "#n/a", "nil")
+            for form in (word, word.upper(), word.title())
+        ),
+    }
     | {"NaN"}
 )
 """What exports write for nothing."""

@@ -1,0 +1,137 @@
+"""Drafting people: names, contact points, documents, identifiers."""
+
+from collections.abc import Sequence
+
+from steelthread.intake.draft import vocabulary
+from steelthread.intake.draft.sheet import EMAILS, PHONES, Column, Sheet, quoted
+
+
+def entity(name: str, attributes: list[str], extra: Sequence[str] = ()) -> list[str]:
+    """Return the lines of an entity."""
+    lines = [f"  - entity: {name}", *(f"    {line}" for line in extra)]
+    return lines + (["    attributes:", *(f"      {line}" for line in attributes)] if attributes else [])
+
+
+def has_names(sheet: Sheet) -> bool:
+    """Tell whether there are names of people."""
+    return sheet.has(vocabulary.NAMES["firstName"]) or sheet.has(vocabulary.NAMES["lastName"])
+
+
+def names(sheet: Sheet) -> list[str]:
+    """Return the lines for a person's names; of several names of a kind the first."""
+    lines = []
+    for attribute, known in vocabulary.NAMES.items():
+        column = sheet.find(known)
+        if column is None or not _is_name(column, attribute):
+            continue
+        sheet.use(column)
+        lines.append(f"{attribute}: {quoted(column.name)}   # high, by its name")
+    return lines
+
+
+def _is_name(column: Column, attribute: str) -> bool:
+    if attribute == "salutation" and column.plain in ("title", "prefix"):
+        titles = sum(value.rstrip(".").casefold() in vocabulary.SALUTATIONS for value in column.filled)
+        return titles > len(column.filled) / 2
+    return not (attribute == "personName" and column.filled and max(map(len, column.filled)) > 100)
+
+
+def facts(sheet: Sheet) -> list[str]:
+    """Return the lines for what else is known of a person."""
+    lines = []
+    for attribute, known in vocabulary.PERSON.items():
+        column = sheet.take(known)
+        if column:
+            shown = sheet.dated(column) if attribute == "birthDate" else quoted(column.name)
+            lines.append(f"{attribute}: {shown}   # high, by its name")
+    employer = sheet.take(vocabulary.COMPANY)
+    if employer:
+        lines.append(f"currentEmployerName: {quoted(employer.name)}   # medium")
+    return lines
+
+
+def contact_points(sheet: Sheet) -> list[str]:
+    """Return e-mails, phones, addresses, loyalty numbers and documents as parts of a person."""
+    lines: list[str] = []
+    for column in emails(sheet):
+        share = f"high, {column.share(EMAILS):.0%} of the values fit"
+        lines += entity("ContactPointEmail", [f"emailAddress: {quoted(column.name)}   # {share}"])
+    for column in phones(sheet):
+        share = f"high, {column.share(PHONES):.0%} of the values fit"
+        lines += entity("ContactPointPhone", [f"telephoneNumber: {quoted(column.name)}   # {share}"])
+    lines += addresses(sheet)
+    card = sheet.take(vocabulary.LOYALTY) or _key_as_card(sheet)
+    if card:
+        lines += entity("LoyaltyMember", [f"memberNumber: {quoted(card.name)}   # high"])
+    for scheme, known in vocabulary.SCHEMES.items():
+        document = sheet.take(known)
+        if document:
+            number = f"identificationNumber: {quoted(document.name)}   # high"
+            lines += entity("PartyIdentification", [f"partyIdentificationTypeId: {{constant: {scheme}}}", number])
+    return lines
+
+
+def _key_as_card(sheet: Sheet) -> Column | None:
+    return next((one for one in sheet.columns if one.name in sheet.used and one.plain in vocabulary.LOYALTY), None)
+
+
+def emails(sheet: Sheet) -> list[Column]:
+    """Use up and return the columns with e-mail addresses: by name, else by their values."""
+    found = []
+    for column in sheet.columns:
+        share = column.share(EMAILS)
+        named = column.fits(vocabulary.EMAIL) and (share > 0.5 or not column.filled)
+        if column.name not in sheet.used and (named or (share > 0.8 and len(column.filled) > 1)):
+            sheet.use(column)
+            found.append(column)
+    return found
+
+
+def phones(sheet: Sheet) -> list[Column]:
+    """Use up and return the columns with phone numbers."""
+    found = []
+    for column in sheet.columns:
+        if column.name in sheet.used or not column.fits(vocabulary.PHONE):
+            continue
+        if column.share(PHONES) > 0.3 or not column.filled:
+            sheet.use(column)
+            found.append(column)
+    return found
+
+
+def addresses(sheet: Sheet) -> list[str]:
+    """Return one ContactPointAddress for each group of columns (billing, shipping, ...)."""
+    groups: dict[str, dict[str, str]] = {}
+    for attribute, known in vocabulary.ADDRESS.items():
+        for column in sheet.columns:
+            if column.name in sheet.used or not column.fits(known):
+                continue
+            group = groups.setdefault(column.group, {})
+            if attribute not in group:
+                group[attribute] = f"{attribute}: {quoted(column.name)}   # high, by its name"
+                sheet.use(column)
+    lines: list[str] = []
+    for group in groups.values():
+        lines += entity("ContactPointAddress", list(group.values()))
+    return lines
+
+
+def identifiers(sheet: Sheet, known: Sequence[tuple[Column, str]] = (), owner: str = "") -> list[str]:
+    """Return the `identifiers:` of the mapping: those found already, user ids, cookies, devices."""
+    to = f", entity: {owner}" if owner else ""
+    lines = [f"  - {{kind: {kind}, column: {quoted(column.name)}{to}}}   # high" for column, kind in known]
+    for column in sheet.columns:
+        if column.name in sheet.used:
+            continue
+        if column.plain in vocabulary.USER:
+            lines.append(
+                f"  - {{kind: user_id, column: {quoted(column.name)}, namespace: {sheet.name}{to}}}   # medium"
+            )
+        elif column.plain in vocabulary.ANONYMOUS:
+            lines.append(
+                f"  - {{kind: {vocabulary.ANONYMOUS[column.plain]}, column: {quoted(column.name)}{to}}}   # high"
+            )
+        else:
+            continue
+        sheet.use(column)
+    return ["identifiers:", *lines] if lines else []
