@@ -144,6 +144,18 @@ def gone_records(conn: Connection, source: int, load: Load, entity: str) -> list
     return [record for record, as_of in rows if record not in shown and witness.last_shown(record, as_of) <= load.as_of]
 
 
+def gone_before(conn: Connection, source: int, load: Load, entity: str) -> list[int]:
+    """Return the records that are closed at a later time than this snapshot's, which does not show them either."""
+    shown = Seen(_chunks(conn, load.load_id))
+    witness = Witness(conn, source, load)
+    rows = conn.execute(
+        "select record_id, as_of from intake.record join intake.entity e using (entity_id) "
+        "where source_id = %s and as_of < %s and e.name = %s and closed_at > %s",
+        (source, load.as_of, entity, load.as_of),
+    )
+    return [record for record, as_of in rows if record not in shown and witness.last_shown(record, as_of) < load.as_of]
+
+
 def outdated_records(conn: Connection, source: int, load: Load, entity: str) -> list[tuple[datetime, list[int]]]:
     """Return what a load of an earlier time brought that a snapshot of a later time no longer showed, by its time."""
     snapshots = conn.execute(

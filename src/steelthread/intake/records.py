@@ -98,14 +98,17 @@ def source_names(conn: Connection) -> dict[int, tuple[str, int]]:
     return {number: (name, priority) for number, name, priority in rows}
 
 
-def row_digests(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, tuple[int, bytes, bool]]:
-    """Return key hash -> (record, digest of its source row, whether it is open): what tells an unchanged row."""
+def row_digests(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, tuple[int, bytes, bool, datetime]]:
+    """Return key hash -> (record, digest of its source row, whether it is open, when this version was first loaded).
+
+    It is what tells an unchanged row.
+    """
     with conn.cursor(binary=True) as cursor:
         rows = cursor.execute(
-            "select key_hash, record_id, row_digest, closed_at is null from intake.record where key_hash = any(%s)",
+            "select key_hash, record_id, row_digest, closed_at is null, loaded_at from intake.record where key_hash = any(%s)",
             (Byteas(hashes),),
         ).fetchall()
-    return {name: (record, digest, is_open) for name, record, digest, is_open in rows}
+    return {name: (record, digest, is_open, loaded_at) for name, record, digest, is_open, loaded_at in rows}
 
 
 def records_by_hash(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, RecordRow]:

@@ -98,7 +98,11 @@ class Reader:
         }
 
     def _views(self, records: Sequence[int]) -> list[View]:
-        views = list(self._opener.by_id(records[:MOST_RECORDS]))
+        rows = self._conn.execute(
+            "select record_id from intake.record where record_id = any(%s) and closed_at is null order by 1 limit %s",
+            (list(records), MOST_RECORDS),
+        )
+        views = list(self._opener.by_id([record for (record,) in rows]))
         return sorted(views, key=lambda view: (view.source, view.entity, view.key))
 
     def _traced(self, nodes: Sequence[int]) -> list[View]:

@@ -71,6 +71,8 @@ class Batch:
         self._tokens: list[tuple[int, list[int]]] = []
         self._tokens_again: list[tuple[int, list[int]]] = []
         self._backdated: set[int] = set()
+        self._earliest: dict[bytes, datetime] = {}
+        self._outdone: list[Prepared] = []
         self._events: list[profiles.Event] = []
 
     def write(self, prepared: Sequence[Prepared]) -> Written:
@@ -100,6 +102,7 @@ class Batch:
         for a, b, strength in self._stated([row.record_id for row in parties]):
             self._stitch.unclaim(a, b, strength)
         for row in parties:
+            self._stitch.facts(row.record_id, first_name=0, suffix="", unique_source=0)
             self._stitch.evidence(row.record_id, -1)
         self._drop_events([row.record_id for row in rows if not row.is_party])
         intake.close_records(self._conn, ids, self._load, at)
@@ -112,9 +115,24 @@ class Batch:
         winners: dict[bytes, Prepared] = {}
         for one in prepared:
             other = winners.get(one.key_hash)
-            if other is None or _version(one) > _version(other):
+            if other is None:
                 winners[one.key_hash] = one
+                continue
+            newer, older = (one, other) if _version(one) > _version(other) else (other, one)
+            winners[one.key_hash] = newer
+            earliest = self._earliest.get(one.key_hash)
+            self._earliest[one.key_hash] = min(earliest or self._observed(older), self._observed(older))
+            if older.digest != newer.digest:
+                self._outdone.append(older)
         return winners
+
+    def _observed(self, one: Prepared) -> datetime:
+        return moment_of(one.changed_at) if one.changed_at else self._as_of
+
+    def _first(self, name: bytes, *moments: datetime) -> datetime:
+        """Return when a record was first observed, with what versions say that another one of this batch outdid."""
+        earliest = self._earliest.get(name)
+        return min(moments) if earliest is None else min(earliest, *moments)
 
     def _classify(
         self, winners: dict[bytes, Prepared], stored: dict[bytes, RecordRow]
@@ -162,13 +180,17 @@ class Batch:
         intake.insert_records(self._conn, inserts)
         intake.update_records(self._conn, updates)
         self._stale(winners, stored, changed)
+        ids = {row.key_hash: row.record_id for row in (*stored.values(), *inserts)}
+        intake.keep_versions(self._conn, [(ids[one.key_hash], one.digest, self._as_of) for one in self._outdone])
         return inserts + updates
 
     def _numbers(self, fresh: list[Prepared]) -> dict[bytes, int]:
         """A party record is its node; a node may be there already, when an order named the customer before."""
         parties = [one for one in fresh if one.is_party]
-        moment = microseconds(self._as_of)
-        specs = [NewNode(RECORD_KIND, one.key_hash, True, one.changed_at or moment) for one in parties]
+        specs = [
+            NewNode(RECORD_KIND, one.key_hash, True, microseconds(self._first(one.key_hash, self._observed(one))))
+            for one in parties
+        ]
         numbers = self._stitch.ensure(specs)
         others = [one for one in fresh if not one.is_party]
         reserved = intake.reserve(self._conn, len(others))
@@ -184,7 +206,7 @@ class Batch:
             sealed = seal(key, one.plain, one.key_hash)
         return RecordRow(
             number, self._source.source_id, entity, one.key_hash, one.digest, one.row_digest, observed, changed,
-            self._as_of, observed, self._as_of, self._load, subject, one.is_party, sealed, one.clear, None,
+            self._as_of, self._first(one.key_hash, observed), self._as_of, self._load, subject, one.is_party, sealed, one.clear, None,
         )  # fmt: skip
 
     def _updates(
@@ -203,7 +225,7 @@ class Batch:
             times = [self._as_of, known.get((row.record_id, one.digest), self._as_of)]
             after.loaded_at = min(*times, row.loaded_at) if row.digest == one.digest else min(times)
             after.observed_at = after.changed_at or after.loaded_at
-            after.first_observed_at = min(row.first_observed_at, after.observed_at)
+            after.first_observed_at = self._first(one.key_hash, row.first_observed_at, after.observed_at)
             after.as_of = max(row.as_of, self._as_of)
             updates.append(after)
         intake.keep_versions(self._conn, kept)
@@ -224,7 +246,7 @@ class Batch:
                 late.append((row.record_id, one.digest, self._as_of))
             elif one.row_digest != row.row_digest:
                 confirmed.append((row.record_id, one.row_digest))
-            observed = moment_of(one.changed_at) if one.changed_at else self._as_of
+            observed = self._first(name, self._observed(one))
             if observed < row.first_observed_at:
                 row.first_observed_at = observed
                 firsts.append((row.record_id, observed))

@@ -119,7 +119,7 @@ class Loader:
                     if isinstance(hashed, Ended):
                         ended = hashed
                     else:
-                        waiting.append(self._ask(conn, mapper, hashed, waiting))
+                        waiting.append(self._ask(conn, mapper, hashed, waiting, load.as_of))
                 if not waiting:
                     break
                 batch = waiting.popleft()
@@ -153,8 +153,12 @@ class Loader:
         mapper: MapperBeside | MapperHere,
         hashed: Hashed,
         waiting: Collection[_Waiting],
+        as_of: datetime,
     ) -> _Waiting:
-        """Look the rows up and ask for those that are not known as they stand, or are just being written."""
+        """Look the rows up and ask for those that are not known as they stand, or are just being written.
+
+        A row that is known only from a later time is asked for, too: it shows that its record is older.
+        """
         names = [hashed.names[start : start + HASH] for start in range(0, len(hashed.names), HASH)]
         known = intake.row_digests(conn, names) if names else {}
         conn.commit()
@@ -167,6 +171,7 @@ class Loader:
             elif (
                 entry[2]
                 and entry[1] == hashed.digests[place * HASH : place * HASH + HASH]
+                and entry[3] <= as_of
                 and not any(name in other.wanted for other in waiting)
             ):
                 unchanged.append(entry[0])
@@ -222,8 +227,15 @@ class Loader:
         entity = self._source.primary
         if self._source.snapshot:
             self._close(conn, facts, load, load.as_of, intake.gone_records(conn, facts.source_id, load, entity))
+            self._close_earlier(conn, facts, load)
         for at, records in intake.outdated_records(conn, facts.source_id, load, entity):
             self._close(conn, facts, load, at, records)
+
+    def _close_earlier(self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load) -> None:
+        """Records that a later snapshot closed, and this one does not show either, had gone by then."""
+        gone = intake.gone_before(conn, facts.source_id, load, self._source.primary)
+        for start in range(0, len(gone), 5000):
+            intake.close_records(conn, gone[start : start + 5000], load.load_id, load.as_of)
 
     def _close(
         self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load, at: datetime, gone: list[int]
