@@ -1,6 +1,6 @@
 """Identity: who is who. Identifiers, links, clusters, universal IDs, and the reasons for them."""
 
-from steelthread.identity.config import IdentityRules, Kind, default_text, load_rules
+from steelthread.identity.config import NODES_OF, IdentityRules, Kind, default_text, load_rules
 from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_of
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
@@ -25,6 +25,7 @@ from steelthread.identity.queries import (
 from steelthread.identity.stitch import NewNode, Outcome, Rule, Stitch
 
 __all__ = [
+    "NODES_OF",
     "Identifiers",
     "IdentityRules",
     "Kind",

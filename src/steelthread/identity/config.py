@@ -14,7 +14,9 @@ from steelthread.kit import Invalid
 BUILT_IN = (
     "party_id", "loyalty_number", "user_id", "email", "phone", "email_provider", "device_id", "cookie", "anonymous_id",
 )  # fmt: skip
-_FIRST_SCHEME = 1000
+NODES_OF = {"email_provider": "email"}
+"""Rules whose identifiers are nodes of another kind: the mailbox behind an address is an address itself."""
+_FIRST_OWN, _FIRST_SCHEME = 100, 1000
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,14 +81,27 @@ class IdentityRules:
         self.threshold = text.name_guard.threshold
         self.exclusive_schemes = frozenset(text.exclusive_schemes)
         self._party = text.kinds.get("party_id", Kind(strength=10, durable=True))
-        for index, (name, kind) in enumerate(text.kinds.items(), start=1):
-            place = BUILT_IN.index(name) + 1 if name in BUILT_IN else 100 + index
-            self.kinds[name] = msgspec.structs.replace(kind, name=name, index=place)
-        for index, rule in enumerate(text.rules):
+        self._names: dict[int, str] = {}
+        for name, kind in text.kinds.items():
+            place = BUILT_IN.index(name) + 1 if name in BUILT_IN else _index(name, _FIRST_OWN, _FIRST_SCHEME)
+            self._add(msgspec.structs.replace(kind, name=name, index=place))
+        for rule in text.rules:
             name = f"rule.{rule.name}"
-            self.kinds[name] = Kind(name=name, index=500 + index, strength=rule.strength, weak=rule.weak)
+            place = _index(name, _FIRST_OWN, _FIRST_SCHEME)
+            self._add(Kind(name=name, index=place, strength=rule.strength, weak=rule.weak))
         self._exact = {kind: frozenset(one.exact) for kind, one in text.blocked.items()}
         self._regex = {kind: [re.compile(pattern) for pattern in one.regex] for kind, one in text.blocked.items()}
+
+    def _add(self, kind: Kind) -> Kind:
+        other = self._names.setdefault(kind.index, kind.name)
+        if other != kind.name:
+            raise Invalid(f"{kind.name} and {other} would have the same number in the database: rename one of them.")
+        self.kinds[kind.name] = kind
+        return kind
+
+    def node_kind(self, name: str) -> str:
+        """Return the kind of the nodes that a rule's identifiers are."""
+        return NODES_OF.get(name, name)
 
     def kind(self, name: str) -> Kind:
         """Return a kind; a scheme of party identifications is made when it is new. Invalid for an unknown kind."""
@@ -96,10 +111,12 @@ class IdentityRules:
         if name.startswith("party_id."):
             scheme = name.removeprefix("party_id.")
             made = msgspec.structs.replace(
-                self._party, name=name, index=_scheme_index(scheme), exclusive=scheme in self.exclusive_schemes
+                self._party,
+                name=name,
+                index=_index(scheme, _FIRST_SCHEME, _FIRST_SCHEME + 30_000),
+                exclusive=scheme in self.exclusive_schemes,
             )
-            self.kinds[name] = made
-            return made
+            return self._add(made)
         near = get_close_matches(name, self.kinds, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise Invalid(f"{name} is no kind of identifier here{hint} There are {', '.join(self.kinds)}, party_id.SCHEME.")
@@ -113,12 +130,12 @@ class IdentityRules:
         return False
 
 
-def _scheme_index(scheme: str) -> int:
-    """Return a stable number for a scheme: it is stored, so it must not depend on order."""
+def _index(name: str, first: int, end: int) -> int:
+    """Return a stable number for a name: it is stored, so it must not depend on order."""
     value = 0
-    for letter in scheme:
-        value = (value * 131 + ord(letter)) % 30_000
-    return _FIRST_SCHEME + value
+    for letter in name:
+        value = (value * 131 + ord(letter)) % (end - first)
+    return first + value
 
 
 def default_text() -> str:

@@ -53,9 +53,10 @@ class Identifiers:
             key = shown = f"{namespace or self._source}/{key}"
         found[(kind.name, key)] = (kind.index, kind.name, key, shown)
         if kind.name == "email" and "email_provider" in self._rules.kinds:
-            weaker = provider_key(key)
-            provider = self._rules.kinds["email_provider"]
-            found[(provider.name, weaker)] = (provider.index, provider.name, weaker, weaker)
+            mailbox = provider_key(key)
+            if mailbox != key:
+                provider = self._rules.kinds["email_provider"]
+                found[(provider.name, mailbox)] = (provider.index, provider.name, mailbox, mailbox)
 
     def _raw(self, record: MappedRecord) -> list[tuple[str, str, str]]:
         raw = [(kind, namespace, value) for kind, namespace, value in record.identifiers]

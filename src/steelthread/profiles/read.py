@@ -56,7 +56,8 @@ class Reader:
         if ref.form == "record":
             return [key_hash(self._vault, ref.source, ref.entity, ref.value)]
         values = identity.match_values(ref, self._rules, self._country, self._namespaces())
-        return [self._vault.blind(ref.kind, value) for value in values]
+        kind = self._rules.node_kind(ref.kind)
+        return [self._vault.blind(kind, value) for value in values]
 
     def _namespaces(self) -> list[str]:
         return [name for (name,) in self._conn.execute("select name from intake.source order by name")]

@@ -314,9 +314,9 @@ class Batch:
             elif one.party is not None:
                 specs.append(NewNode(RECORD_KIND, one.party, True, seen))
             for ident in one.idents:
-                kind = self._space.kind(ident.kind)
-                exclusive = ident.kind if kind.exclusive else 0
-                specs.append(NewNode(ident.kind, ident.hash, kind.durable, seen, exclusive))
+                kind = self._space.node_kind(ident.kind)
+                exclusive = kind.index if kind.exclusive else 0
+                specs.append(NewNode(kind.index, ident.hash, kind.durable, seen, exclusive))
         return specs
 
     def _party(
@@ -388,9 +388,10 @@ class Batch:
 
     def _trace_nodes(self, one: Prepared, nodes: dict[bytes, int]) -> list[tuple[int, int]]:
         """Return (node, kind) of the trace, strongest first."""
-        trace = [(nodes[one.party], RECORD_KIND)] if one.party else []
-        idents = sorted(one.idents, key=lambda ident: (self._space.kind(ident.kind).strength, ident.hash))
-        return trace + [(nodes[ident.hash], ident.kind) for ident in idents]
+        trace = {nodes[one.party]: RECORD_KIND} if one.party else {}
+        for ident in sorted(one.idents, key=lambda ident: (self._space.kind(ident.kind).strength, ident.hash)):
+            trace.setdefault(nodes[ident.hash], self._space.node_kind(ident.kind).index)
+        return list(trace.items())
 
     def _claim_star(self, trace: list[tuple[int, int]], first: int, delta: int) -> None:
         for node, kind in trace[1:]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from steelthread.identity import Identifiers, name_evidence
+from steelthread.identity import NODES_OF, Identifiers, name_evidence
 from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
 from steelthread.model import Model
 from steelthread.vault import Vault
@@ -89,7 +89,7 @@ class Preparer:
         found, blocked = self._identifiers.of(record)
         self.blocked += len(blocked)
         blind = self._vault.blind
-        idents = [Ident(index, name, blind(name, value)) for index, name, value, _ in found]
+        idents = [Ident(index, name, blind(NODES_OF.get(name, name), value)) for index, name, value, _ in found]
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
         names = name_evidence(record)

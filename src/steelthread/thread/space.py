@@ -58,6 +58,11 @@ class Space:
             self._kinds = {kind.index: kind for kind in self.rules.kinds.values()}
         return self._kinds[index]
 
+    def node_kind(self, index: int) -> Kind:
+        """Return the kind of the nodes that identifiers of a kind are."""
+        kind = self.kind(index)
+        return self.rules.kind(self.rules.node_kind(kind.name))
+
     def know_kinds(self, conn: psycopg.Connection[Any], names: Collection[str]) -> None:
         """Keep the names of kinds, and learn those of schemes seen before."""
         if not self._stored_kinds:
