@@ -1,6 +1,7 @@
 """`identity.yaml`: kinds of identifiers, blocked values, composite keys, the name guard."""
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -89,8 +90,12 @@ class IdentityRules:
             name = f"rule.{rule.name}"
             place = _index(name, _FIRST_OWN, _FIRST_SCHEME)
             self._add(Kind(name=name, index=place, strength=rule.strength, weak=rule.weak))
-        self._exact = {kind: frozenset(one.exact) for kind, one in text.blocked.items()}
-        self._regex = {kind: [re.compile(pattern) for pattern in one.regex] for kind, one in text.blocked.items()}
+        self._blocked = text.blocked
+        self._everywhere = text.blocked.get("*", Blocked())
+        for one in text.blocked.values():
+            for pattern in one.regex:
+                re.compile(pattern)
+        self._tests: dict[str, tuple[frozenset[str], Callable[[str], object]]] = {}
 
     def _add(self, kind: Kind) -> Kind:
         other = self._names.setdefault(kind.index, kind.name)
@@ -123,11 +128,16 @@ class IdentityRules:
 
     def is_blocked(self, kind: str, value: str) -> bool:
         """Whether a normalised value identifies nobody."""
+        exact, search = self._tests.get(kind) or self._test(kind)
         folded = value.casefold()
-        for name in (kind, "*"):
-            if folded in self._exact.get(name, ()) or any(one.search(folded) for one in self._regex.get(name, ())):
-                return True
-        return False
+        return folded in exact or search(folded) is not None
+
+    def _test(self, kind: str) -> tuple[frozenset[str], Callable[[str], object]]:
+        own = self._blocked.get(kind, Blocked())
+        patterns = [*own.regex, *self._everywhere.regex]
+        search = re.compile("|".join(f"(?:{one})" for one in patterns) if patterns else r"(?!)").search
+        self._tests[kind] = test = (frozenset((*own.exact, *self._everywhere.exact)), search)
+        return test
 
 
 def _index(name: str, first: int, end: int) -> int:

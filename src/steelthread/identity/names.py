@@ -60,9 +60,13 @@ def name_evidence(record: MappedRecord) -> NameEvidence:
     whole = str(values.get("personName") or "")
     if not first and whole:
         first = _first_of(whole)
-    words = normal(first).split()
     suffix = _suffix(str(values.get("nameSuffix") or "")) or _suffix(last) or _suffix(whole)
-    return NameEvidence(" ".join(word for word in words if word not in _SUFFIXES), suffix)
+    return NameEvidence(_bare(first), suffix)
+
+
+@lru_cache(maxsize=65_536)
+def _bare(first: str) -> str:
+    return " ".join(word for word in normal(first).split() if word not in _SUFFIXES)
 
 
 def _first_of(whole: str) -> str:
@@ -73,6 +77,7 @@ def _first_of(whole: str) -> str:
     return words[0] if len(words) > 1 else ""
 
 
+@lru_cache(maxsize=65_536)
 def _suffix(text: str) -> str:
     words = normal(text).split()
     return _SUFFIXES.get(words[-1], "") if words else ""

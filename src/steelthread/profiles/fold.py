@@ -6,7 +6,7 @@ A direct value takes part as its keyed token and its length; values of the other
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -32,38 +32,42 @@ class Winner(msgspec.Struct, frozen=True):
     alternatives: list[Observation]
 
 
-def _latest(observations: Sequence[Observation]) -> list[Observation]:
+class Rank(Protocol):
+    """What latest-first order looks at."""
+
+    @property
+    def observed_at(self) -> datetime: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def key(self) -> tuple[str, ...]: ...
+
+
+Ranked = TypeVar("Ranked", bound=Rank)
+
+
+def by_time(observations: Iterable[Ranked]) -> list[Ranked]:
+    """Order latest first; ties go by source priority, then by key."""
     by_key = sorted(observations, key=lambda one: one.key)
     return sorted(by_key, key=lambda one: (one.observed_at, one.priority), reverse=True)
 
 
-def _first(observations: Sequence[Observation]) -> list[Observation]:
-    by_key = sorted(observations, key=lambda one: one.key)
-    return sorted(by_key, key=lambda one: (one.observed_at, -one.priority))
-
-
-def _by_priority(observations: Sequence[Observation]) -> list[Observation]:
-    return sorted(_latest(observations), key=lambda one: one.priority, reverse=True)
-
-
-def _longest(observations: Sequence[Observation]) -> list[Observation]:
-    return sorted(_latest(observations), key=lambda one: one.length, reverse=True)
-
-
-def _most_frequent(observations: Sequence[Observation]) -> list[Observation]:
-    counts = Counter(str(one.token) for one in observations)
-    return sorted(_latest(observations), key=lambda one: counts[str(one.token)], reverse=True)
+def _most_frequent(latest: Sequence[Observation]) -> list[Observation]:
+    counts = Counter(str(one.token) for one in latest)
+    return sorted(latest, key=lambda one: counts[str(one.token)], reverse=True)
 
 
 RULES: Mapping[str, Callable[[Sequence[Observation]], list[Observation]]] = {
-    "last_updated": _latest,
-    "first": _first,
-    "source_priority": _by_priority,
-    "longest": _longest,
+    "last_updated": list,
+    "first": lambda latest: sorted(
+        sorted(latest, key=lambda one: one.key), key=lambda one: (one.observed_at, -one.priority)
+    ),
+    "source_priority": lambda latest: sorted(latest, key=lambda one: one.priority, reverse=True),
+    "longest": lambda latest: sorted(latest, key=lambda one: one.length, reverse=True),
     "most_frequent": _most_frequent,
-    "union": _latest,
+    "union": list,
 }
-"""Reconciliation rules by name: each orders the observations, best first."""
+"""Reconciliation rules by name: each takes the observations latest first, and orders them best first."""
 
 
 def distinct(observations: Iterable[Observation]) -> list[Observation]:
@@ -77,11 +81,18 @@ def distinct(observations: Iterable[Observation]) -> list[Observation]:
     return kept
 
 
+def choose(rule: str, latest: Sequence[Observation]) -> list[Observation]:
+    """Return what a rule chooses among the observations of one attribute, given latest first; `union` chooses several."""
+    if rule == "union":
+        return distinct(latest)
+    if rule == "last_updated" or len(latest) == 1:
+        return [latest[0]]
+    return RULES[rule](latest)[:1]
+
+
 def reconcile(rule: str, observations: Sequence[Observation]) -> Winner:
     """Choose among the observations of one attribute by a rule; ties go by source priority, then key."""
-    if len(observations) == 1:
-        return Winner(rule, list(observations), [])
-    ordered = RULES[rule](observations)
+    ordered = RULES[rule](by_time(observations))
     if rule == "union":
         return Winner(rule, distinct(ordered), [])
     return Winner(rule, ordered[:1], ordered[1:])

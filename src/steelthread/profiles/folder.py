@@ -15,7 +15,7 @@ import yaml
 from steelthread.intake import source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
-from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
+from steelthread.profiles.fold import RULES, Observation, by_time, choose
 from steelthread.store import NULL, Int8s, Uuids, copy_rows, field, micros_2000
 
 Connection = psycopg.Connection[Any]
@@ -183,39 +183,50 @@ class Folder:
         clear = _DECODE(one.clear)
         attributes: dict[str, Any] = {}
         for name, value in clear["v"].items():
-            rule = self.rule(name, one.entity)
-            shown = [value] if rule == "union" else value
-            attributes[name] = {"record": one.record, "at": one.observed_at, "rule": rule, "value": shown}
+            shown = [value] if self.rule(name, one.entity) == "union" else value
+            attributes[name] = {"record": one.record, "value": shown}
         for name in clear["f"]:
-            attributes[name] = {"record": one.record, "at": one.observed_at, "rule": self.rule(name, one.entity)}
+            attributes[name] = {"record": one.record}
         return attributes
 
     def _together(self, records: list[Contribution]) -> dict[str, Any]:
         """Reconcile every attribute of these records."""
-        observed: dict[str, list[Observation]] = {}
-        rules: dict[str, str] = {}
+        told = []
         for one in records:
             name, priority = self._sources[one.source]
-            key = (name, one.entity, one.key_hash.hex())
+            told.append(_Told(one, one.observed_at, priority, (name, one.entity, one.key_hash.hex())))
+        observed: dict[str, list[Observation]] = {}
+        rules: dict[str, str] = {}
+        for record in by_time(told):
+            one = record.one
             clear = _DECODE(one.clear)
-            facets = [(attribute, _Token(facet[0]), facet[1]) for attribute, facet in clear["f"].items()]
-            for attribute, value, length in (*((n, v, len(str(v))) for n, v in clear["v"].items()), *facets):
-                told = Observation(one.record, value, length, one.observed_at, priority, key)
-                if attribute in observed:
-                    observed[attribute].append(told)
+            values = [(name, value, len(str(value))) for name, value in clear["v"].items()]
+            facets = [(name, _Token(facet[0]), facet[1]) for name, facet in clear["f"].items()]
+            for name, value, length in values + facets:
+                told_value = Observation(one.record, value, length, one.observed_at, record.priority, record.key)
+                if name in observed:
+                    observed[name].append(told_value)
                 else:
-                    observed[attribute] = [told]
-                    rules[attribute] = self.rule(attribute, one.entity)
-        return {name: _stored(reconcile(rules[name], observed[name])) for name in observed}
+                    observed[name] = [told_value]
+                    rules[name] = self.rule(name, one.entity)
+        return {name: _stored(rules[name], choose(rules[name], observed[name])) for name in observed}
 
 
 class _Token(int):
     """A keyed token in place of a direct value."""
 
 
-def _stored(winner: Winner) -> dict[str, Any]:
-    chosen = winner.chosen[0]
-    stored: dict[str, Any] = {"record": chosen.record, "at": chosen.observed_at, "rule": winner.rule}
-    if not isinstance(chosen.token, _Token):
-        stored["value"] = chosen.token if winner.rule != "union" else [one.token for one in winner.chosen]
-    return stored
+class _Told(msgspec.Struct, frozen=True):
+    """A record among others of its person."""
+
+    one: Contribution
+    observed_at: datetime
+    priority: int
+    key: tuple[str, str, str]
+
+
+def _stored(rule: str, chosen: list[Observation]) -> dict[str, Any]:
+    first = chosen[0]
+    if isinstance(first.token, _Token):
+        return {"record": first.record}
+    return {"record": first.record, "value": first.token if rule != "union" else [one.token for one in chosen]}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ RECORD_KIND = 0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=4096)
 def microseconds(moment: datetime) -> int:
     """Return a moment as microseconds since the epoch."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

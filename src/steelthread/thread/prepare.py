@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from steelthread.identity import NODES_OF, Identifiers, name_evidence
+from steelthread.identity import NODES_OF, Identifiers, name_evidence, name_words
 from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
 from steelthread.model import Model
 from steelthread.vault import Vault
@@ -19,6 +19,8 @@ from steelthread.vault import Vault
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 PARTY_ENTITIES = ("Individual", "Account")
+_NAMES = ("firstName", "lastName", "middleName", "secondLastName", "personName", "name", "preferredName")
+_NOTHING = (None, None, None, None)
 
 
 class Ident(msgspec.Struct, array_like=True, frozen=True):
@@ -71,6 +73,7 @@ class Preparer:
         self._parties: dict[str, bool] = {}
         self.blocked = 0
         self._token = lru_cache(maxsize=65_536)(vault.token)
+        self._tokens_of = lru_cache(maxsize=65_536)(self._tokens)
 
     def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
         """Prepare all records of a row; the extras go with the first."""
@@ -98,7 +101,7 @@ class Preparer:
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
         content = _PACK([plain, values, parts, record.party, record.parent, row.observed_at])
         is_party = self.is_party(record.entity)
-        at, amount, currency, quantity = _measures(record, self._model)
+        at, amount, currency, quantity = _measures(record, self._model) if not is_party else _NOTHING
         return Prepared(
             entity=record.entity,
             key_hash=key_hash(self._vault, source, record.entity, record.key),
@@ -140,8 +143,12 @@ class Preparer:
         clear, direct = [], []
         for part in parts:
             directs = self._directs(part.entity)
-            clear.append((part.entity, {name: value for name, value in part.values.items() if name not in directs}))
-            direct.append({name: value for name, value in part.values.items() if name in directs})
+            plain: dict[str, Any] = {}
+            sealed: dict[str, Any] = {}
+            for name, value in part.values.items():
+                (sealed if name in directs else plain)[name] = value
+            clear.append((part.entity, plain))
+            direct.append(sealed)
         return clear, direct
 
     def _directs(self, entity: str) -> frozenset[str]:
@@ -153,17 +160,15 @@ class Preparer:
         return known
 
     def _name_tokens(self, record: MappedRecord) -> list[int]:
-        words: set[str] = set()
-        for name in ("firstName", "lastName", "middleName", "secondLastName", "personName", "name", "preferredName"):
+        tokens: set[int] = set()
+        for name in _NAMES:
             value = record.values.get(name)
             if value:
-                words.update(name_words(str(value)))
-        return [self._token("name|" + word) for word in sorted(words)]
+                tokens.update(self._tokens_of(str(value)))
+        return sorted(tokens)
 
-
-def name_words(text: str) -> list[str]:
-    """Split a name into the whole tokens by which it is found."""
-    return [word for word in "".join(c if c.isalnum() else " " for c in text.casefold()).split() if word]
+    def _tokens(self, name: str) -> list[int]:
+        return [self._token("name|" + word) for word in name_words(name)]
 
 
 def _measures(record: MappedRecord, model: Model) -> tuple[str | None, Decimal | None, str | None, Decimal | None]:
