@@ -205,19 +205,13 @@ def _mapped(mapping: intake.Mapping, cells: list[str]) -> list[str]:
 
 
 def replay_rejects(space: Space, name: str) -> dict[str, Any]:
-    """Load the sources with refused rows again: rows that map now are kept and their rejects closed."""
+    """Map refused rows, and rows of which a value was set aside, again; close the rejects whose reason has gone."""
     with space.database.connect() as conn:
-        waiting = intake.waiting_rejects(conn, name)
+        waiting = intake.waiting_sources(conn, name)
     replayed = 0
     for source, _ in waiting:
-        result = load_file(space, source)
-        replayed += result.accepted + result.updated
-        with space.database.connect() as conn:
-            intake.settle_rejects(conn, source)
-            conn.commit()
-    with space.database.connect() as conn:
-        left = sum(count for _, count in intake.waiting_rejects(conn, name))
-    return {"replayed": replayed, "left": left}
+        replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
+    return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
 
 
 def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[str, str, str, str]]:

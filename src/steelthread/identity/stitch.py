@@ -4,6 +4,7 @@ The thread says which nodes there are and which links the batch asserts or no lo
 links, turns identifiers generic and back, lets the live graph compute the clusters, and writes what changed.
 """
 
+import weakref
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -73,7 +74,7 @@ class Stitch:
         self._generic_above = generic_above
         self._at = at
         self._load = load
-        self._graph = LiveGraph(self, policy)
+        self._graph = LiveGraph(weakref.proxy(self), policy)  # no cycle: a batch's objects go when the batch goes
         self._windowed = {kind for kind, rules in policy.limits.items() if any(window for _, window in rules)}
         self._rows: dict[int, NodeRow] = {}
         self._original: dict[int, int] = {}

@@ -6,6 +6,7 @@ from steelthread.intake.loads import (
     Seen,
     Witness,
     begin_load,
+    begin_replay,
     gone_before,
     gone_records,
     note_seen,
@@ -35,7 +36,15 @@ from steelthread.intake.records import (
     update_records,
     versions,
 )
-from steelthread.intake.rejects import Reject, keep_rejects, list_rejects, settle_rejects, waiting_rejects
+from steelthread.intake.rejects import (
+    Reject,
+    Waiting,
+    keep_rejects,
+    list_rejects,
+    settle_rejects,
+    waiting_rejects,
+    waiting_sources,
+)
 from steelthread.intake.source import Source, list_sources, load_source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected
 
@@ -54,9 +63,11 @@ __all__ = [
     "RowRejected",
     "Seen",
     "Source",
+    "Waiting",
     "Witness",
     "backdate_records",
     "begin_load",
+    "begin_replay",
     "close_records",
     "compile_mapping",
     "confirm_rows",
@@ -89,4 +100,5 @@ __all__ = [
     "update_records",
     "versions",
     "waiting_rejects",
+    "waiting_sources",
 ]

@@ -54,6 +54,18 @@ def begin_load(conn: Connection, source: int, fingerprint: bytes, as_of: datetim
     return Load(*row)
 
 
+def begin_replay(conn: Connection, source: int, as_of: datetime) -> Load:
+    """Return a load for rows that were refused by loads of this time; it has no file and never resumes."""
+    columns = ", ".join(Load.__struct_fields__)
+    row = conn.execute(
+        "insert into intake.load (source_id, fingerprint, as_of, finished_at) values (%s, '', %s, now()) "
+        f"returning {columns}",
+        (source, as_of),
+    ).fetchone()
+    assert row is not None
+    return Load(*row)
+
+
 def save_load(conn: Connection, load: Load, *, finished: datetime | None = None) -> None:
     """Write a load's counters and cursor; refuse when another process has moved it meanwhile."""
     sets = ", ".join(f"{name} = %s" for name in _COUNTERS)

@@ -1,29 +1,48 @@
 """What was refused or set aside, kept sealed until it is replayed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import psycopg
 
-from steelthread.vault import Vault
+from steelthread.vault import Vault, seal, unseal
 
 Connection = psycopg.Connection[Any]
+_PACK = msgspec.msgpack.Encoder().encode
+_UNPACK = msgspec.msgpack.Decoder(tuple[list[str], list[str]]).decode
 
 
 class Reject(msgspec.Struct):
-    """A refused row or a value set aside, ready to be kept."""
+    """A refused row or a value set aside, ready to be kept with its row, so that the row can be mapped again."""
 
     line: int
     column: str
     reason: str
     is_row: bool
-    content: str
+    columns: list[str]
+    """The columns of the file; none for a line that is no row."""
+    cells: list[str]
+
+    def packed(self) -> bytes:
+        """Return what is sealed."""
+        return _PACK((self.columns, self.cells))
 
 
-def keep_rejects(
-    conn: Connection, vault: Vault, seal: Any, source: int, load: int, file: str, rejects: Sequence[Reject]
-) -> None:
+class Waiting(msgspec.Struct):
+    """A reject that waits for its mapping to be mended, opened."""
+
+    reject_id: int
+    as_of: datetime
+    line: int
+    column: str
+    is_row: bool
+    columns: list[str]
+    cells: list[str]
+
+
+def keep_rejects(conn: Connection, vault: Vault, source: int, load: int, file: str, rejects: Sequence[Reject]) -> None:
     """Keep what was refused, each sealed under a key of its own; the same thing refused twice is kept once."""
     if not rejects:
         return
@@ -34,7 +53,7 @@ def keep_rejects(
         [
             (
                 source, load, file, reject.line, reject.column, reject.reason, reject.is_row,
-                vault.digest(reject.content.encode()), subject, seal(key, reject.content.encode(), b"reject"),
+                vault.digest(reject.packed()), subject, seal(key, reject.packed(), b"reject"),
             )
             for reject, (subject, key) in zip(rejects, subjects, strict=True)
         ],
@@ -52,20 +71,32 @@ def list_rejects(conn: Connection, source: str, limit: int) -> list[dict[str, An
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def waiting_rejects(conn: Connection, source: str) -> list[tuple[str, int]]:
-    """Return (source, how many refused rows wait) of the sources that have any."""
+def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:
+    """Return (source, how many rejects wait) of the sources that have any."""
     return conn.execute(
         "select s.name, count(*) from intake.reject join intake.source s using (source_id) "
-        "where replayed_at is null and is_row and (%s = '' or s.name = %s) group by 1 order by 1",
+        "where replayed_at is null and (%s = '' or s.name = %s) group by 1 order by 1",
         (source, source),
     ).fetchall()
 
 
-def settle_rejects(conn: Connection, source: str) -> None:
-    """Close the rejects that the newest load of a source no longer refused."""
-    conn.execute(
-        "update intake.reject set replayed_at = now() where replayed_at is null "
-        "and source_id = (select source_id from intake.source where name = %s) "
-        "and load_id < (select max(load_id) from intake.load join intake.source s using (source_id) where s.name = %s)",
-        (source, source),
-    )
+def waiting_rejects(conn: Connection, vault: Vault, source: int, after: int, limit: int) -> list[Waiting]:
+    """Open the rejects of a source that wait, in the order in which they were kept, after a number."""
+    rows = conn.execute(
+        'select reject_id, l.as_of, line, "column", is_row, subject, sealed from intake.reject r '
+        "join intake.load l using (load_id) where r.source_id = %s and replayed_at is null and reject_id > %s "
+        "order by reject_id limit %s",
+        (source, after, limit),
+    ).fetchall()
+    keys = vault.keys({row[5] for row in rows})
+    found = []
+    for number, as_of, line, column, is_row, subject, sealed in rows:
+        key = keys.get(subject)
+        columns, cells = _UNPACK(unseal(key, sealed, b"reject")) if key else ([], [])
+        found.append(Waiting(number, as_of, line, column, is_row, columns, cells))
+    return found
+
+
+def settle_rejects(conn: Connection, rejects: Sequence[int]) -> None:
+    """Close rejects: their rows map now."""
+    conn.execute("update intake.reject set replayed_at = now() where reject_id = any(%s)", (list(rejects),))

@@ -36,11 +36,16 @@ class Rank(Protocol):
     """What latest-first order looks at."""
 
     @property
-    def observed_at(self) -> datetime: ...
+    def observed_at(self) -> datetime:
+        """When it was observed."""
+
     @property
-    def priority(self) -> int: ...
+    def priority(self) -> int:
+        """The priority of its source."""
+
     @property
-    def key(self) -> tuple[str, ...]: ...
+    def key(self) -> tuple[str, ...]:
+        """What decides when both are equal."""
 
 
 Ranked = TypeVar("Ranked", bound=Rank)

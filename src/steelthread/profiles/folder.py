@@ -174,8 +174,8 @@ class Folder:
             "events": {event[0]: {"count": event[1], "amount": event[2], "currency": event[3]} for event in events},
         }
         packed = _HEAD(5, 16, individual.bytes) + field(b"\x01" + _JSON(body)) + _COUNT(4, len(records))
-        for moments, choose in ((first, min), (last, max)):
-            packed += _MOMENT(8, micros_2000(choose(moments))) if moments else NULL
+        for moments, pick in ((first, min), (last, max)):
+            packed += _MOMENT(8, micros_2000(pick(moments))) if moments else NULL
         return packed
 
     def _alone(self, one: Contribution) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
 from steelthread.thread.batch import Batch, SourceFacts
 from steelthread.thread.beside import MapperBeside, MapperHere
-from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper
+from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper, RowMapper
 from steelthread.thread.space import Space
-from steelthread.vault import seal
 
 _LARGE = 2 << 20
 """Bytes from which on a file is worth a process of its own."""
@@ -204,7 +203,7 @@ class Loader:
         load.rejected += sum(reject.is_row for reject in rejects)
         load.set_aside += sum(not reject.is_row for reject in rejects)
         intake.note_seen(conn, load.load_id, load.rows_done, shown)
-        intake.keep_rejects(conn, self._space.vault, seal, facts.source_id, load.load_id, path.name, rejects)
+        intake.keep_rejects(conn, self._space.vault, facts.source_id, load.load_id, path.name, rejects)
         load.read += batch.hashed.rows
         load.rows_done += batch.hashed.rows
         intake.save_load(conn, load)
@@ -228,8 +227,58 @@ class Loader:
         if self._source.snapshot:
             self._close(conn, facts, load, load.as_of, intake.gone_records(conn, facts.source_id, load, entity))
             self._close_earlier(conn, facts, load)
+        self._close_outdated(conn, facts, load)
+
+    def _close_outdated(self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load) -> None:
+        entity = self._source.primary
         for at, records in intake.outdated_records(conn, facts.source_id, load, entity):
             self._close(conn, facts, load, at, records)
+
+    def replay(self) -> int:
+        """Map the rows that were refused, or of which a value was set aside, again; return how many rejects that closed."""
+        space, source = self._space, self._source
+        country = source.country or space.project.settings.project.country
+        rows = RowMapper(source, space.model, space.vault, space.rules, country)
+        closed = after = 0
+        with space.writer() as conn:
+            number, subject = intake.source_row(conn, space.vault, source.name, source.priority, unique=source.unique)
+            facts = SourceFacts(number, subject, source.unique)
+            size = space.project.settings.load.batch_rows
+            while waiting := intake.waiting_rejects(conn, space.vault, number, after, size):
+                after = waiting[-1].reject_id
+                for as_of in sorted({one.as_of for one in waiting}):
+                    closed += self._replay(conn, facts, rows, as_of, [one for one in waiting if one.as_of == as_of])
+                conn.commit()
+        return closed
+
+    def _replay(
+        self,
+        conn: psycopg.Connection[Any],
+        facts: SourceFacts,
+        rows: RowMapper,
+        as_of: datetime,
+        waiting: list[intake.Waiting],
+    ) -> int:
+        mappings: dict[tuple[str, ...], intake.Mapping] = {}
+        work, mended = Mapped([], [], []), []
+        country = self._source.country or self._space.project.settings.project.country
+        for one in waiting:
+            if not one.columns:
+                continue  # a line that is no row: only its file can be mended
+            mapping = mappings.get(tuple(one.columns))
+            if mapping is None:
+                mapping = intake.compile_mapping(self._source, self._space.model, one.columns, country)
+                mappings[tuple(one.columns)] = mapping
+            before = len(work.rejects)
+            found = rows.map(mapping, one.line, one.cells, rows.digest(one.cells), work)
+            if found and not any(left.column == one.column for left in work.rejects[before:]):
+                mended.append(one.reject_id)
+        if mended:
+            load = intake.begin_replay(conn, facts.source_id, as_of)
+            Batch(self._space, conn, facts, load, intake.Witness(conn, facts.source_id, load)).write(work.prepared)
+            intake.settle_rejects(conn, mended)
+            self._close_outdated(conn, facts, load)
+        return len(mended)
 
     def _close_earlier(self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load) -> None:
         """Records that a later snapshot closed, and this one does not show either, had gone by then."""

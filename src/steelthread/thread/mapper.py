@@ -47,6 +47,38 @@ class Ended(msgspec.Struct, array_like=True, tag="ended"):
     warnings: list[str]
 
 
+class RowMapper:
+    """Maps and prepares single rows of one source."""
+
+    def __init__(self, source: Source, model: Model, vault: Vault, rules: IdentityRules, country: str) -> None:
+        self._preparer = Preparer(source, model, vault, Identifiers(rules, model, source.name, country))
+        self._vault = vault
+        self._salt = source.digest.encode() if isinstance(source.digest, str) else source.digest
+
+    def digest(self, cells: list[str]) -> bytes:
+        """Tell a row apart, together with the mapping under which it is read."""
+        return self._vault.digest("\x1f".join(cells).encode() + self._salt)
+
+    def map(self, mapping: Mapping, line: int, cells: list[str], digest: bytes, work: Mapped) -> list[Prepared]:
+        """Map a row and add its records, or its reject, to the work; return the records."""
+        columns = mapping.columns
+        try:
+            row = mapping.map(cells)
+        except RowRejected as error:
+            work.rejects.append(Reject(line, error.column, error.reason, True, columns, cells))
+            return []
+        for issue in row.issues:
+            work.rejects.append(Reject(line, issue.column, issue.reason, False, columns, cells))
+        prepared = self._preparer.row(row, digest)
+        if not prepared:
+            reason = "no entity of the mapping applies to this row"
+            work.rejects.append(Reject(line, "", reason, True, columns, cells))
+            return []
+        work.prepared += prepared
+        work.primaries.append(prepared[0].key_hash)
+        return prepared
+
+
 class Mapper:
     """Reads and prepares one file of one source."""
 
@@ -58,8 +90,7 @@ class Mapper:
         self._model = model
         self._vault = vault
         self._country = country
-        self._preparer = Preparer(source, model, vault, Identifiers(rules, model, source.name, country))
-        self._salt = source.digest.encode() if isinstance(source.digest, str) else source.digest
+        self._row = RowMapper(source, model, vault, rules, country)
         fmt = intake.detect(path, source.format)
         self._rows = intake.open_rows(path, fmt, batch=project.settings.load.batch_rows, skip=skip)
         self._batches = iter(self._rows)
@@ -76,7 +107,7 @@ class Mapper:
             mapping = self._mapping = intake.compile_mapping(
                 self._source, self._model, self._rows.columns, self._country
             )
-        rejects = [Reject(bad.line, bad.column, bad.reason, True, bad.raw) for bad in batch.bad]
+        rejects = [Reject(bad.line, bad.column, bad.reason, True, [], [bad.raw]) for bad in batch.bad]
         keyed = self._keys(mapping, batch, rejects)
         self._waiting.append(keyed)
         return Hashed(
@@ -92,47 +123,31 @@ class Mapper:
         self, mapping: Mapping, batch: intake.Batch, rejects: list[Reject]
     ) -> list[tuple[int, list[str], bytes, bytes]]:
         keyed = []
-        blind, digest, salt, key_of = self._vault.blind, self._vault.digest, self._salt, mapping.key
+        blind, digest, key_of = self._vault.blind, self._row.digest, mapping.key
         prefix = intake.key_prefix(self._source.name, mapping.primary)
         for index, cells in enumerate(batch.rows):
             line = batch.lines[index] if batch.lines else batch.first_line + index
             try:
                 key = key_of(cells)
             except RowRejected as error:
-                rejects.append(Reject(line, error.column, error.reason, True, "\x1f".join(cells)))
+                rejects.append(Reject(line, error.column, error.reason, True, mapping.columns, cells))
                 continue
-            keyed.append((line, cells, blind("record", prefix + key), digest("\x1f".join(cells).encode() + salt)))
+            keyed.append((line, cells, blind("record", prefix + key), digest(cells)))
         return keyed
 
     def mapped(self, wanted: Sequence[int], fresh: Collection[int]) -> Mapped:
         """Map the wanted rows of the oldest batch that waits; `fresh` of them have names nobody knows: they are sealed."""
         keyed = self._waiting.popleft()
+        assert self._mapping is not None
         work = Mapped([], [], [])
         ahead: list[Prepared] = []
         for place in wanted:
-            prepared = self._map(*keyed[place], work)
+            line, cells, _, digest = keyed[place]
+            prepared = self._row.map(self._mapping, line, cells, digest, work)
             if place in fresh:
                 ahead += [one for one in prepared if one.has_direct]
         self._seal(ahead)
         return work
-
-    def _map(self, line: int, cells: list[str], _name: bytes, digest: bytes, work: Mapped) -> list[Prepared]:
-        assert self._mapping is not None
-        raw = "\x1f".join
-        try:
-            row = self._mapping.map(cells)
-        except RowRejected as error:
-            work.rejects.append(Reject(line, error.column, error.reason, True, raw(cells)))
-            return []
-        for issue in row.issues:
-            work.rejects.append(Reject(line, issue.column, issue.reason, False, issue.value))
-        prepared = self._preparer.row(row, digest)
-        if not prepared:
-            work.rejects.append(Reject(line, "", "no entity of the mapping applies to this row", True, raw(cells)))
-            return []
-        work.prepared += prepared
-        work.primaries.append(prepared[0].key_hash)
-        return prepared
 
     def _seal(self, ahead: list[Prepared]) -> None:
         for one, (subject, key) in zip(ahead, self._vault.new_subjects(len(ahead)), strict=True):
