@@ -1,9 +1,16 @@
-"""Real PostgreSQL for every test: one embedded server per session, a fresh database per test."""
+"""Real PostgreSQL for every test, the embedded server and Debian's; a fresh database per test."""
 
 import contextlib
 import itertools
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -11,19 +18,77 @@ import pytest
 from steelthread.app import create_project, draft_source, load_file
 from steelthread.kit import open_project
 from steelthread.store import open_database
+from steelthread.store.privileges import drop, unprivileged
 from steelthread.thread import Space
 
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server") / "a folder with blanks"
+class Server(NamedTuple):
+    """A running PostgreSQL: how to connect, where its data and its log are."""
+
+    conninfo: str
+    data: Path
+    logs: Path
+
+
+@contextlib.contextmanager
+def _embedded(folder):
     create_project(folder, "server")
     (folder / "steelthread.toml").write_text("[database]\nidle_seconds = 2\n")
-    database = open_database(open_project(folder))
-    yield database
-    database.close()
+    project = open_project(folder)
+    database = open_database(project)
+    try:
+        yield Server(database.conninfo, project.data, project.logs)
+    finally:
+        database.close()
+
+
+@contextlib.contextmanager
+def _debian():
+    """Debian's own server, as its package makes one: as an ordinary user, on loopback."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if not found:
+        pytest.skip("Debian's package postgresql is not installed (.ci/run installs it)")
+    folder = Path(tempfile.mkdtemp(prefix="steelthread-debian-"))
+    user = unprivileged()
+    if user:
+        os.chown(folder, *user)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data, log = folder / "data", folder / "log"
+    how = {"preexec_fn": drop, "cwd": "/", "stdin": subprocess.DEVNULL}
+    (folder / "password").write_text("debian")
+    initdb = [found[-1].with_name("initdb"), "-D", data, "-U", "steelthread", "-A", "scram-sha-256", "-E", "UTF8"]
+    subprocess.run([*initdb, f"--pwfile={folder / 'password'}"], check=True, capture_output=True, **how)
+    log.mkdir()
+    with (log / "postgresql.log").open("w") as stream:
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+        process = subprocess.Popen([found[-1], "-D", data, "-p", str(port), *options], stderr=stream, **how)
+    conninfo = f"host=127.0.0.1 port={port} user=steelthread password=debian dbname=postgres"
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(conninfo).close()
+                break
+            except psycopg.OperationalError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield Server(conninfo, data, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session", params=["embedded", "debian"])
+def server(request, tmp_path_factory):
+    how = _debian() if request.param == "debian" else _embedded(tmp_path_factory.mktemp("server") / "with blanks")
+    with how as running:
+        yield running
 
 
 @contextlib.contextmanager

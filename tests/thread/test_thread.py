@@ -1,6 +1,5 @@
 """End to end on real PostgreSQL: load, resolve, fold, take back, erase nothing, leak nothing."""
 
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -118,7 +117,7 @@ def test_no_needle_in_any_file(space, load, server):
         link(space, *link_refs, "r", "t")
     with space.database.connect() as conn:
         conn.execute("checkpoint")
-    folders = [space.project.data, Path(str(server._server.folder)), server._server.project.logs]
+    folders = [space.project.data, server.data, server.logs]
     for folder in folders:
         for path in folder.rglob("*"):
             if path.is_file():

@@ -28,17 +28,11 @@ def vault_status(*, common: Common = DEFAULT) -> None:
 
 
 @vault.command(name="rotate")
-def vault_rotate(*, root: bool = False, common: Common = DEFAULT) -> None:
-    """Give every shard a new key, and rewrap the data keys; safe to interrupt.
-
-    Parameters
-    ----------
-    root
-        Make a new root key, too.
-    """
+def vault_rotate(*, common: Common = DEFAULT) -> None:
+    """Give every shard a new key, and rewrap the data keys; safe to interrupt."""
     project = common.open()
     keyring = open_vault(project.keyring, project.settings.keyring.root_key)
-    keyring.rotate(root=root)
+    keyring.rotate()
     _show(msgspec.to_builtins(keyring.status(), str_keys=True), common)
 
 

@@ -24,11 +24,20 @@ from steelthread.store.privileges import drop, unprivileged
 
 USER = "steelthread"
 DATABASE = "steelthread"
+_MEBI = 1 << 20
+
+
+def _buffers() -> str:
+    """Return how much memory the server may share: an eighth of the machine's, at most 1 GiB; it is taken as it is used."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return f"{max(128, min(1024, memory // 8 // _MEBI))}MB"
+
+
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
-    "shared_buffers": "192MB",
+    "shared_buffers": _buffers(),
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "off",
@@ -151,6 +160,7 @@ class Embedded:
         if stat.st_uid not in mine or stat.st_mode & 0o077:
             raise Unavailable(f"{self.sockets} belongs to somebody else: remove it or set XDG_RUNTIME_DIR.")
         self._give(self.sockets)
+        self._forget_dead_server()
         log = os.open(self.run / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         supervisor = subprocess.Popen(  # our own module
             [sys.executable, "-m", "steelthread.store.supervisor", str(self.project.folder)],
@@ -165,6 +175,24 @@ class Embedded:
                 )
             time.sleep(0.05)
         supervisor.returncode = 0  # it lives on by itself: no warning when this object goes
+
+    def _forget_dead_server(self) -> None:
+        """Remove the lock files of a server that was killed, when no process works in its folder any more.
+
+        PostgreSQL does so itself unless the number is taken again: by a zombie, or by anything else in a container
+        that starts with the same few process numbers.
+        """
+        lock = self.folder / "postmaster.pid"
+        if not lock.exists() or not Path("/proc/self").exists():
+            return
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cwd").readlink() == self.folder:
+                    return
+            except OSError:
+                continue  # gone, a zombie, or somebody else's
+        for path in (lock, self.sockets / ".s.PGSQL.5432", self.sockets / ".s.PGSQL.5432.lock"):
+            path.unlink(missing_ok=True)
 
     def _answers(self) -> bool:
         if not (self.sockets / ".s.PGSQL.5432").exists():

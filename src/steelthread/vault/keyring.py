@@ -160,10 +160,8 @@ class Vault:
             self._cache.pop(number, None)
         return there
 
-    def rotate(self, *, root: bool = False) -> None:
-        """Give every shard a new generation under a new shard key; Invalid for `root` (see docs/vault.md)."""
-        if root:
-            raise Invalid("Changing the root key is not built yet; the shard keys can be rotated without --root.")
+    def rotate(self) -> None:
+        """Give every shard a new generation under a new shard key."""
         with shards.locked(self._folder / "keyring.lock"):
             for number in self._numbers():
                 self._renew(number, set())

@@ -26,7 +26,7 @@ NAMES = {
     "salutation": words("salutation title anrede prefix nameprefix honorific"),
 }
 PERSON = {
-    "birthDate": words("birthdate dob dateofbirth birthday geburtsdatum birth datenaissance"),
+    "birthDate": words("birthdate born dob dateofbirth birthday geburtsdatum birth datenaissance"),
     "birthPlace": words("birthplace placeofbirth"),
     "genderId": words("gender sex geschlecht"),
     "occupation": words("occupation jobtitle job profession"),

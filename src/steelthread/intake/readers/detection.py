@@ -30,6 +30,9 @@ def detect(path: Path, hint: Format | None = None) -> Format:
     start = peek(path, fmt)
     if not start:
         raise Invalid(f"{path} is empty.")
+    known = _by_mark(start)
+    if known and known != fmt.type:
+        fmt.type, fmt.encoding, fmt.delimiter = known, "", ""  # whatever the mapping says of its usual file
     if not fmt.type:
         fmt.type = _type(suffixes[-1] if suffixes else "", start)
     if fmt.type == "csv":
@@ -39,11 +42,12 @@ def detect(path: Path, hint: Format | None = None) -> Format:
     return fmt
 
 
+def _by_mark(start: bytes) -> str:
+    """Return the type that the first bytes give away."""
+    return "parquet" if start.startswith(b"PAR1") else "excel" if start.startswith(b"PK\x03\x04") else ""
+
+
 def _type(suffix: str, start: bytes) -> str:
-    if start.startswith(b"PAR1"):
-        return "parquet"
-    if start.startswith(b"PK\x03\x04"):
-        return "excel"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if suffix in _TYPES and suffix != ".txt":
         return "jsonl" if suffix == ".json" and _lines_of_objects(text) else _TYPES[suffix]

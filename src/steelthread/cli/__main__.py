@@ -1,5 +1,0 @@
-"""`python -m steelthread.cli`."""
-
-from steelthread.cli import main
-
-main()

@@ -1,0 +1,195 @@
+"""The same customers in every kind of file load to the same records; broken files stop with a word on what to do."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from datetime import date
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from steelthread.app import cluster_rows, draft_source, load_file, status_of, verify_space
+from steelthread.kit import Invalid
+
+ROWS = [
+    {"customer_id": "1", "first_name": "Zoë", "last_name": "Ōno", "email": "zoe@example.com", "born": "1980-02-29"},
+    {"customer_id": "2", "first_name": "Łukasz", "last_name": "O'Hara", "email": "luk@example.com", "born": ""},
+    {"customer_id": "3", "first_name": "Ann", "last_name": 'Lee, "Al"', "email": "ann@example.com", "born": "1999-12-31"},
+]  # fmt: skip
+PLAIN = [{**row, "first_name": row["first_name"].encode("cp1252", "ignore").decode("cp1252"), "last_name": "Müller"} for row in ROWS]  # fmt: skip
+
+
+def _csv(rows, delimiter=","):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _zip(name, content):
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return body.getvalue()
+
+
+def _excel(rows):
+    book = openpyxl.Workbook()
+    book.active.append(list(rows[0]))
+    for row in rows:
+        born = date.fromisoformat(row["born"]) if row["born"] else None
+        book.active.append([int(row["customer_id"]), row["first_name"], row["last_name"], row["email"], born])
+    body = io.BytesIO()
+    book.save(body)
+    return body.getvalue()
+
+
+def _parquet(rows):
+    table = pa.Table.from_pylist(
+        [
+            {
+                **row,
+                "customer_id": int(row["customer_id"]),
+                "born": date.fromisoformat(row["born"]) if row["born"] else None,
+            }
+            for row in rows
+        ]
+    )
+    body = io.BytesIO()
+    pq.write_table(table, body)
+    return body.getvalue()
+
+
+FILES = {
+    "plain.csv": _csv(ROWS).encode(),
+    "marked.csv": _csv(ROWS, ";").encode("utf-8-sig"),
+    "wide.csv": _csv(ROWS, "\t").encode("utf-16"),
+    "tabs.tsv": _csv(ROWS, "\t").encode(),
+    "bars.txt": _csv(ROWS, "|").encode(),
+    "packed.csv.gz": gzip.compress(_csv(ROWS).encode()),
+    "archive.csv.zip": _zip("customers.csv", _csv(ROWS)),
+    "array.json": json.dumps(ROWS, ensure_ascii=False).encode(),
+    "nested.json": json.dumps(ROWS, indent=2).encode(),
+    "lines.jsonl": "\n".join(json.dumps(row) for row in ROWS).encode(),
+    "lines.jsonl.gz": gzip.compress("\n".join(json.dumps(row) for row in ROWS).encode()),
+    "archive.json.zip": _zip("customers.json", json.dumps(ROWS)),
+    "columns.parquet": _parquet(ROWS),
+    "sheet.xlsx": _excel(ROWS),
+}
+
+
+def _people(space):
+    with space.database.connect() as conn:
+        reader = space.reader(conn)
+        found = []
+        for source, entity, key, _ in cluster_rows(space, conn):
+            (record,) = reader.records(f"record:{source}/{entity}/{key}")
+            email = [one["values"] for one in record["parts"] if one["entity"] == "ContactPointEmail"]
+            found.append((key, record["values"], email))
+        return sorted(found, key=lambda one: one[0])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_kind_of_file_gives_the_same_records(space, name):
+    path = space.project.folder / name
+    path.write_bytes(FILES[name])
+    draft_source(space.project, "customers", path)
+    result = load_file(space, "customers")
+    assert (result.read, result.accepted, result.rejected, result.set_aside) == (3, 3, 0, 0)
+    people = _people(space)
+    assert [key for key, _, _ in people] == ["1", "2", "3"]
+    assert [values["firstName"] for _, values, _ in people] == ["Zoë", "Łukasz", "Ann"]
+    assert people[2][1]["lastName"] == 'Lee, "Al"'
+    assert people[0][1]["birthDate"] == "1980-02-29"
+    assert "birthDate" not in people[1][1]
+    assert people[1][2] == [{"emailAddress": "luk@example.com"}]
+    again = load_file(space, "customers")
+    assert (again.unchanged, again.accepted, again.updated) == (3, 0, 0)
+
+
+def test_a_western_encoding_is_found(space):
+    path = space.project.folder / "old.csv"
+    path.write_bytes(_csv(PLAIN).encode("cp1252"))
+    draft_source(space.project, "old", path)
+    load_file(space, "old")
+    assert {values["lastName"] for _, values, _ in _people(space)} == {"Müller"}
+
+
+def test_the_same_rows_from_another_kind_of_file_are_unchanged_people(space):
+    for name in ("plain.csv", "columns.parquet"):
+        path = space.project.folder / name
+        path.write_bytes(FILES[name])
+    draft_source(space.project, "customers", space.project.folder / "plain.csv")
+    load_file(space, "customers")
+    result = load_file(space, "customers", space.project.folder / "columns.parquet")
+    assert result.accepted == 0
+    assert status_of(space)["records"] == 3
+
+
+def test_a_byte_that_is_not_the_encoding_stops_and_the_mended_file_goes_on(space):
+    rows = "".join(f"{number},Ann,ann{number}@example.com\n" for number in range(40_000))
+    good = ("customer_id,first_name,email\n" + rows).encode()
+    path = space.project.folder / "broken.csv"
+    place = good.index(b"39000,Ann") + 7
+    path.write_bytes(good)
+    draft_source(space.project, "broken", path)
+    path.write_bytes(good[:place] + b"\xff\xfe\xff" + good[place + 3 :])
+    with pytest.raises(Invalid, match=r"byte is not utf-8.*encoding"):
+        load_file(space, "broken")
+    kept = status_of(space)["records"]
+    assert 0 < kept < 40_000
+    path.write_bytes(good)
+    result = load_file(space, "broken")
+    assert result.read == 40_000
+    assert status_of(space)["records"] == 40_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("cut.csv.gz", FILES["packed.csv.gz"][:-9], "cut off"),
+        ("cut.csv.zip", FILES["archive.csv.zip"][:-30], "cut off|damaged|broken"),
+        ("cut.json", FILES["array.json"][:-10], "cut off"),
+        ("cut.parquet", FILES["columns.parquet"][:-10], "cut off|damaged|broken"),
+        ("cut.xlsx", FILES["sheet.xlsx"][:-40], "cut off|damaged|broken"),
+        ("nothing.csv", b"", "empty"),
+        ("open.csv", b'customer_id,email\n1,"ann@example.com\n' + b"2,b@example.com\n" * 90_000, "quote"),
+        ("no-such-file.csv", None, "not there|cannot be read"),
+    ],
+)
+def test_a_broken_file_says_what_to_do(space, name, content, word):
+    good = space.project.folder / ("good." + name.split(".", 1)[1])
+    good.write_bytes(FILES[next(one for one in FILES if one.endswith(name.split(".", 1)[1]))])
+    draft_source(space.project, "customers", good)
+    path = space.project.folder / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Exception, match=word) as caught:
+        load_file(space, "customers", path)
+    assert type(caught.value).__module__.startswith("steelthread")
+    assert "ann@example.com" not in str(caught.value)
+    assert load_file(space, "customers", good).rejected == 0
+    assert verify_space(space)["same"]
+
+
+def test_a_missing_column_stops_before_anything_is_written(space):
+    path = space.project.folder / "c.csv"
+    path.write_bytes(FILES["plain.csv"])
+    draft_source(space.project, "customers", path)
+    path.write_text("customer_id,first_name,last_name,born\n1,Ann,Lee,\n")
+    with pytest.raises(Invalid, match="no column email"):
+        load_file(space, "customers")
+    assert status_of(space)["records"] == 0
+
+
+def test_a_json_document_with_its_array_below_a_name(space):
+    path = space.project.folder / "doc.json"
+    path.write_text(json.dumps({"page": 1, "result": {"items": ROWS}}))
+    draft = "name: customers\nfile: doc.json\nformat: {root: result.items}\nkey: customer_id\nentities:\n  - entity: Individual\n    attributes: {firstName: first_name}\n"
+    (space.project.sources / "customers.yaml").write_text(draft)
+    assert load_file(space, "customers").accepted == 3

@@ -1,0 +1,106 @@
+"""The embedded server where people run it: blanks and depth in the path, two projects, two starters, power cuts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from steelthread.app import create_project
+from steelthread.kit import open_project
+from steelthread.store import open_database
+
+
+def _project(folder, idle=1):
+    create_project(folder, "p", "GB")
+    (folder / "steelthread.toml").write_text(f"[project]\ncountry = 'GB'\n[database]\nidle_seconds = {idle}\n")
+    return open_project(folder)
+
+
+def _postmaster(project):
+    return int((project.data / "pg" / "postmaster.pid").read_text().split()[0])
+
+
+def _children(pid):
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _stat(pid):
+    """Return (state, parent) of a process; a zombie when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:2]
+    except OSError:
+        return ["Z", "0"]
+
+
+def test_a_long_path_with_blanks_below_a_closed_home(tmp_path):
+    home = tmp_path / "home of somebody"
+    folder = home / ("a rather long folder name " * 4).strip() / ("and another one " * 6).strip() / "project"
+    folder.parent.mkdir(parents=True)
+    home.chmod(0o700)
+    database = open_database(_project(folder))
+    with database.connect() as conn:
+        assert conn.execute("select count(*) from intake.record").fetchone() == (0,)
+    database.close()
+
+
+def test_two_projects_at_once_do_not_meet(tmp_path):
+    one, other = open_database(_project(tmp_path / "one")), open_database(_project(tmp_path / "other"))
+    with one.connect() as conn:
+        conn.execute("create table mine (a int)")
+        conn.commit()
+    with other.connect() as conn:
+        assert conn.execute("select to_regclass('mine')").fetchone() == (None,)
+    one.close()
+    other.close()
+
+
+def test_several_commands_at_once_start_one_server(tmp_path):
+    project = _project(tmp_path / "p")
+    command = [sys.executable, "-m", "steelthread", "status", "--json", "--project", str(project.folder)]
+    starters = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    for starter in starters:
+        answer, errors = starter.communicate(timeout=60)
+        assert starter.returncode == 0, errors.decode()
+        assert b'"records":0' in answer.replace(b" ", b"")
+
+
+@pytest.mark.parametrize("when", ["at rest", "in a transaction"])
+def test_what_was_committed_stands_after_a_power_cut(tmp_path, when):
+    project = _project(tmp_path / "p", idle=600)
+    database = open_database(project)
+    conn = database.connect()
+    conn.execute("create table facts (a int)")
+    conn.execute("insert into facts select generate_series(1, 1000)")
+    conn.commit()
+    if when == "in a transaction":
+        conn.execute("insert into facts select generate_series(1, 100000)")
+    server = _postmaster(project)
+    supervisor = int(_stat(server)[1])
+    for pid in (supervisor, server, *_children(server)):
+        os.kill(pid, signal.SIGKILL)
+    while _stat(server)[0] != "Z":
+        time.sleep(0.05)
+    with pytest.raises(psycopg.OperationalError):
+        conn.execute("select 1")
+    database.close()
+    (project.folder / "steelthread.toml").write_text("[database]\nidle_seconds = 1\n")
+    again = open_database(open_project(project.folder))
+    with again.connect() as fresh:
+        assert fresh.execute("select count(*) from facts").fetchone() == (1000,)
+    again.close()
+
+
+def test_the_server_stops_when_nobody_needs_it(tmp_path):
+    project = _project(tmp_path / "p")
+    database = open_database(project)
+    server = _postmaster(project)
+    database.close()
+    deadline = time.monotonic() + 20
+    while (project.data / "pg" / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not (project.data / "pg" / "postmaster.pid").exists(), server
