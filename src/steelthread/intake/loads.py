@@ -3,7 +3,7 @@
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ class Load(msgspec.Struct):
 
     load_id: int
     as_of: datetime
+    edition: int = 0
     rows_done: int = 0
     read: int = 0
     accepted: int = 0
@@ -33,10 +34,12 @@ class Load(msgspec.Struct):
     merged: int = 0
 
 
-_COUNTERS = Load.__struct_fields__[2:]
+_COUNTERS = Load.__struct_fields__[3:]
 
 
-def begin_load(conn: Connection, source: int, fingerprint: bytes, as_of: datetime, *, snapshot: bool) -> Load:
+def begin_load(
+    conn: Connection, source: int, fingerprint: bytes, as_of: datetime, edition: int, *, snapshot: bool
+) -> Load:
     """Return the load that was cut off on this very file, or a new one."""
     columns = ", ".join(Load.__struct_fields__)
     row = conn.execute(
@@ -46,21 +49,27 @@ def begin_load(conn: Connection, source: int, fingerprint: bytes, as_of: datetim
     ).fetchone()
     if row is None:
         row = conn.execute(
-            f"insert into intake.load (source_id, fingerprint, as_of, snapshot) values (%s, %s, %s, %s) "
+            f"insert into intake.load (source_id, fingerprint, as_of, edition, snapshot) values (%s, %s, %s, %s, %s) "
             f"returning {columns}",
-            (source, fingerprint, as_of, snapshot),
+            (source, fingerprint, as_of, edition, snapshot),
         ).fetchone()
     assert row is not None
     return Load(*row)
 
 
-def begin_replay(conn: Connection, source: int, as_of: datetime) -> Load:
+def editions(conn: Connection, loads: Collection[int]) -> dict[int, int]:
+    """Return the edition of the mapping under which each load was read."""
+    rows = conn.execute("select load_id, edition from intake.load where load_id = any(%s)", (list(loads),))
+    return dict(rows.fetchall())
+
+
+def begin_replay(conn: Connection, source: int, as_of: datetime, edition: int) -> Load:
     """Return a load for rows that were refused by loads of this time; it has no file and never resumes."""
     columns = ", ".join(Load.__struct_fields__)
     row = conn.execute(
-        "insert into intake.load (source_id, fingerprint, as_of, finished_at) values (%s, '', %s, now()) "
+        "insert into intake.load (source_id, fingerprint, as_of, edition, finished_at) values (%s, '', %s, %s, now()) "
         f"returning {columns}",
-        (source, as_of),
+        (source, as_of, edition),
     ).fetchone()
     assert row is not None
     return Load(*row)

@@ -58,9 +58,11 @@ def key_hash(vault: Vault, source: str, entity: str, key: str) -> bytes:
     return vault.blind("record", key_prefix(source, entity) + key)
 
 
-def source_row(conn: Connection, vault: Vault, name: str, priority: int, *, unique: bool) -> tuple[int, int]:
-    """Return (source number, subject of what belongs to nobody), making the source when it is new."""
-    sql = "select source_id, subject, priority, is_unique from intake.source where name = %s"
+def source_row(
+    conn: Connection, vault: Vault, name: str, priority: int, mapping: bytes, *, unique: bool
+) -> tuple[int, int, int]:
+    """Return (source number, subject of what belongs to nobody, edition of the mapping), making a source that is new."""
+    sql = "select source_id, subject, priority, is_unique, mapping, edition from intake.source where name = %s"
     row = conn.execute(sql, (name,)).fetchone()
     if row is None:
         ((subject, _),) = vault.new_subjects(1)
@@ -71,11 +73,13 @@ def source_row(conn: Connection, vault: Vault, name: str, priority: int, *, uniq
         )
         row = conn.execute(sql, (name,)).fetchone()
     assert row is not None
-    if (row[2], row[3]) != (priority, unique):
+    edition = row[5] + (row[4] != mapping)
+    if (*row[2:5],) != (priority, unique, mapping):
         conn.execute(
-            "update intake.source set priority = %s, is_unique = %s where source_id = %s", (priority, unique, row[0])
+            "update intake.source set priority = %s, is_unique = %s, mapping = %s, edition = %s where source_id = %s",
+            (priority, unique, mapping, edition, row[0]),
         )
-    return row[0], row[1]
+    return row[0], row[1], edition
 
 
 def entity_ids(conn: Connection, names: Iterable[str]) -> dict[str, int]:

@@ -24,6 +24,8 @@ class Reject(msgspec.Struct):
     columns: list[str]
     """The columns of the file; none for a line that is no row."""
     cells: list[str]
+    digest: bytes = b""
+    """Digest of the row under its mapping, as the record has it that was kept of the row."""
 
     def packed(self) -> bytes:
         """Return what is sealed."""
@@ -38,6 +40,7 @@ class Waiting(msgspec.Struct):
     line: int
     column: str
     is_row: bool
+    digest: bytes
     columns: list[str]
     cells: list[str]
 
@@ -48,12 +51,12 @@ def keep_rejects(conn: Connection, vault: Vault, source: int, load: int, file: s
         return
     subjects = vault.new_subjects(len(rejects))
     conn.cursor().executemany(
-        'insert into intake.reject (source_id, load_id, file, line, "column", reason, is_row, row_hash, subject, sealed) '
-        'values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (source_id, row_hash, "column", reason) do update set load_id = excluded.load_id, replayed_at = null',
+        'insert into intake.reject (source_id, load_id, file, line, "column", reason, is_row, row_hash, row_digest, subject, sealed) '
+        'values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (source_id, row_hash, "column", reason) do update set load_id = excluded.load_id, row_digest = excluded.row_digest, replayed_at = null',
         [
             (
                 source, load, file, reject.line, reject.column, reject.reason, reject.is_row,
-                vault.digest(reject.packed()), subject, seal(key, reject.packed(), b"reject"),
+                vault.digest(reject.packed()), reject.digest, subject, seal(key, reject.packed(), b"reject"),
             )
             for reject, (subject, key) in zip(rejects, subjects, strict=True)
         ],
@@ -83,17 +86,17 @@ def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:
 def waiting_rejects(conn: Connection, vault: Vault, source: int, after: int, limit: int) -> list[Waiting]:
     """Open the rejects of a source that wait, in the order in which they were kept, after a number."""
     rows = conn.execute(
-        'select reject_id, l.as_of, line, "column", is_row, subject, sealed from intake.reject r '
+        'select reject_id, l.as_of, line, "column", is_row, row_digest, subject, sealed from intake.reject r '
         "join intake.load l using (load_id) where r.source_id = %s and replayed_at is null and reject_id > %s "
         "order by reject_id limit %s",
         (source, after, limit),
     ).fetchall()
-    keys = vault.keys({row[5] for row in rows})
+    keys = vault.keys({row[6] for row in rows})
     found = []
-    for number, as_of, line, column, is_row, subject, sealed in rows:
+    for number, as_of, line, column, is_row, digest, subject, sealed in rows:
         key = keys.get(subject)
         columns, cells = _UNPACK(unseal(key, sealed, b"reject")) if key else ([], [])
-        found.append(Waiting(number, as_of, line, column, is_row, columns, cells))
+        found.append(Waiting(number, as_of, line, column, is_row, digest, columns, cells))
     return found
 
 

@@ -76,9 +76,13 @@ class Batch:
         self._earliest: dict[bytes, datetime] = {}
         self._outdone: list[Prepared] = []
         self._events: list[profiles.Event] = []
+        self._edition = load.edition
+        self._editions: dict[int, int] = {}
+        self._mended: frozenset[bytes] = frozenset()
 
-    def write(self, prepared: Sequence[Prepared]) -> Written:
-        """Keep the records, stitch, fold and publish."""
+    def write(self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset()) -> Written:
+        """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew."""
+        self._mended = mended
         self._space.log.lock(self._conn, LANE)
         winners = self._winners(prepared)
         stored = intake.records_by_hash(self._conn, list(winners))
@@ -155,10 +159,21 @@ class Batch:
         """Whether this version is to be written over the stored one: by change time, then as-of time, then content."""
         if row.closed_at is not None:
             return self._as_of >= row.closed_at
+        if row.digest == one.digest or row.row_digest in self._mended:
+            return row.digest != one.digest
         assert self._witness is not None
         shown = self._witness.last_shown(row.record_id, row.as_of)
-        theirs = (microseconds(row.changed_at) if row.changed_at else 0, shown, row.digest)
-        return row.digest != one.digest and (one.changed_at or 0, self._as_of, one.digest) > theirs
+        theirs = (microseconds(row.changed_at) if row.changed_at else 0, shown)
+        ours = (one.changed_at or 0, self._as_of)
+        if ours != theirs:
+            return ours > theirs
+        return (self._edition, one.digest) > (self._edition_of(row.load_id), row.digest)
+
+    def _edition_of(self, load: int) -> int:
+        """Return under which edition of its mapping a load was read: of equal times the newer mapping wins."""
+        if load not in self._editions:
+            self._editions.update(intake.editions(self._conn, [load]))
+        return self._editions[load]
 
     def _keep(
         self,

@@ -138,13 +138,17 @@ class Loader:
         return MapperHere(Mapper(space.project, self._source, space.model, space.vault, space.rules, path, skip))
 
     def _begin(self, conn: psycopg.Connection[Any], path: Path, as_of: datetime) -> tuple[SourceFacts, Load]:
-        number, subject = intake.source_row(
-            conn, self._space.vault, self._source.name, self._source.priority, unique=self._source.unique
-        )
+        number, subject, edition = self._source_row(conn)
         fingerprint = self._space.vault.digest(_fingerprint(path) + self._digest)
-        load = intake.begin_load(conn, number, fingerprint, as_of, snapshot=self._source.snapshot)
+        load = intake.begin_load(conn, number, fingerprint, as_of, edition, snapshot=self._source.snapshot)
         conn.commit()
         return SourceFacts(number, subject, self._source.unique), load
+
+    def _source_row(self, conn: psycopg.Connection[Any]) -> tuple[int, int, int]:
+        source, vault = self._source, self._space.vault
+        return intake.source_row(
+            conn, vault, source.name, source.priority, vault.digest(self._digest), unique=source.unique
+        )
 
     def _ask(
         self,
@@ -241,13 +245,15 @@ class Loader:
         rows = RowMapper(source, space.model, space.vault, space.rules, country)
         closed = after = 0
         with space.writer() as conn:
-            number, subject = intake.source_row(conn, space.vault, source.name, source.priority, unique=source.unique)
+            number, subject, edition = self._source_row(conn)
             facts = SourceFacts(number, subject, source.unique)
             size = space.project.settings.load.batch_rows
             while waiting := intake.waiting_rejects(conn, space.vault, number, after, size):
                 after = waiting[-1].reject_id
                 for as_of in sorted({one.as_of for one in waiting}):
-                    closed += self._replay(conn, facts, rows, as_of, [one for one in waiting if one.as_of == as_of])
+                    closed += self._replay(
+                        conn, facts, rows, as_of, edition, [one for one in waiting if one.as_of == as_of]
+                    )
                 conn.commit()
         return closed
 
@@ -257,6 +263,7 @@ class Loader:
         facts: SourceFacts,
         rows: RowMapper,
         as_of: datetime,
+        edition: int,
         waiting: list[intake.Waiting],
     ) -> int:
         mappings: dict[tuple[str, ...], intake.Mapping] = {}
@@ -272,11 +279,13 @@ class Loader:
             before = len(work.rejects)
             found = rows.map(mapping, one.line, one.cells, rows.digest(one.cells), work)
             if found and not any(left.column == one.column for left in work.rejects[before:]):
-                mended.append(one.reject_id)
+                mended.append(one)
         if mended:
-            load = intake.begin_replay(conn, facts.source_id, as_of)
-            Batch(self._space, conn, facts, load, intake.Witness(conn, facts.source_id, load)).write(work.prepared)
-            intake.settle_rejects(conn, mended)
+            load = intake.begin_replay(conn, facts.source_id, as_of, edition)
+            Batch(self._space, conn, facts, load, intake.Witness(conn, facts.source_id, load)).write(
+                work.prepared, frozenset(one.digest for one in mended if one.digest)
+            )
+            intake.settle_rejects(conn, [one.reject_id for one in mended])
             self._close_outdated(conn, facts, load)
         return len(mended)
 

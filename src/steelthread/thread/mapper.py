@@ -68,7 +68,7 @@ class RowMapper:
             work.rejects.append(Reject(line, error.column, error.reason, True, columns, cells))
             return []
         for issue in row.issues:
-            work.rejects.append(Reject(line, issue.column, issue.reason, False, columns, cells))
+            work.rejects.append(Reject(line, issue.column, issue.reason, False, columns, cells, digest))
         prepared = self._preparer.row(row, digest)
         if not prepared:
             reason = "no entity of the mapping applies to this row"

@@ -5,7 +5,9 @@ create table intake.source (
     name text not null unique,
     priority int not null default 0,
     is_unique boolean not null default false,
-    subject bigint not null          -- data key of what belongs to no person (keys of order lines, products)
+    subject bigint not null,         -- data key of what belongs to no person (keys of order lines, products)
+    mapping bytea not null default '',   -- digest of the mapping under which it was loaded last
+    edition int not null default 0       -- how often the mapping has changed: of equal times the newer mapping wins
 );
 
 create table intake.entity (
@@ -19,6 +21,7 @@ create table intake.load (
     source_id int not null references intake.source,
     fingerprint bytea not null,      -- keyed digest of file and mapping: tells whether a load is the one that was cut off
     as_of timestamptz not null,
+    edition int not null default 0,  -- of the mapping
     snapshot boolean not null default false,
     started_at timestamptz not null default now(),
     finished_at timestamptz,
@@ -85,6 +88,7 @@ create table intake.reject (
     reason text not null,
     is_row boolean not null,
     row_hash bytea not null,
+    row_digest bytea not null,       -- as in intake.record: tells whether the record still stands as this row gave it
     subject bigint not null,
     sealed bytea not null,
     at timestamptz not null default now(),
