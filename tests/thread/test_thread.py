@@ -1,12 +1,15 @@
 """End to end on real PostgreSQL: load, resolve, fold, take back, erase nothing, leak nothing."""
 
+import contextlib
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from steelthread.app import cluster_rows, status_of, verify_space
-from steelthread.kit import NotFound
+from steelthread.kit import NotFound, SteelthreadError
 from steelthread.thread import link, unlink
+from steelthread.vault import Shredded, unseal
 
 CRM = "customer_id,first_name,last_name,email,phone\n1,Ann,Lee,ann@example.com,020 7946 0018\n2,Bob,Ray,bob@example.com,\n3,Mary,Lee,mary@example.com,\n"
 SHOP = "shop_id,first_name,last_name,email\na,Annie,Lee,ANN@example.com\nb,Robert,Ray,bob@example.com\n"
@@ -106,31 +109,56 @@ def test_a_snapshot_closes_what_has_gone(space, load):
     assert verify_space(space)["same"]
 
 
-def test_no_needle_in_any_file(space, load, server):
-    needle = "Qzxneedle"
-    load(
-        "crm",
-        f"customer_id,first_name,last_name,email,phone,memo\n1,{needle}a,{needle}b,{needle}c@example.com,,{needle}d\nx,{needle}e\n",
+def _files(space, server):
+    for folder in (space.project.data, space.project.logs, space.project.temp, server.data, server.logs):
+        for path in folder.rglob("*") if folder.exists() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    yield path.name, path.read_bytes()
+
+
+def test_no_needle_in_any_file_and_none_opens_after_a_shred(space, load, server, capfd):
+    """Unique needles, errors on purpose, then one subject shredded: nothing in clear, and nothing that opens."""
+    rows = "".join(
+        f"{n},Qzx{n}first,Qzx{n}last,qzx{n}mail@example.com,+44207946{n:04d},qzx{n}memo,1980-01-{n + 1:02d}\n"
+        for n in range(20)
     )
-    link_refs = ("record:crm/Individual/1", "email:nobody@example.com")
-    with pytest.raises(NotFound):
-        link(space, *link_refs, "r", "t")
+    text = "customer_id,first_name,last_name,email,phone,memo,birth_date\n" + rows
+    bad = "20,Qzxbad,Qzxbad,qzxbadmail,qzxbadphone,qzxbadmemo,qzxbaddate\nqzxshort,Qzxshort\n,Qzxnokey,x,qzxnokey@example.com,,,\n"
+    load("crm", text)
+    result = load("crm", text + bad)
+    assert result.rejected == 2
+    assert result.set_aside >= 2
+    load("orders", "order_id,customer_id,order_date,total,email\n1,3,2026-01-02,9.50,qzx3mail@example.com\n")
+    for work in (
+        lambda: link(space, "record:crm/Individual/1", "email:qzxnobody@example.com", "r", "t"),
+        lambda: load("crm", "customer_id,email\n1,qzx1mail@example.com\n"),
+        lambda: _profile(space, "email:qzxnobody@example.com"),
+    ):
+        with pytest.raises(SteelthreadError) as caught:
+            work()
+        assert "qzx" not in str(caught.value).lower()
+    with space.database.connect() as conn, pytest.raises(psycopg.Error) as broken:
+        conn.execute("insert into identity.node (node_id, hash) select node_id, %s from identity.node", (b"qzx-error",))
+    assert "qzx" not in str(broken.value).lower()
     with space.database.connect() as conn:
-        conn.execute("checkpoint")
-    folders = [space.project.data, server.data, server.logs]
-    for folder in folders:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                content = path.read_bytes().lower()
-                assert needle.lower().encode() not in content, path.name
-
-
-def test_shredding_a_subject_closes_its_record(space, load):
-    load("crm", CRM)
-    with space.database.connect() as conn:
-        subject = conn.execute(
-            "select subject from intake.record where is_party order by record_id limit 1"
-        ).fetchone()[0]
+        sealed, subject, name = conn.execute(
+            "select sealed, subject, key_hash from intake.record where key_hash = %s",
+            (space.vault.blind("record", "crm\0Individual\x003"),),
+        ).fetchone()
+        key = space.vault.key(subject)
+        assert b"Qzx3first" in unseal(key, sealed, name)
         space.vault.shred([subject])
-        assert len(list(cluster_rows(space, conn))) == 3
-        assert not space.vault.keys([subject])
+        conn.execute("checkpoint")
+    held = list(_files(space, server))
+    assert len(held) > 100
+    for file, content in held:
+        assert b"qzx" not in content.lower(), file
+        assert key not in content, file
+    with pytest.raises(Shredded):
+        space.vault.key(subject)
+    with space.database.connect() as conn:
+        assert "3" not in {key for source, _, key, _ in cluster_rows(space, conn) if source == "crm"}
+        seen = [space.reader(conn).profile(f"record:crm/Individual/{n}") for n in (2, 4)]
+    assert [one["attributes"]["firstName"]["value"] for one in seen] == ["Qzx2first", "Qzx4first"]
+    assert "qzx" not in "".join(capfd.readouterr()).lower()

@@ -127,9 +127,16 @@ class Loader:
                     progress(Progress(load.read, load.rejected, batch.hashed.position, batch.hashed.total))
         self._close_gone(conn, facts, load)
         intake.save_load(conn, load, finished=now())
+        self._forget(conn)
         conn.commit()
         assert ended is not None
         return load, ended
+
+    def _forget(self, conn: psycopg.Connection[Any]) -> None:
+        """Let go of what the log has kept longer than the project wants."""
+        days = self._space.project.settings.log.retention_days
+        if days > 0:
+            self._space.log.forget(conn, days)
 
     def _mapper(self, path: Path, skip: int) -> MapperBeside | MapperHere:
         space = self._space
