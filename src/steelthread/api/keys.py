@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from steelthread.kit import Forbidden, Invalid, SteelthreadError
@@ -38,17 +39,19 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def needs(scope: str) -> Callable[..., None]:
+def needs(scope: str) -> Callable[..., Awaitable[None]]:
     """Return a dependency that lets only keys with this scope through."""
 
-    def check(
+    async def check(
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
     ) -> None:
         if credentials is None:
             raise Unauthorized(
                 "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
             )
-        scopes = request.app.state.key_cache.scopes(_hash(credentials.credentials))
+        cache: KeyCache = request.app.state.key_cache
+        hashed = _hash(credentials.credentials)
+        scopes = cache.scopes(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.scopes, hashed)
         if scopes is None:
             raise Unauthorized("This key is not known, or was revoked.")
         if scope not in scopes:
@@ -64,6 +67,10 @@ class KeyCache:
         self._lookup = lookup
         self._clock = clock
         self._known: dict[bytes, tuple[float, list[str] | None]] = {}
+
+    def remembers(self, hashed: bytes) -> bool:
+        """Whether a key needs no look at the database now."""
+        return self._clock() - self._known.get(hashed, (-1e9, None))[0] <= 5
 
     def scopes(self, hashed: bytes) -> list[str] | None:
         """Return the scopes of a key, None for an unknown one."""

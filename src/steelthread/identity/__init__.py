@@ -5,11 +5,13 @@ from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_o
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
 from steelthread.identity.queries import (
+    Family,
     Refusal,
     as_of,
     clusters_csv,
     compare_with_batch,
     count,
+    families_of_hashes,
     former_ids,
     keep_kind,
     kind_names,
@@ -26,6 +28,7 @@ from steelthread.identity.stitch import NewNode, Outcome, Rule, Stitch
 
 __all__ = [
     "NODES_OF",
+    "Family",
     "Identifiers",
     "IdentityRules",
     "Kind",
@@ -47,6 +50,7 @@ __all__ = [
     "conflict",
     "count",
     "default_text",
+    "families_of_hashes",
     "former_ids",
     "keep_kind",
     "kind_names",

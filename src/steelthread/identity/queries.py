@@ -101,6 +101,37 @@ def members(conn: Connection, cluster: int) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
+class Family(msgspec.Struct):
+    """A cluster with all that belongs to it, as one question to the database gives it."""
+
+    cluster_id: int
+    individual_id: UUID
+    evidence: int
+    members: list[Member]
+    aliases: list[UUID]
+
+
+def families_of_hashes(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, Family]:
+    """Return the cluster of each node with one of these hashes, with its nodes and its former universal IDs."""
+    rows = conn.execute(
+        "select n.hash, c.cluster_id, c.individual_id, c.evidence, m.node_id, m.kind, m.hash, m.birth, m.evidence, "
+        "a.individual_id from identity.node n join identity.cluster c using (cluster_id) "
+        "join identity.node m on m.cluster_id = c.cluster_id left join identity.alias a on a.node_id = m.node_id "
+        "where n.hash = any(%s) order by m.birth",
+        (list(hashes),),
+        binary=True,
+    )
+    found: dict[bytes, Family] = {}
+    for name, cluster, individual, evidence, node, kind, hashed, birth, own, alias in rows:
+        family = found.setdefault(name, Family(cluster, individual, evidence, [], []))
+        family.members.append(Member(node, kind, hashed, birth, own))
+        if alias is not None:
+            family.aliases.append(alias)
+    for family in found.values():
+        family.aliases.sort()
+    return found
+
+
 class Step(msgspec.Struct):
     """One link on the way from one node to another."""
 

@@ -126,6 +126,17 @@ def records_by_id(conn: Connection, ids: Collection[int]) -> list[RecordRow]:
     return _select(conn, "record_id = any(%s)", Int8s(ids))
 
 
+def open_records(conn: Connection, ids: Collection[int], limit: int) -> list[RecordRow]:
+    """Return those of these records that are open, the oldest `limit` of them."""
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(
+            f"select {_SELECT} from intake.record where record_id = any(%s) and closed_at is null "
+            "order by record_id limit %s",
+            (Int8s(ids), limit),
+        ).fetchall()
+    return [RecordRow(*row) for row in rows]
+
+
 def _select(conn: Connection, condition: str, values: Byteas | Int8s) -> list[RecordRow]:
     with conn.cursor(binary=True) as cursor:
         rows = cursor.execute(f"select {_SELECT} from intake.record where {condition}", (values,)).fetchall()

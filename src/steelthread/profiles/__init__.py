@@ -14,13 +14,14 @@ from steelthread.profiles.events import (
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
 from steelthread.profiles.read import Reader
-from steelthread.profiles.views import Opener, View
+from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
     "RULES",
     "Contribution",
     "Event",
     "Folder",
+    "Names",
     "Observation",
     "Opener",
     "ProfileRules",

@@ -10,12 +10,12 @@ import psycopg
 
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
-from steelthread.intake import key_hash
+from steelthread.intake import key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso
 from steelthread.model import Model
 from steelthread.profiles import assemble
 from steelthread.profiles.folder import Folder, ProfileRules
-from steelthread.profiles.views import Opener, View
+from steelthread.profiles.views import Names, Opener, View
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
@@ -27,13 +27,20 @@ class Reader:
     """Reads the profiles of one space on one connection."""
 
     def __init__(
-        self, conn: Connection, vault: Vault, model: Model, rules: IdentityRules, folding: ProfileRules, country: str
+        self,
+        conn: Connection,
+        vault: Vault,
+        model: Model,
+        rules: IdentityRules,
+        folding: ProfileRules,
+        country: str,
+        names: Names | None = None,
     ) -> None:
         self._conn = conn
         self._vault = vault
         self._rules = rules
         self._country = country
-        self._opener = Opener(conn, vault)
+        self._opener = Opener(conn, vault, names)
         self._folder = Folder(conn, model, folding)
 
     # -- from a reference to a node ------------------------------------------------------------------------------
@@ -55,7 +62,8 @@ class Reader:
     def _hashes(self, ref: Ref) -> list[bytes]:
         if ref.form == "record":
             return [key_hash(self._vault, ref.source, ref.entity, ref.value)]
-        values = identity.match_values(ref, self._rules, self._country, self._namespaces())
+        spaces = self._namespaces() if self._rules.kind(ref.kind).scoped else []
+        values = identity.match_values(ref, self._rules, self._country, spaces)
         kind = self._rules.node_kind(ref.kind)
         return [self._vault.blind(kind, value) for value in values]
 
@@ -69,24 +77,40 @@ class Reader:
             raise NotFound("No profile answers to this reference any more.")
         return cluster, individual
 
+    def _family(self, text: str) -> identity.Family:
+        """Return the cluster of a reference with all its nodes, in one question where the reference allows."""
+        ref = identity.parse_ref(text, self._rules)
+        if ref.form == "individual":
+            cluster, individual = self.cluster(text)
+            aliases = identity.former_ids(self._conn, cluster)
+            members = identity.members(self._conn, cluster)
+            evidence = identity.present(self._conn, members[0].node_id)[2]
+            return identity.Family(cluster, individual, evidence, members, aliases)
+        found = list(identity.families_of_hashes(self._conn, self._hashes(ref)).values())
+        if len(found) != 1 or found[0].evidence <= 0:
+            self.cluster(text)  # says what is wrong
+        return found[0]
+
     # -- what there is to read -----------------------------------------------------------------------------------
 
     def profile(self, text: str) -> dict[str, Any]:
         """Return the 360 of a reference."""
-        cluster, individual = self.cluster(text)
-        members = identity.members(self._conn, cluster)
-        nodes = [member.node_id for member in members]
-        views = self._views([member.node_id for member in members if member.kind == 0 and member.evidence > 0])
-        summary = self._summary(nodes)
+        family = self._family(text)
+        nodes = [member.node_id for member in family.members]
+        parties = [member for member in family.members if member.kind == 0 and member.evidence > 0]
+        views = self._views([member.node_id for member in parties])
+        owning = family.evidence > len(views)  # each open record is one; the rest are events
+        summary = self._summary(nodes) if owning else []
+        traced = self._traced(nodes) if owning else []
         first, last = assemble.span(views, summary)
         counts = {"records": len(views)}
         counts.update({event["entity"]: event["count"] for event in summary})
         return {
-            "individualId": str(individual),
-            "aliases": [str(former) for former in identity.former_ids(self._conn, cluster)],
+            "individualId": str(family.individual_id),
+            "aliases": [str(former) for former in family.aliases],
             "firstSeen": first,
             "lastSeen": last,
-            "identifiers": assemble.identifiers([*views, *self._traced(nodes)]),
+            "identifiers": assemble.identifiers([*views, *traced]),
             "attributes": assemble.attributes(views, self._folder.rule),
             "contactPoints": assemble.contact_points(views),
             "records": [{"source": view.source, "entity": view.entity, "key": view.key} for view in views],
@@ -99,11 +123,7 @@ class Reader:
         }
 
     def _views(self, records: Sequence[int]) -> list[View]:
-        rows = self._conn.execute(
-            "select record_id from intake.record where record_id = any(%s) and closed_at is null order by 1 limit %s",
-            (list(records), MOST_RECORDS),
-        )
-        views = list(self._opener.by_id([record for (record,) in rows]))
+        views = self._opener.open(open_records(self._conn, records, MOST_RECORDS))
         return sorted(views, key=lambda view: (view.source, view.entity, view.key))
 
     def _traced(self, nodes: Sequence[int]) -> list[View]:

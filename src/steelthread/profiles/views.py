@@ -1,5 +1,6 @@
 """Records opened for reading: the clear part and the unsealed part put together again, in memory only."""
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from steelthread.vault import Vault, unseal
 
 Connection = psycopg.Connection[Any]
 _JSON = msgspec.json.Decoder().decode
+REMEMBERED = 5.0
+"""Seconds for which names are taken as they were."""
 _UNPACK = msgspec.msgpack.Decoder().decode
 
 
@@ -37,14 +40,32 @@ class View(msgspec.Struct):
         return f"record:{self.source}/{self.entity}/{self.key}"
 
 
+class Names:
+    """What sources and entities are called, remembered for some seconds; readers of one space share it."""
+
+    def __init__(self) -> None:
+        self.sources: dict[int, tuple[str, int]] = {}
+        self.entities: dict[int, str] = {}
+        self._at = -1e9
+
+    def fresh(self, conn: Connection) -> None:
+        """Have them as they are now, or were a moment ago."""
+        if time.monotonic() - self._at > REMEMBERED:
+            self.read(conn)
+
+    def read(self, conn: Connection) -> None:
+        """Read them."""
+        self.sources, self.entities = source_names(conn), entity_names(conn)
+        self._at = time.monotonic()
+
+
 class Opener:
     """Opens records on one connection."""
 
-    def __init__(self, conn: Connection, vault: Vault) -> None:
+    def __init__(self, conn: Connection, vault: Vault, names: Names | None = None) -> None:
         self._conn = conn
         self._vault = vault
-        self._sources: dict[int, tuple[str, int]] | None = None
-        self._entities: dict[int, str] = {}
+        self._names = names or Names()
 
     def by_id(self, records: Collection[int]) -> list[View]:
         """Open the records with these numbers."""
@@ -52,41 +73,40 @@ class Opener:
 
     def open(self, rows: Sequence[RecordRow]) -> list[View]:
         """Open records; those whose data key has been shredded are left out."""
+        self._know((row.source_id, row.entity_id) for row in rows)
         keys = self._vault.keys({row.subject for row in rows})
         return [self._view(row, keys[row.subject]) for row in rows if row.subject in keys]
 
     def names(self, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> list[tuple[str, str, str]]:
         """Return (source, entity, key) of (source, entity, subject, sealed, key hash) rows, in order."""
         rows = list(rows)
-        self._load_names()
-        assert self._sources is not None
+        self._know(rows)
         keys = self._vault.keys({row[2] for row in rows})
         named = []
         for source, entity, subject, sealed, key_hash in rows:
             if subject in keys:
                 key = _UNPACK(unseal(keys[subject], sealed, key_hash))[0]
-                named.append((self._sources[source][0], self._entities[entity], key))
+                named.append((self._names.sources[source][0], self._names.entities[entity], key))
             else:
-                named.append((self._sources[source][0], self._entities[entity], ""))
+                named.append((self._names.sources[source][0], self._names.entities[entity], ""))
         return named
 
-    def _load_names(self) -> None:
-        if self._sources is None:
-            self._sources = source_names(self._conn)
-            self._entities = entity_names(self._conn)
+    def _know(self, wanted: Iterable[tuple[Any, ...]]) -> None:
+        """Have the names of these (source, entity, ...)."""
+        self._names.fresh(self._conn)
+        if any(one[0] not in self._names.sources or one[1] not in self._names.entities for one in wanted):
+            self._names.read(self._conn)
 
     def _view(self, row: RecordRow, key: bytes) -> View:
-        self._load_names()
-        assert self._sources is not None
         name, direct, direct_parts, idents, extras, _ = _UNPACK(unseal(key, row.sealed, row.key_hash))
-        source, priority = self._sources[row.source_id]
+        source, priority = self._names.sources[row.source_id]
         clear = _JSON(row.clear)
         parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(clear["p"], direct_parts, strict=True)]
         return View(
             record_id=row.record_id,
             source=source,
             priority=priority,
-            entity=self._entities[row.entity_id],
+            entity=self._names.entities[row.entity_id],
             key=name,
             observed_at=row.observed_at,
             first_observed_at=row.first_observed_at,

@@ -47,7 +47,11 @@ class Database:
     def pool(self, max_size: int = 8) -> ConnectionPool[psycopg.Connection[Any]]:
         """Return a pool of connections; it closes with the database."""
         pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            self.conninfo, min_size=1, max_size=max_size, open=True, kwargs={"application_name": "steelthread"}
+            self.conninfo,
+            min_size=1,
+            max_size=max_size,
+            open=True,
+            kwargs={"application_name": "steelthread", "autocommit": True},
         )
         self._pools.append(pool)
         return pool

@@ -10,7 +10,7 @@ from steelthread.identity import IdentityRules, Kind, Node, Policy, keep_kind, k
 from steelthread.kit import Project
 from steelthread.log import Log
 from steelthread.model import Model, load_model
-from steelthread.profiles import Folder, ProfileRules, Reader, load_profile_rules
+from steelthread.profiles import Folder, Names, ProfileRules, Reader, load_profile_rules
 from steelthread.store import Database, open_database
 from steelthread.vault import Vault, open_vault
 
@@ -28,6 +28,7 @@ class Space:
         self.rules: IdentityRules = load_rules(project.folder / "identity.yaml")
         self.profile_rules: ProfileRules = load_profile_rules(project.folder / "profile.yaml", self.model)
         self.log = Log(self.vault)
+        self.names = Names()
         self._kinds: dict[int, Kind] = {}
         self._stored_kinds: set[str] = set()
         self._entities: dict[str, int] = {}
@@ -104,4 +105,4 @@ class Space:
     def reader(self, conn: psycopg.Connection[Any]) -> Reader:
         """Return what reads profiles on this connection."""
         country = self.project.settings.project.country
-        return Reader(conn, self.vault, self.model, self.rules, self.profile_rules, country)
+        return Reader(conn, self.vault, self.model, self.rules, self.profile_rules, country, self.names)
