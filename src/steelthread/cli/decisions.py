@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from steelthread.app import cluster_rows
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
 from steelthread.kit import Invalid
+from steelthread.thread import id_changes
 from steelthread.thread import link as say_same
 from steelthread.thread import unlink as say_never
 
@@ -111,6 +112,32 @@ def resolve(
         emit(told)
     else:
         out.print(f"{told['individualId']} ({told['status']})")
+
+
+@app.command
+def changes(*, after: int = 0, limit: int = 1000, common: Common = DEFAULT) -> None:
+    """Print which universal IDs were created, merged and parted, in order; go on from `next` the next time.
+
+    Parameters
+    ----------
+    after
+        The `next` of the former call; from the beginning by default.
+    limit
+        At most so many facts of the log.
+    """
+    with common.space() as space:
+        told = id_changes(space, after, limit)
+    if common.json:
+        emit(told)
+        return
+    for one in told["changes"]:
+        if one["change"] == "created":
+            out.print(f"{one['number']}  created {len(one['individuals']):,}", markup=False)
+        elif one["change"] == "merged":
+            out.print(f"{one['number']}  merged  {', '.join(one['gone'])} into {one['into']}", markup=False)
+        else:
+            out.print(f"{one['number']}  split   {one['part']} from {one['source']}", markup=False)
+    out.print(f"next: {told['next']}", markup=False)
 
 
 @app.command
