@@ -120,45 +120,47 @@ def _files(space, server):
 def test_no_needle_in_any_file_and_none_opens_after_a_shred(space, load, server, capfd):
     """Unique needles, errors on purpose, then one subject shredded: nothing in clear, and nothing that opens."""
     rows = "".join(
-        f"{n},Qzx{n}first,Qzx{n}last,qzx{n}mail@example.com,+44207946{n:04d},qzx{n}memo,1980-01-{n + 1:02d}\n"
+        f"{n},Qzxneedle{n}first,Qzxneedle{n}last,qzxneedle{n}mail@example.com,+44207946{n:04d},qzxneedle{n}memo,1980-01-{n + 1:02d}\n"
         for n in range(20)
     )
     text = "customer_id,first_name,last_name,email,phone,memo,birth_date\n" + rows
-    bad = "20,Qzxbad,Qzxbad,qzxbadmail,qzxbadphone,qzxbadmemo,qzxbaddate\nqzxshort,Qzxshort\n,Qzxnokey,x,qzxnokey@example.com,,,\n"
+    bad = "20,Qzxneedlebad,Qzxneedlebad,qzxneedlebadmail,qzxneedlebadphone,qzxneedlebadmemo,qzxneedlebaddate\nqzxneedleshort,Qzxneedleshort\n,Qzxneedlenokey,x,qzxneedlenokey@example.com,,,\n"
     load("crm", text)
     result = load("crm", text + bad)
     assert result.rejected == 2
     assert result.set_aside >= 2
-    load("orders", "order_id,customer_id,order_date,total,email\n1,3,2026-01-02,9.50,qzx3mail@example.com\n")
+    load("orders", "order_id,customer_id,order_date,total,email\n1,3,2026-01-02,9.50,qzxneedle3mail@example.com\n")
     for work in (
-        lambda: link(space, "record:crm/Individual/1", "email:qzxnobody@example.com", "r", "t"),
-        lambda: load("crm", "customer_id,email\n1,qzx1mail@example.com\n"),
-        lambda: _profile(space, "email:qzxnobody@example.com"),
+        lambda: link(space, "record:crm/Individual/1", "email:qzxneedlenobody@example.com", "r", "t"),
+        lambda: load("crm", "customer_id,email\n1,qzxneedle1mail@example.com\n"),
+        lambda: _profile(space, "email:qzxneedlenobody@example.com"),
     ):
         with pytest.raises(SteelthreadError) as caught:
             work()
-        assert "qzx" not in str(caught.value).lower()
+        assert "qzxneedle" not in str(caught.value).lower()
     with space.database.connect() as conn, pytest.raises(psycopg.Error) as broken:
-        conn.execute("insert into identity.node (node_id, hash) select node_id, %s from identity.node", (b"qzx-error",))
-    assert "qzx" not in str(broken.value).lower()
+        conn.execute(
+            "insert into identity.node (node_id, hash) select node_id, %s from identity.node", (b"qzxneedle-error",)
+        )
+    assert "qzxneedle" not in str(broken.value).lower()
     with space.database.connect() as conn:
         sealed, subject, name = conn.execute(
             "select sealed, subject, key_hash from intake.record where key_hash = %s",
             (space.vault.blind("record", "crm\0Individual\x003"),),
         ).fetchone()
         key = space.vault.key(subject)
-        assert b"Qzx3first" in unseal(key, sealed, name)
+        assert b"Qzxneedle3first" in unseal(key, sealed, name)
         space.vault.shred([subject])
         conn.execute("checkpoint")
     held = list(_files(space, server))
     assert len(held) > 100
     for file, content in held:
-        assert b"qzx" not in content.lower(), file
+        assert b"qzxneedle" not in content.lower(), file
         assert key not in content, file
     with pytest.raises(Shredded):
         space.vault.key(subject)
     with space.database.connect() as conn:
         assert "3" not in {key for source, _, key, _ in cluster_rows(space, conn) if source == "crm"}
         seen = [space.reader(conn).profile(f"record:crm/Individual/{n}") for n in (2, 4)]
-    assert [one["attributes"]["firstName"]["value"] for one in seen] == ["Qzx2first", "Qzx4first"]
-    assert "qzx" not in "".join(capfd.readouterr()).lower()
+    assert [one["attributes"]["firstName"]["value"] for one in seen] == ["Qzxneedle2first", "Qzxneedle4first"]
+    assert "qzxneedle" not in "".join(capfd.readouterr()).lower()
