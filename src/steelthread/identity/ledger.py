@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 
 from steelthread.identity.graph import Link, Node
-from steelthread.store import NULL, Byteas, Int8s, Texts, Uuids, copy_rows, field, micros_2000
+from steelthread.store import NULL, Byteas, Int8s, Texts, Uuids, copy_rows, field, micros_2000, write
 
 Connection = psycopg.Connection[Any]
 
@@ -154,7 +154,8 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
         Int8s([getattr(row, name) for row in rows])
         for name in ("id", "cluster", "first", "unique", "seen", "degree", "generic", "evidence")
     ]
-    conn.execute(
+    write(
+        conn,
         """
         update identity.node n set cluster_id = c.cluster_id, first_name = c.first_name,
             unique_source = c.unique_source, seen = c.seen, degree = c.degree, generic = c.generic <> 0,
@@ -186,7 +187,8 @@ def update_links(conn: Connection, rows: Sequence[LinkRow]) -> None:
     """Write how often links are asserted, since when, and whether they are refused."""
     if not rows:
         return
-    conn.execute(
+    write(
+        conn,
         """
         update identity.link l set asserted = c.asserted, first = c.first, refused = c.refused
         from unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::text[])
@@ -210,7 +212,8 @@ def _names_of_links(pairs: Iterable[tuple[int, int, int]]) -> tuple[Int8s, Int8s
 def close_links(conn: Connection, pairs: Sequence[tuple[int, int, int]], at: datetime) -> None:
     """Close links, by (a, b, strength): nothing asserts them any more."""
     if pairs:
-        conn.execute(
+        write(
+            conn,
             "update identity.link l set closed_at = %s, asserted = 0 "
             "from unnest(%s::int8[], %s::int8[], %s::int8[]) as c (a, b, strength) "
             "where l.a = c.a and l.b = c.b and l.strength = c.strength and l.closed_at is null",
@@ -218,10 +221,21 @@ def close_links(conn: Connection, pairs: Sequence[tuple[int, int, int]], at: dat
         )
 
 
+def update_clusters(conn: Connection, rows: Sequence[ClusterRow]) -> None:
+    """Write how much evidence clusters have that keep their universal ID."""
+    if rows:
+        write(
+            conn,
+            "update identity.cluster k set evidence = c.evidence from unnest(%s::int8[], %s::int8[]) as c (cluster_id, evidence) "
+            "where k.cluster_id = c.cluster_id",
+            (Int8s([row.cluster_id for row in rows]), Int8s([row.evidence for row in rows])),
+        )
+
+
 def replace_clusters(conn: Connection, gone: Sequence[int], rows: Iterable[ClusterRow]) -> None:
     """Write the clusters that a batch touched in place of their former rows."""
     if gone:
-        conn.execute("delete from identity.cluster where cluster_id = any(%s)", (Int8s(gone),))
+        write(conn, "delete from identity.cluster where cluster_id = any(%s)", (Int8s(gone),))
     copy_rows(
         conn,
         "identity.cluster (cluster_id, individual_id, evidence, load_id)",
@@ -247,10 +261,15 @@ def insert_memberships(conn: Connection, rows: Iterable[tuple[int, UUID, datetim
 
 def write_aliases(conn: Connection, gone: Sequence[tuple[UUID, int]], back: Sequence[UUID]) -> None:
     """Former IDs answer through the alias table; one that has come back stands for itself again."""
-    if back and _any(conn, "identity.alias"):
-        conn.execute("delete from identity.alias where individual_id = any(%s)", (Uuids(back),))
+    if back:
+        write(
+            conn,
+            "delete from identity.alias where individual_id = any(%s) and exists (select from identity.alias)",
+            (Uuids(back),),
+        )
     if gone:
-        conn.execute(
+        write(
+            conn,
             "insert into identity.alias select * from unnest(%s::uuid[], %s::int8[]) on conflict do nothing",
             (Uuids(individual for individual, _ in gone), Int8s(node for _, node in gone)),
         )

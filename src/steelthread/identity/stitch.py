@@ -59,6 +59,20 @@ class Outcome(msgspec.Struct):
     merged: int
 
 
+class _Clusters(msgspec.Struct):
+    """What is to be written of clusters."""
+
+    former: list[int]
+    """Clusters whose rows go."""
+    rows: list[ClusterRow]
+    """Rows that come."""
+    same: list[ClusterRow]
+    """Rows whose evidence alone may have changed."""
+    moved: list[tuple[int, UUID, datetime, datetime]]
+    aliases: list[tuple[UUID, int]]
+    created: list[UUID]
+
+
 class Stitch:
     """The graph work of one transaction; also the live graph's source of what is not loaded yet."""
 
@@ -95,6 +109,7 @@ class Stitch:
         self._opened: list[Pair] = []
         self._closed: list[Pair] = []
         self._actor = ("rule", "")
+        self._pending_clusters = _Clusters([], [], [], [], [], [])
 
     # -- what the live graph asks for ---------------------------------------------------------------------------
 
@@ -233,7 +248,7 @@ class Stitch:
         return self._flip_generic()
 
     def finish(self) -> Outcome:
-        """Compute the clusters, write everything, and say what changed."""
+        """Compute the clusters and say what changed; `write` writes it."""
         self._prefetch()
         opened, closed = self._opened, self._closed
         for number in self._new:
@@ -246,7 +261,7 @@ class Stitch:
         for pair in sorted(opened, key=lambda pair: (pair[2], pair[0], pair[1])):
             if self._links[pair].refused != GENERIC:
                 self._graph.add_link(self._graph_link(pair))
-        return self._write(opened, closed)
+        return self._resolve()
 
     def _prefetch(self) -> None:
         self._graph.prefetch({row.cluster for node, row in self._rows.items() if node not in self._new})
@@ -344,7 +359,22 @@ class Stitch:
                 self._in_graph.add(pair)
             self._changed_links.add(pair)
 
-    def _write(self, opened: list[Pair], closed: list[Pair]) -> Outcome:
+    def write(self) -> None:
+        """Write what `finish` found."""
+        pending = self._pending_clusters
+        ledger.replace_clusters(self._conn, pending.former, pending.rows)
+        ledger.update_clusters(self._conn, pending.same)
+        ledger.insert_memberships(self._conn, pending.moved)
+        ledger.write_aliases(self._conn, pending.aliases, pending.created)
+        ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
+        ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
+        ledger.insert_links(self._conn, (self._links[pair] for pair in self._opened), self._at, *self._actor)
+        gone = set(self._closed)
+        changed = [self._links[pair] for pair in sorted(self._changed_links & self._stored) if pair not in gone]
+        ledger.update_links(self._conn, changed)
+        ledger.close_links(self._conn, self._closed, self._at)
+
+    def _resolve(self) -> Outcome:
         changes = self._graph.changes()
         self._load_clusters(set(self._original.values()))
         self._before = {
@@ -357,15 +387,7 @@ class Stitch:
         for node, cluster in changes.relabelled.items():
             self._rows[node].cluster = cluster
             self._dirty.add(node)
-        outcome = self._individuals(changes.clusters, changes.dissolved)
-        ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
-        ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
-        ledger.insert_links(self._conn, (self._links[pair] for pair in opened), self._at, *self._actor)
-        gone = set(closed)
-        changed = [self._links[pair] for pair in sorted(self._changed_links & self._stored) if pair not in gone]
-        ledger.update_links(self._conn, changed)
-        ledger.close_links(self._conn, closed, self._at)
-        return outcome
+        return self._individuals(changes.clusters, changes.dissolved)
 
     def _individuals(self, live: dict[int, tuple[list[int], UUID]], dissolved: Collection[int]) -> Outcome:
         clusters = dict(live)
@@ -378,9 +400,10 @@ class Stitch:
             clusters[cluster] = (members[cluster], self._clusters[cluster].individual_id)
         former = {label for label in {*clusters, *dissolved} if label in self._clusters}
         rows = [self._cluster_row(label, *content) for label, content in clusters.items()]
-        moved = self._moved(rows, clusters)
-        ledger.replace_clusters(self._conn, sorted(former), rows)
-        ledger.insert_memberships(self._conn, moved)
+        same = [row for row in rows if self._keeps_its_id(row)]
+        changed = [row for row in rows if not self._keeps_its_id(row)]
+        former_rows = sorted(former - {row.cluster_id for row in same})
+        self._pending_clusters = _Clusters(former_rows, changed, same, self._moved(rows, clusters), [], [])
         return self._outcome(rows, [self._clusters[label] for label in former], clusters)
 
     def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:
@@ -388,6 +411,10 @@ class Stitch:
         before = self._clusters.get(label)
         load = before.load_id if before is not None and before.individual_id == individual else self._load
         return ClusterRow(label, individual, evidence, load)
+
+    def _keeps_its_id(self, row: ClusterRow) -> bool:
+        before = self._clusters.get(row.cluster_id)
+        return before is not None and before.individual_id == row.individual_id
 
     def _moved(
         self, rows: list[ClusterRow], clusters: dict[int, tuple[list[int], UUID]]
@@ -411,8 +438,8 @@ class Stitch:
         created = [individual for individual in now if individual not in was]
         gone = [individual for individual in was if individual not in now]
         births_of = {row.birth: row for row in self._rows.values()} if gone else {}
-        aliases = [(individual, births_of[individual].id) for individual in gone]
-        ledger.write_aliases(self._conn, aliases, created)
+        self._pending_clusters.aliases = [(individual, births_of[individual].id) for individual in gone]
+        self._pending_clusters.created = created
         facts = self._tell(created, gone, now, clusters, births_of)
         fresh = sum(1 for individual in gone if was[individual].load_id == self._load and self._load is not None)
         return Outcome(

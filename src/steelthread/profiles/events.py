@@ -5,13 +5,18 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 
-from steelthread.store import Int8s, Uuids, copy_rows
+from steelthread.store import NULL, Int8s, Utf8s, Uuids, copy_rows, field, write
 
-_TOKEN = struct.Struct(">hiqiq").pack
+_HEAD = struct.Struct(">hiq").pack
+_PROFILE = struct.Struct(">hi16si").pack
+_COUNT = struct.Struct(">ii").pack
+_MOMENT = struct.Struct(">iq").pack
+_NEVER = -(1 << 63)
 Connection = psycopg.Connection[Any]
 
 
@@ -77,15 +82,58 @@ def write_tokens(
     """Write the name tokens of records; those of records that were there take the place of their former ones."""
     if again:
         records = Int8s(record for record, _ in again)
-        conn.execute("delete from profiles.name_token where record_id = any(%s)", (records,))
-    packed = [_TOKEN(2, 8, word, 8, record) for record, words in (*again, *new) for word in words]
-    copy_rows(conn, "profiles.name_token (token, record_id)", packed)
+        write(conn, "delete from profiles.name_words where record_id = any(%s)", (records,))
+    copy_rows(
+        conn,
+        "profiles.name_words (record_id, tokens)",
+        [_HEAD(2, 8, record) + field(Int8s(words).packed) for record, words in (*again, *new) if words],
+    )
+
+
+class Folded(msgspec.Struct):
+    """A folded profile, as it is stored: pseudonymous. Times are microseconds since 2000."""
+
+    individual: UUID
+    body: bytes
+    records: int
+    first: int | None
+    last: int | None
+
+
+def insert_profiles(conn: Connection, rows: Sequence[Folded]) -> None:
+    """Write profiles of individuals that have none."""
+    packed = []
+    for one in rows:
+        first = NULL if one.first is None else _MOMENT(8, one.first)
+        last = NULL if one.last is None else _MOMENT(8, one.last)
+        head = _PROFILE(5, 16, one.individual.bytes, len(one.body) + 1)
+        packed.append(b"".join((head, b"\x01", one.body, _COUNT(4, one.records), first, last)))
+    copy_rows(conn, "profiles.profile (individual_id, body, records, first_seen, last_seen)", packed)
+
+
+def update_profiles(conn: Connection, rows: Sequence[Folded]) -> None:
+    """Write profiles in place of their former selves."""
+    if rows:
+        moment = "timestamptz '2000-01-01 00:00Z' + nullif(c.{}, %s) * interval '1 microsecond'"
+        write(
+            conn,
+            f"update profiles.profile p set body = c.body::jsonb, records = c.records, first_seen = {moment.format('first')}, "
+            f"last_seen = {moment.format('last')}, folded_at = now() "
+            "from unnest(%s::uuid[], %s::text[], %s::int8[], %s::int8[], %s::int8[]) as c (individual, body, records, first, last) "
+            "where p.individual_id = c.individual",
+            (
+                _NEVER, _NEVER, Uuids([one.individual for one in rows]), Utf8s([one.body for one in rows]),
+                Int8s([one.records for one in rows]),
+                Int8s([_NEVER if one.first is None else one.first for one in rows]),
+                Int8s([_NEVER if one.last is None else one.last for one in rows]),
+            ),
+        )  # fmt: skip
 
 
 def delete_profiles(conn: Connection, individuals: Collection[Any]) -> None:
     """Remove profiles of individuals that are no longer."""
     if individuals:
-        conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))
+        write(conn, "delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))
 
 
 def traced(conn: Connection, owners: Collection[int]) -> dict[tuple[int, int], int]:

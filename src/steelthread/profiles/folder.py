@@ -1,6 +1,5 @@
 """Folding: the records and events of a person become one stored, pseudonymous profile."""
 
-import struct
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,13 +14,11 @@ import yaml
 from steelthread.intake import source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
+from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
 from steelthread.profiles.fold import RULES, Observation, by_time, choose
-from steelthread.store import NULL, Int8s, Uuids, copy_rows, field, micros_2000
+from steelthread.store import Int8s, micros_2000
 
 Connection = psycopg.Connection[Any]
-_HEAD = struct.Struct(">hi16s").pack
-_COUNT = struct.Struct(">ii").pack
-_MOMENT = struct.Struct(">iq").pack
 _DECODE = msgspec.json.Decoder().decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 
@@ -91,26 +88,35 @@ class Folder:
             self._known[(attribute, entity)] = known
         return known
 
-    def fold_batch(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> None:
-        """Fold what a batch touched; records of the batch itself (`at_hand`) are not read again."""
-        former = [*resolved.gone, *(one for one in resolved.touched if one not in resolved.fresh)]
-        if former:
-            self._conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(former),))
+    def gather(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> dict[int, list[Contribution]]:
+        """Return the contributions to each cluster touched; records of the batch itself (`at_hand`) are not read again."""
+        self._sources = source_names(self._conn)
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
         stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
-        contributions = {
+        return {
             cluster: [one for one in (at_hand.get(node) or stored.get(node) for node in records) if one is not None]
             for cluster, records in resolved.records.items()
         }
+
+    def fold_batch(self, resolved: Resolved, contributions: Mapping[int, list[Contribution]]) -> None:
+        """Fold what a batch touched, when its nodes and events are written."""
+        delete_profiles(self._conn, resolved.gone)
         owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
-        self._write(resolved.touched, contributions, self._events(owning) if owning else {})
+        events = self._events(owning) if owning else {}
+        folded = [
+            self._fold(individual, contributions.get(cluster, []), events.get(cluster, []))
+            for individual, cluster in resolved.touched.items()
+        ]
+        insert_profiles(self._conn, [one for one in folded if one.individual in resolved.fresh])
+        update_profiles(self._conn, [one for one in folded if one.individual not in resolved.fresh])
 
     def fold(self, individuals: Mapping[UUID, int]) -> None:
         """Fold these individuals (universal ID -> cluster) anew and store them."""
         if not individuals:
             return
         clusters = list(individuals.values())
-        self._conn.execute("delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))
+        self._sources = source_names(self._conn)
+        delete_profiles(self._conn, list(individuals))
         nodes = self._conn.execute(
             "select cluster_id, node_id from identity.node where kind = 0 and cluster_id = any(%s)", (Int8s(clusters),)
         ).fetchall()
@@ -119,20 +125,11 @@ class Folder:
         for cluster, node in nodes:
             if node in stored:
                 contributions[cluster].append(stored[node])
-        self._write(individuals, contributions, self._events(clusters))
-
-    def _write(
-        self,
-        individuals: Mapping[UUID, int],
-        contributions: Mapping[int, list[Contribution]],
-        events: Mapping[int, list[tuple[Any, ...]]],
-    ) -> None:
-        self._sources = source_names(self._conn)
-        copy_rows(
+        events = self._events(clusters)
+        insert_profiles(
             self._conn,
-            "profiles.profile (individual_id, body, records, first_seen, last_seen)",
             [
-                self._profile(individual, contributions.get(cluster, []), events.get(cluster, []))
+                self._fold(individual, contributions.get(cluster, []), events.get(cluster, []))
                 for individual, cluster in individuals.items()
             ],
         )
@@ -166,17 +163,20 @@ class Folder:
             found[cluster].append(tuple(rest))
         return found
 
-    def _profile(self, individual: UUID, records: list[Contribution], events: list[tuple[Any, ...]]) -> bytes:
+    def _fold(self, individual: UUID, records: list[Contribution], events: list[tuple[Any, ...]]) -> Folded:
         first = [one.first_observed_at for one in records] + [event[4] for event in events if event[4]]
         last = [one.observed_at for one in records] + [event[5] for event in events if event[5]]
         body = {
             "attributes": self._alone(records[0]) if len(records) == 1 else self._together(records),
             "events": {event[0]: {"count": event[1], "amount": event[2], "currency": event[3]} for event in events},
         }
-        packed = _HEAD(5, 16, individual.bytes) + field(b"\x01" + _JSON(body)) + _COUNT(4, len(records))
-        for moments, pick in ((first, min), (last, max)):
-            packed += _MOMENT(8, micros_2000(pick(moments))) if moments else NULL
-        return packed
+        return Folded(
+            individual,
+            _JSON(body),
+            len(records),
+            micros_2000(min(first)) if first else None,
+            micros_2000(max(last)) if last else None,
+        )
 
     def _alone(self, one: Contribution) -> dict[str, Any]:
         """Return the attributes of a person of whom there is one record: nothing to reconcile."""

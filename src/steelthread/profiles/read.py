@@ -178,10 +178,10 @@ class Reader:
             raise Invalid("Say at least one whole word of a name.")
         tokens = [self._vault.token("name|" + word) for word in words]
         rows = self._conn.execute(
-            "select distinct c.individual_id from (select record_id from profiles.name_token where token = any(%s) "
-            "group by record_id having count(distinct token) = %s limit 1000) t "
-            "join identity.node n on n.node_id = t.record_id join identity.cluster c using (cluster_id) limit %s",
-            (tokens, len(set(tokens)), limit),
+            "select distinct c.individual_id from profiles.name_words w join intake.record r using (record_id) "
+            "join identity.node n on n.node_id = w.record_id join identity.cluster c using (cluster_id) "
+            "where w.tokens @> %s::int8[] and r.closed_at is null limit %s",
+            (tokens, limit),
         ).fetchall()
         return [self.profile(f"individual:{individual}") for (individual,) in rows]
 

@@ -1,7 +1,8 @@
 """Store: PostgreSQL, embedded in the project's folder or any server by URL; migrations; backup and restore."""
 
 from steelthread.store.backups import backup, restore
-from steelthread.store.bulk import NULL, Byteas, Int8s, Texts, Uuids, copy_rows, field, micros_2000
+from steelthread.store.behind import WriteBehind, copy_rows, write
+from steelthread.store.bulk import NULL, Byteas, Int8s, Texts, Utf8s, Uuids, field, micros_2000
 from steelthread.store.database import Database, open_database
 from steelthread.store.migrations import migrate, migrations
 
@@ -11,7 +12,9 @@ __all__ = [
     "Database",
     "Int8s",
     "Texts",
+    "Utf8s",
     "Uuids",
+    "WriteBehind",
     "backup",
     "copy_rows",
     "field",
@@ -20,4 +23,5 @@ __all__ = [
     "migrations",
     "open_database",
     "restore",
+    "write",
 ]

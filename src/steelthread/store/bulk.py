@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg.abc import Buffer
 
+Connection = psycopg.Connection[Any]
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _INT8 = struct.Struct(">iq").pack
@@ -65,13 +66,20 @@ class Uuids(_Array):
         super().__init__([b"\0\0\0\x10" + value.bytes for value in values])
 
 
-class Texts(_Array):
-    """text[]."""
+class Utf8s(_Array):
+    """text[], of texts encoded already."""
 
     element, array = 25, 1009
 
+    def __init__(self, values: Iterable[bytes]) -> None:
+        super().__init__([_LENGTH(len(value)) + value for value in values])
+
+
+class Texts(Utf8s):
+    """text[]."""
+
     def __init__(self, values: Iterable[str]) -> None:
-        super().__init__([field(value.encode()) for value in values])
+        super().__init__([value.encode() for value in values])
 
 
 def _dumper(kind: type[_Array]) -> type[psycopg.adapt.Dumper]:
@@ -86,7 +94,7 @@ def _dumper(kind: type[_Array]) -> type[psycopg.adapt.Dumper]:
     return Dumper
 
 
-for _kind in (Int8s, Byteas, Uuids, Texts):
+for _kind in (Int8s, Byteas, Uuids, Utf8s, Texts):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))
 
 
@@ -101,9 +109,7 @@ def field(value: bytes) -> bytes:
     return _LENGTH(len(value)) + value
 
 
-def copy_rows(conn: psycopg.Connection[Any], target: str, rows: Iterable[bytes]) -> None:
+def copy_packed(conn: Connection, target: str, rows: Iterable[bytes]) -> None:
     """COPY rows that are packed already; each begins with its number of columns (int16)."""
-    body = b"".join(rows)
-    if body:
-        with conn.cursor() as cursor, cursor.copy(f"copy {target} from stdin (format binary)") as copy:
-            copy.write(_SIGNATURE + body + _TRAILER)
+    with conn.cursor() as cursor, cursor.copy(f"copy {target} from stdin (format binary)") as copy:
+        copy.write(b"".join((_SIGNATURE, *rows, _TRAILER)))

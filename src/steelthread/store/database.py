@@ -1,15 +1,17 @@
 """A project's database: the embedded server, or the PostgreSQL that a URL names."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
 from steelthread.kit import Project, Unavailable
+from steelthread.store.behind import WriteBehind
 from steelthread.store.embedded import Embedded
 from steelthread.store.migrations import migrate as run_migrations
 
 OLDEST = 150_000
+Opened = TypeVar("Opened", bound=psycopg.Connection[Any])
 
 
 class Database:
@@ -36,8 +38,15 @@ class Database:
 
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection; what it does is committed by the caller."""
+        return self._open(psycopg.Connection[Any])
+
+    def writer(self) -> WriteBehind:
+        """Open a connection that writes behind."""
+        return self._open(WriteBehind)
+
+    def _open(self, kind: type[Opened]) -> Opened:
         try:
-            return psycopg.connect(self.conninfo, application_name="steelthread")
+            return kind.connect(self.conninfo, application_name="steelthread")
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"The database does not answer ({type(error).__name__}). Check [database] url in steelthread.toml "

@@ -30,7 +30,7 @@ _MEBI = 1 << 20
 def _buffers() -> str:
     """Return how much memory the server may share: an eighth of the machine's, at most 1 GiB; it is taken as it is used."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return f"{max(128, min(1024, memory // 8 // _MEBI))}MB"
+    return f"{max(128, min(4096, memory // 8 // _MEBI))}MB"
 
 
 SETTINGS = {

@@ -69,7 +69,7 @@ class Batch:
         self._names = Names(space.vault, conn)
         self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, load.as_of, load.load_id)
         self._contributions: dict[int, profiles.Contribution] = {}
-        self._kept: list[int] = []
+        self._inserts: list[RecordRow] = []
         self._tokens: list[tuple[int, list[int]]] = []
         self._tokens_again: list[tuple[int, list[int]]] = []
         self._backdated: set[int] = set()
@@ -194,7 +194,7 @@ class Batch:
             for one in fresh
         ]
         updates = self._updates([(winners[name], stored[name]) for name in winners if name in changed], entities, keys)
-        intake.insert_records(self._conn, inserts)
+        self._inserts = inserts
         intake.update_records(self._conn, updates)
         self._stale(winners, stored, changed)
         ids = {row.key_hash: row.record_id for row in (*stored.values(), *inserts)}
@@ -438,14 +438,19 @@ class Batch:
     # -- fold and publish ----------------------------------------------------------------------------------------
 
     def _finish(self, facts: list[AnyFact]) -> Outcome:
+        """Compute what changed and write it: what is asked comes first, so that writing goes on beside the computing."""
         self._own_anew(self._stitch.settle())
-        outcome = self._stitch.finish()
-        profiles.insert_events(self._conn, self._events)
+        intake.insert_records(self._conn, self._inserts)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
-        self._space.folder(self._conn).fold_batch(outcome, self._contributions)
+        outcome = self._stitch.finish()
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
         self._space.log.append(self._conn, LANE, facts)
+        folder = self._space.folder(self._conn)
+        contributions = folder.gather(outcome, self._contributions)
+        self._stitch.write()
+        profiles.insert_events(self._conn, self._events)
+        folder.fold_batch(outcome, contributions)
         return outcome
 
     def _own_anew(self, flips: list[int]) -> None:

@@ -43,6 +43,7 @@ def _decide(space: Space, a: str, b: str, verdict: str, reason: str, actor: str)
             _apply(stitch, start, end, said, verdict, actor, reason)
         stitch.settle()
         outcome = stitch.finish()
+        stitch.write()
         profiles.delete_profiles(conn, outcome.gone)
         space.folder(conn).fold(outcome.touched)
         facts: list[AnyFact] = [Decided(a=start, b=end, verdict=verdict, actor=actor), *outcome.facts]  # type: ignore[arg-type]  # one of the three words

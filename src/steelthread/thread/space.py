@@ -45,7 +45,7 @@ class Space:
 
     def writer(self) -> psycopg.Connection[Any]:
         """Open a connection for writing batches: it looks things up by key only, whatever the statistics say yet."""
-        conn = self.database.connect()
+        conn = self.database.writer()
         conn.execute(
             "select set_config(name, 'off', false) from unnest(array['enable_seqscan', 'enable_hashjoin', "
             "'enable_mergejoin']) name"
