@@ -1,7 +1,7 @@
 """Kit: errors, ids, clock, settings. No word of the domain."""
 
 from steelthread.kit.clock import iso, now
-from steelthread.kit.errors import Conflict, Forbidden, Invalid, NotFound, SteelthreadError, Unavailable
+from steelthread.kit.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, SteelthreadError, Unavailable
 from steelthread.kit.ids import births, uuid7
 from steelthread.kit.settings import FILE, Project, Settings, open_project
 
@@ -11,6 +11,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "NotFound",
+    "Overloaded",
     "Project",
     "Settings",
     "SteelthreadError",

@@ -45,3 +45,10 @@ class Unavailable(SteelthreadError):
 
     status = 503
     title = "Unavailable"
+
+
+class Overloaded(SteelthreadError):
+    """Too much waits already: the client is to come again later (HTTP 429 with Retry-After)."""
+
+    status = 429
+    title = "Too many requests"
