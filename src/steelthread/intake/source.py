@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from steelthread.intake.language import AttributeMapping, EntityMapping, IdentifierMapping, Key, Moment, PartyMapping
+from steelthread.intake.live.identifiers import SHARED_NAMESPACE
 from steelthread.intake.readers import Format
 from steelthread.kit import Invalid, NotFound, SteelthreadError
 from steelthread.model import Model
@@ -69,6 +70,13 @@ class Places(msgspec.Struct):
 def list_sources(folder: Path) -> list[str]:
     """Return the names of a project's sources."""
     return sorted(path.stem for path in (folder / "sources").glob("*.yaml"))
+
+
+def user_namespace(folder: Path, name: str) -> str:
+    """Return the namespace of the user ids of a live source: its own where its file says `user_namespace`."""
+    path = folder / "sources" / f"{name}.yaml"
+    raw = yaml.load(path.read_text("utf-8"), Loader=_LOADER) if path.exists() else None  # noqa: S506  # text only
+    return str(raw.get("user_namespace") or SHARED_NAMESPACE) if isinstance(raw, dict) else SHARED_NAMESPACE
 
 
 def load_source(folder: Path, name: str, model: Model) -> Source:

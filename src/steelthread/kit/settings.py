@@ -68,6 +68,15 @@ class LoadSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Whether large files are mapped in a process beside the main one (1) or within it (0)."""
 
 
+class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Live events."""
+
+    deduplicate_days: int = 30
+    """For how long a message that comes again is told from a new one, by its id."""
+    received_hours: int = 24
+    """For how long an event is kept as it came, sealed, after its hour has ended and it was folded in."""
+
+
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
     """All settings of one project."""
 
@@ -77,6 +86,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     server: ServerSettings = msgspec.field(default_factory=ServerSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     load: LoadSettings = msgspec.field(default_factory=LoadSettings)
+    live: LiveSettings = msgspec.field(default_factory=LiveSettings)
 
 
 class Project(msgspec.Struct, frozen=True):

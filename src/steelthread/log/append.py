@@ -37,13 +37,13 @@ class Log:
         assert row is not None
         return int(row[0])
 
-    def append(self, conn: psycopg.Connection[Any], lane: str, facts: Sequence[AnyFact]) -> int:
-        """Append facts in the caller's transaction; return the number of the last one."""
+    def append(self, conn: psycopg.Connection[Any], lane: str, facts: Sequence[AnyFact], hours: int = 24) -> int:
+        """Append facts in the caller's transaction, to a partition of so many hours; return the number of the last one."""
         head = self.lock(conn, lane)
         if not facts:
             return head
         last = head + len(facts)
-        partition = self._partition(conn, lane)
+        partition = self._partition(conn, lane, hours)
         body = seal(self._vault.partition_key(f"log-{partition}"), _ENCODE(list(facts)), _context(lane, head + 1))
         conn.execute(
             "insert into log.chunk (lane, first_no, last_no, partition_id, body) values (%s, %s, %s, %s, %s)",
@@ -55,8 +55,11 @@ class Log:
     def read(self, conn: psycopg.Connection[Any], lane: str, after: int, limit: int = 1000) -> list[Numbered]:
         """Return up to `limit` facts after number `after`, in order."""
         rows = conn.execute(
-            "select first_no, partition_id, body from log.chunk where lane = %s and last_no > %s order by first_no limit %s",
-            (lane, after, limit),
+            "select first_no, partition_id, body from log.chunk where lane = %(lane)s and last_no > %(after)s "
+            "and first_no >= (select coalesce(max(first_no), 0) from log.chunk where lane = %(lane)s and first_no <= %(after)s) "
+            "and first_no <= (select coalesce(min(first_no), %(after)s) from log.chunk where lane = %(lane)s and first_no > %(after)s) "
+            "+ %(limit)s order by first_no limit %(limit)s",
+            {"lane": lane, "after": after, "limit": limit},
         ).fetchall()
         return list(_first(limit, after, (self._open(lane, *row) for row in rows)))
 
@@ -81,24 +84,49 @@ class Log:
         """Move a reader's cursor; commit it together with the reader's result."""
         conn.execute("update log.reader set position = %s where name = %s and lane = %s", (number, reader, lane))
 
-    def forget(self, conn: psycopg.Connection[Any], days: int) -> int:
-        """Drop partitions older than `days` days, their keys first; return how many went."""
-        limit = (now() - timedelta(days=days)).date()
-        rows = conn.execute("select partition_id from log.partition where period < %s", (limit,)).fetchall()
-        for (partition,) in rows:
+    def head(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        """Return the number of the last fact of a lane, 0 when there is none."""
+        row = conn.execute("select head from log.lane where name = %s", (lane,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def reached(self, conn: psycopg.Connection[Any], reader: str, lane: str) -> int:
+        """Return the number of the last fact that a reader has dealt with."""
+        row = conn.execute("select position from log.reader where name = %s and lane = %s", (reader, lane)).fetchone()
+        return int(row[0]) if row else 0
+
+    def forget(self, conn: psycopg.Connection[Any], days: int, *, keep: Sequence[str] = ()) -> int:
+        """Drop partitions older than `days` days, their keys first, but for the lanes to keep; return how many went."""
+        rows = conn.execute(
+            "select partition_id from log.partition where period < %s and lane <> all(%s)",
+            (now() - timedelta(days=days + 1), list(keep)),
+        ).fetchall()
+        return self._drop(conn, [partition for (partition,) in rows])
+
+    def forget_read(self, conn: psycopg.Connection[Any], reader: str, lane: str, hours: int) -> int:
+        """Drop the partitions of a lane that ended so many hours ago and that its reader has dealt with to the end."""
+        rows = conn.execute(
+            "select partition_id from log.partition p where lane = %s and period < %s and not exists "
+            "(select from log.chunk c where c.partition_id = p.partition_id and c.last_no > %s)",
+            (lane, now() - timedelta(hours=hours + 1), self.reached(conn, reader, lane)),
+        ).fetchall()
+        return self._drop(conn, [partition for (partition,) in rows])
+
+    def _drop(self, conn: psycopg.Connection[Any], partitions: Sequence[int]) -> int:
+        for partition in partitions:
             self._vault.destroy_partition_key(f"log-{partition}")
             conn.execute("delete from log.chunk where partition_id = %s", (partition,))
             conn.execute("delete from log.partition where partition_id = %s", (partition,))
-        return len(rows)
+        return len(partitions)
 
-    def _partition(self, conn: psycopg.Connection[Any], lane: str) -> int:
-        today = now().date()
+    def _partition(self, conn: psycopg.Connection[Any], lane: str, hours: int) -> int:
+        moment = now()
+        period = moment.replace(hour=moment.hour // hours * hours, minute=0, second=0, microsecond=0)
         row = conn.execute(
-            "select partition_id from log.partition where lane = %s and period = %s", (lane, today)
+            "select partition_id from log.partition where lane = %s and period = %s", (lane, period)
         ).fetchone()
         if row is None:
             row = conn.execute(
-                "insert into log.partition (lane, period) values (%s, %s) returning partition_id", (lane, today)
+                "insert into log.partition (lane, period) values (%s, %s) returning partition_id", (lane, period)
             ).fetchone()
         assert row is not None
         return int(row[0])

@@ -13,6 +13,13 @@ class Fact(msgspec.Struct, frozen=True, tag=True):
     """Something that happened; the tag on the wire is the class name."""
 
 
+class Received(Fact, frozen=True):
+    """A live event came in: the one fact with personal values, under its hour's key until a day after it was folded."""
+
+    source: int
+    message: bytes
+
+
 class RecordsKept(Fact, frozen=True):
     """A batch of a load was committed: these records are new or changed."""
 
@@ -62,4 +69,4 @@ class ProfilesChanged(Fact, frozen=True):
     individuals: list[UUID]
 
 
-AnyFact = RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged
+AnyFact = Received | RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged

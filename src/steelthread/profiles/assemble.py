@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from steelthread.kit import iso
-from steelthread.profiles.fold import Observation, Winner, reconcile
+from steelthread.profiles.fold import Observation, Winner, reconcile, told_at
 from steelthread.profiles.views import View
 
 CONTACT_VALUE = {
@@ -28,7 +28,8 @@ def attributes(views: Sequence[View], rule_of: Callable[[str, str], str]) -> dic
     for view in views:
         key = (view.source, view.entity, view.key)
         for name, value in view.values.items():
-            one = Observation(view.record_id, value, len(str(value)), view.observed_at, view.priority, key)
+            at = told_at(view.times[name]) if name in view.times else view.observed_at
+            one = Observation(view.record_id, value, len(str(value)), at, view.priority, key)
             observed[name].append(one)
             rules.setdefault(name, rule_of(name, view.entity))
     return {name: _told(reconcile(rules[name], observed[name]), by_record) for name in sorted(observed)}

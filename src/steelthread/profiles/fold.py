@@ -5,10 +5,12 @@ A direct value takes part as its keyed token and its length; values of the other
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -55,6 +57,11 @@ def by_time(observations: Iterable[Ranked]) -> list[Ranked]:
     """Order latest first; ties go by source priority, then by key."""
     by_key = sorted(observations, key=lambda one: one.key)
     return sorted(by_key, key=lambda one: (one.observed_at, one.priority), reverse=True)
+
+
+def told_at(micros: int) -> datetime:
+    """Return when a single value of a record was told, from microseconds since 1970: records of live parties have it."""
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def _most_frequent(latest: Sequence[Observation]) -> list[Observation]:

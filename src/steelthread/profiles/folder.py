@@ -15,7 +15,7 @@ from steelthread.intake import source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
 from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
-from steelthread.profiles.fold import RULES, Observation, by_time, choose
+from steelthread.profiles.fold import RULES, Observation, by_time, choose, told_at
 from steelthread.store import Int8s, micros_2000
 
 Connection = psycopg.Connection[Any]
@@ -197,18 +197,24 @@ class Folder:
             told.append(_Told(one, one.observed_at, priority, (name, one.entity, one.key_hash.hex())))
         observed: dict[str, list[Observation]] = {}
         rules: dict[str, str] = {}
+        dated = False
         for record in by_time(told):
             one = record.one
             clear = _DECODE(one.clear)
+            times = clear.get("t") or {}
+            dated = dated or bool(times)
             values = [(name, value, len(str(value))) for name, value in clear["v"].items()]
             facets = [(name, _Token(facet[0]), facet[1]) for name, facet in clear["f"].items()]
             for name, value, length in values + facets:
-                told_value = Observation(one.record, value, length, one.observed_at, record.priority, record.key)
+                at = told_at(times[name]) if name in times else one.observed_at
+                told_value = Observation(one.record, value, length, at, record.priority, record.key)
                 if name in observed:
                     observed[name].append(told_value)
                 else:
                     observed[name] = [told_value]
                     rules[name] = self.rule(name, one.entity)
+        if dated:  # some values are older than their records
+            observed = {name: by_time(found) for name, found in observed.items()}
         return {name: _stored(rules[name], choose(rules[name], observed[name])) for name in observed}
 
 

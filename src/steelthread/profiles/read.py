@@ -10,7 +10,7 @@ import psycopg
 
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
-from steelthread.intake import key_hash, open_records
+from steelthread.intake import SHARED_NAMESPACE, key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso
 from steelthread.model import Model
 from steelthread.profiles import assemble
@@ -68,7 +68,8 @@ class Reader:
         return [self._vault.blind(kind, value) for value in values]
 
     def _namespaces(self) -> list[str]:
-        return [name for (name,) in self._conn.execute("select name from intake.source order by name")]
+        rows = self._conn.execute("select name from intake.source order by name")
+        return [SHARED_NAMESPACE, *(name for (name,) in rows)]
 
     def cluster(self, text: str) -> tuple[int, UUID]:
         """Return (cluster, universal ID) of a reference that has something to show."""

@@ -33,6 +33,8 @@ class View(msgspec.Struct):
     parts: list[tuple[str, dict[str, Any]]]
     identifiers: list[tuple[str, str]]
     extras: dict[str, str]
+    times: dict[str, int] = {}
+    """When single values were told, in microseconds since 1970, where that was earlier than `observed_at`."""
 
     @property
     def ref(self) -> str:
@@ -98,7 +100,7 @@ class Opener:
             self._names.read(self._conn)
 
     def _view(self, row: RecordRow, key: bytes) -> View:
-        name, direct, direct_parts, idents, extras, _ = _UNPACK(unseal(key, row.sealed, row.key_hash))
+        name, direct, direct_parts, idents, extras, *_ = _UNPACK(unseal(key, row.sealed, row.key_hash))
         source, priority = self._names.sources[row.source_id]
         clear = _JSON(row.clear)
         parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(clear["p"], direct_parts, strict=True)]
@@ -115,4 +117,5 @@ class Opener:
             parts=parts,
             identifiers=[(kind, value) for kind, value in idents],
             extras=extras,
+            times=clear.get("t") or {},
         )

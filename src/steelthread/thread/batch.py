@@ -99,6 +99,10 @@ class Batch:
         shown = [row.record_id for row in stored.values()] + [row.record_id for row in rows]
         return Written(new, changed, outcome, same, shown)
 
+    def seen_since(self, name: bytes, moment: datetime) -> None:
+        """Say that the record with this key hash was first observed at a moment, or earlier."""
+        self._earliest[name] = min(moment, self._earliest.get(name, moment))
+
     def close(self, rows: Sequence[RecordRow], at: datetime) -> Outcome:
         """Close records that have gone from their source at a time."""
         self._space.log.lock(self._conn, LANE)
@@ -332,7 +336,7 @@ class Batch:
                 specs.append(NewNode(RECORD_KIND, one.party, True, seen))
             for ident in one.idents:
                 kind = self._space.node_kind(ident.kind)
-                exclusive = kind.index if kind.exclusive else 0
+                exclusive = ident.exclusive or (kind.index if kind.exclusive else 0)
                 specs.append(NewNode(kind.index, ident.hash, kind.durable, seen, exclusive))
         return specs
 

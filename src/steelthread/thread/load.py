@@ -78,7 +78,7 @@ class Loader:
     ) -> LoadResult:
         """Load a file; a load of this very file that was cut off goes on where it stopped."""
         began = time.monotonic()
-        with _hurried(), self._space.writer() as conn:
+        with hurried(), self._space.writer() as conn:
             load, ended = self._load(conn, path, as_of or now(), progress)
         return LoadResult(
             source=self._source.name,
@@ -132,7 +132,7 @@ class Loader:
         """Let go of what the log has kept longer than the project wants."""
         days = self._space.project.settings.log.retention_days
         if days > 0:
-            self._space.log.forget(conn, days)
+            self._space.log.forget(conn, days, keep=["received"])
 
     def _mapper(self, path: Path, skip: int) -> MapperBeside | MapperHere:
         space = self._space
@@ -309,7 +309,7 @@ class Loader:
 
 
 @contextmanager
-def _hurried() -> Iterator[None]:
+def hurried() -> Iterator[None]:
     """Have the interpreter as a load needs it.
 
     A batch makes many objects and no cycles: looking for some costs a fifth of the load. And the thread that writes

@@ -29,6 +29,8 @@ class Ident(msgspec.Struct, array_like=True, frozen=True):
     kind: int
     name: str
     hash: bytes
+    exclusive: int = 0
+    """A group of identifiers of which a person has one, where the event itself says so; 0 for what the kind says."""
 
 
 class Prepared(msgspec.Struct, array_like=True):

@@ -1,0 +1,47 @@
+"""What is known of a party from its `identify` and `group` calls: last-writer registers, so that order does not matter.
+
+A call tells some traits only; the others stay. Each trait is a register of its own, written by the latest message
+(by its time, then its id); `once` traits are written by the earliest and hold where nothing else is said. The state is a
+function of the set of messages, whatever their order, batching or repetition.
+"""
+
+from typing import Any
+
+import msgspec
+
+from steelthread.intake.live.types import Message
+
+Register = tuple[Any, int, str]
+"""(value, time in microseconds, message id)."""
+
+
+class PartyState(msgspec.Struct, array_like=True):
+    """The registers of one party."""
+
+    traits: dict[str, Register] = {}
+    once: dict[str, Register] = {}
+    identifiers: list[tuple[str, str, str]] = []
+    """(kind, namespace, value), sorted."""
+    first: int = 0
+    last: int = 0
+
+    def tell(self, message: Message, identifiers: list[tuple[str, str, str]]) -> None:
+        """Take in what a message says."""
+        at, name = message.timestamp, message.id
+        for trait, value in message.traits.items():
+            known = self.traits.get(trait)
+            if known is None or (at, name) > (known[1], known[2]):
+                self.traits[trait] = (value, at, name)
+        for trait, value in message.once.items():
+            known = self.once.get(trait)
+            if known is None or (at, name) < (known[1], known[2]):
+                self.once[trait] = (value, at, name)
+        self.identifiers = sorted({*self.identifiers, *identifiers})
+        self.first = min(self.first or at, at)
+        self.last = max(self.last, at)
+
+    def known(self) -> dict[str, tuple[Any, int]]:
+        """Return every trait that has a value, with the time at which it was told."""
+        found = {trait: (value, at) for trait, (value, at, _) in self.once.items()}
+        found.update({trait: (value, at) for trait, (value, at, _) in self.traits.items()})
+        return {trait: one for trait, one in sorted(found.items()) if one[0] not in (None, "")}

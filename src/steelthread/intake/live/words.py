@@ -1,0 +1,254 @@
+"""From a live event to canonical words: engagements, orders with their lines, products; parties from their traits.
+
+The names of e-commerce events and their properties are those of Segment's "Ecommerce Spec" (version 2).
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.types import Message
+from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
+from steelthread.intake.values import Convert, converter
+from steelthread.kit import iso
+from steelthread.model import Model
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_JSON = msgspec.json.Encoder(order="sorted").encode
+_MOST = 8_000
+"""How many characters of one text are kept; the rest is cut off."""
+
+TRAITS: dict[str, tuple[str, str]] = {
+    "firstname": ("Individual", "firstName"), "lastname": ("Individual", "lastName"),
+    "middlename": ("Individual", "middleName"), "name": ("Individual", "personName"),
+    "birthday": ("Individual", "birthDate"), "birthdate": ("Individual", "birthDate"),
+    "dateofbirth": ("Individual", "birthDate"), "gender": ("Individual", "genderId"),
+    "locale": ("Individual", "languageCode"), "language": ("Individual", "languageCode"),
+    "timezone": ("Individual", "timeZone"), "occupation": ("Individual", "occupation"),
+    "avatar": ("Individual", "photoURL"), "website": ("Individual", "webSiteURL"),
+    "email": ("ContactPointEmail", "emailAddress"), "phone": ("ContactPointPhone", "telephoneNumber"),
+    "phonenumber": ("ContactPointPhone", "telephoneNumber"), "mobile": ("ContactPointPhone", "telephoneNumber"),
+    "address.street": ("ContactPointAddress", "addressLine1"), "address.line1": ("ContactPointAddress", "addressLine1"),
+    "address.line2": ("ContactPointAddress", "addressLine2"), "address.city": ("ContactPointAddress", "cityName"),
+    "address.state": ("ContactPointAddress", "stateProvinceName"),
+    "address.postalcode": ("ContactPointAddress", "postalCodeText"),
+    "address.zip": ("ContactPointAddress", "postalCodeText"), "address.country": ("ContactPointAddress", "countryName"),
+    "city": ("ContactPointAddress", "cityName"), "country": ("ContactPointAddress", "countryName"),
+}  # fmt: skip
+"""Traits (lower case, letters and digits only) that are attributes; the others are kept as they are."""
+GROUP_TRAITS: dict[str, tuple[str, str]] = {"name": ("Account", "name"), "description": ("Account", "description")}
+
+_BROWSED = {"product viewed", "product clicked", "product list viewed", "product list filtered", "products searched"}
+_CARTED = {"product added", "product removed", "cart viewed", "cart shared", "checkout started"}
+_ORDERED = {"order completed", "order updated"}
+_ORDER_STATES = {"order refunded": "refunded", "order cancelled": "cancelled", "order shipped": "shipped"}
+
+
+def moment(micros: int) -> datetime:
+    """Return microseconds since 1970 as a moment."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class Words:
+    """Maps the live events of one source."""
+
+    def __init__(self, model: Model, country: str) -> None:
+        self._model = model
+        self._country = country
+        self._converters: dict[tuple[str, str], Convert] = {}
+
+    # -- parties -----------------------------------------------------------------------------------------------------
+
+    def party(self, entity: str, key: str, state: PartyState) -> tuple[MappedRow, dict[str, int]]:
+        """Return a party's record from its registers, and when each of its attributes was told."""
+        row = MappedRow([], state.last, [], {})
+        record = MappedRecord(entity, key, {}, [], list(state.identifiers))
+        parts: dict[str, dict[str, Any]] = {}
+        told: dict[str, int] = {}
+        table = TRAITS if entity == "Individual" else GROUP_TRAITS
+        for name, (value, at) in _flat(state.known()):
+            home = table.get(_plain(name))
+            if home is None:
+                row.extras[name] = _text(value)
+                continue
+            found = self._converted(row, name, home, value)
+            if found is None:
+                continue
+            if home[0] == entity:
+                record.values.setdefault(home[1], found)
+                told[home[1]] = at
+            else:
+                parts.setdefault(home[0], {}).setdefault(home[1], found)
+        record.parts = [MappedPart(name, values) for name, values in sorted(parts.items())]
+        row.records.append(record)
+        return row, told
+
+    # -- what happened -------------------------------------------------------------------------------------------------
+
+    def event(self, message: Message, identifiers: list[tuple[str, str, str]]) -> MappedRow:
+        """Return the records of something that happened: an engagement, or an order with its lines and products."""
+        row = MappedRow([], message.timestamp, [], {})
+        name = " ".join(message.event.replace("_", " ").split()).casefold()
+        order = message.properties.get("order_id") or message.properties.get("orderId")
+        if message.type == "track" and name in _ORDERED and order:
+            self._order(row, message, str(order), identifiers)
+        else:
+            entity = _kind(message, name)
+            values = self._common(message, entity)
+            values.update(self._own(row, message, entity, name))
+            row.records.append(MappedRecord(entity, message.id, values, [], identifiers))
+        return row
+
+    def _common(self, message: Message, entity: str) -> dict[str, Any]:
+        page, agent = _dict(message.context.get("page")), message.context.get("userAgent")
+        campaign = _dict(message.context.get("campaign"))
+        said = {
+            "eventDateTime": iso(moment(message.timestamp)),
+            "receivedDateTime": iso(moment(message.received)),
+            "eventType": message.event or message.type,
+            "channel": message.context.get("channel"),
+            "pageUrl": message.properties.get("url") or page.get("url"),
+            "pageTitle": message.properties.get("title") or page.get("title"),
+            "referrerUrl": message.properties.get("referrer") or page.get("referrer"),
+            "userAgent": agent,
+            "utmSource": campaign.get("source"),
+            "utmMedium": campaign.get("medium"),
+            "campaignId": campaign.get("name"),
+            "properties": _JSON(message.properties).decode() if message.properties else None,
+        }
+        known = self._model.entity(entity).attributes
+        return {name: _text(value) for name, value in said.items() if value not in (None, "") and name in known}
+
+    def _own(self, row: MappedRow, message: Message, entity: str, name: str) -> dict[str, Any]:
+        said = message.properties
+        if entity == "AppEngagement":
+            wanted = {"screenName": message.event, "appVersion": _dict(message.context.get("app")).get("version")}
+        elif entity == "ProductBrowseEngagement":
+            wanted = {
+                "productId": said.get("product_id"), "productSKU": said.get("sku"), "searchText": said.get("query"),
+            }  # fmt: skip
+        elif entity == "ShoppingCartEngagement":
+            wanted = {
+                "shoppingCartId": said.get("cart_id"), "productId": said.get("product_id"),
+                "quantity": said.get("quantity"), "amount": said.get("value", said.get("price")),
+                "currencyCode": said.get("currency"),
+            }  # fmt: skip
+        elif entity == "OrderEngagement":
+            wanted = {
+                "salesOrderId": said.get("order_id"), "orderStatus": _ORDER_STATES[name],
+                "amount": said.get("total", said.get("revenue")), "currencyCode": said.get("currency"),
+            }  # fmt: skip
+        elif entity == "CustomEngagement":
+            wanted = {"amount": said.get("revenue", said.get("value")), "currencyCode": said.get("currency")}
+        else:
+            wanted = {}
+        return self._values(row, entity, wanted)
+
+    def _order(self, row: MappedRow, message: Message, order: str, named: list[tuple[str, str, str]]) -> None:
+        said = message.properties
+        values = self._values(
+            row,
+            "SalesOrder",
+            {
+                "orderNumber": order, "grandTotalAmount": said.get("total", said.get("revenue")),
+                "totalProductAmount": said.get("subtotal"), "totalTaxAmount": said.get("tax"),
+                "totalDeliveryAmount": said.get("shipping"), "totalAdjustmentAmount": said.get("discount"),
+                "currencyCode": said.get("currency"), "salesOrderStatusId": said.get("status"),
+            },
+        )  # fmt: skip
+        values["purchaseOrderDate"] = iso(moment(message.timestamp))
+        row.records.append(MappedRecord("SalesOrder", order, values, [], named))
+        products = said.get("products")
+        for number, one in enumerate(products if isinstance(products, list) else []):
+            if isinstance(one, dict):
+                self._line(row, order, number, one)
+
+    def _line(self, row: MappedRow, order: str, number: int, one: dict[str, Any]) -> None:
+        product = one.get("product_id") or one.get("sku")
+        values = self._values(
+            row,
+            "SalesOrderProduct",
+            {
+                "productId": product, "description": one.get("name"), "orderedQuantity": one.get("quantity", 1),
+                "unitPriceAmount": one.get("price"), "productSKU": one.get("sku"),
+                "productCategoryName": one.get("category"),
+            },
+        )  # fmt: skip
+        line = MappedRecord("SalesOrderProduct", f"{order}|{number}", values, [], [])
+        line.parent = ("SalesOrder", order)
+        row.records.append(line)
+        if product:
+            shown = {"name": one.get("name"), "productSKU": one.get("sku"), "manufacturerName": one.get("brand")}
+            row.records.append(MappedRecord("Product", str(product), self._values(row, "Product", shown), [], []))
+
+    # -- values ------------------------------------------------------------------------------------------------------
+
+    def _values(self, row: MappedRow, entity: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for attribute, value in wanted.items():
+            if value not in (None, ""):
+                converted = self._converted(row, attribute, (entity, attribute), value)
+                if converted is not None:
+                    found[attribute] = converted
+        return found
+
+    def _converted(self, row: MappedRow, name: str, home: tuple[str, str], value: Any) -> Any:
+        convert = self._converters.get(home) or self._converter(home)
+        try:
+            return convert(_text(value))
+        except Unreadable as error:
+            row.issues.append(Issue(name, str(error), home[0], home[1], _text(value)))
+            return None
+
+    def _converter(self, home: tuple[str, str]) -> Convert:
+        one = self._model.entity(home[0]).attributes[home[1]]
+        convert: Callable[[str], Any] = converter(one.type, one.logical, (), ".", self._country)
+        self._converters[home] = convert
+        return convert
+
+
+def _kind(message: Message, name: str) -> str:
+    if message.type == "page":
+        return "WebsiteEngagement"
+    if message.type == "screen":
+        return "AppEngagement"
+    if message.type == "track":
+        if name in _BROWSED:
+            return "ProductBrowseEngagement"
+        if name in _CARTED:
+            return "ShoppingCartEngagement"
+        if name in _ORDER_STATES:
+            return "OrderEngagement"
+    return "CustomEngagement"
+
+
+def _flat(known: dict[str, tuple[Any, int]]) -> list[tuple[str, tuple[Any, int]]]:
+    """Return traits one level deep: `address` gives `address.city`."""
+    found: list[tuple[str, tuple[Any, int]]] = []
+    for name, (value, at) in known.items():
+        if isinstance(value, dict):
+            found += [(f"{name}.{inner}", (one, at)) for inner, one in sorted(value.items()) if one not in (None, "")]
+        else:
+            found.append((name, (value, at)))
+    return found
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum() or letter == ".")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value[:_MOST]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return _JSON(value).decode()[:_MOST]

@@ -1,0 +1,105 @@
+"""The collector's door to the log: requests of the same few milliseconds share one commit, and are answered after it."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from steelthread.intake import LiveSource, Message
+from steelthread.kit import Overloaded, Unavailable
+from steelthread.model import Received
+from steelthread.thread.live import LANE, READER
+from steelthread.thread.space import Space
+
+CHANNEL = "steelthread_received"
+"""Where workers listen for new events (LISTEN/NOTIFY)."""
+_ENCODE = msgspec.msgpack.Encoder().encode
+_WAITING_BYTES = 64 << 20
+"""How much may wait for its commit before clients are asked to come again later."""
+_COMMIT_BYTES = 8 << 20
+_CALM = 20_000
+"""Events that may wait to be folded in; from there on answers are given later."""
+_PATIENCE = 15.0
+"""Seconds for which an answer is held back before the client is asked to come again later."""
+
+
+class _Waiting(msgspec.Struct):
+    facts: list[Received]
+    size: int
+    answered: "asyncio.Future[None]"
+    since: float
+
+
+class Collector:
+    """Keeps events for good, many requests with one commit. Runs on the event loop that serves the requests."""
+
+    def __init__(self, space: Space, pool: "ConnectionPool[psycopg.Connection[Any]]") -> None:
+        self._space = space
+        self._pool = pool
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._work: asyncio.Task[None] | None = None
+
+    async def accept(self, source: LiveSource, messages: list[Message]) -> None:
+        """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
+        if not messages:
+            return
+        if self._bytes > _WAITING_BYTES:
+            raise Overloaded("Too many events wait to be kept: come again in some seconds.")
+        facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
+        size = sum(len(fact.message) for fact in facts)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(facts, size, loop.create_future(), loop.time())
+        self._queue.append(waiting)
+        self._bytes += size
+        if self._work is None or self._work.done():
+            self._work = loop.create_task(self._commit_all())
+        await waiting.answered
+
+    async def _commit_all(self) -> None:
+        """Commit what waits, and what comes meanwhile, until nothing does."""
+        while self._queue:
+            batch = [self._queue.popleft()]
+            while self._queue and sum(one.size for one in batch) < _COMMIT_BYTES:
+                batch.append(self._queue.popleft())
+            self._bytes -= sum(one.size for one in batch)
+            try:
+                await self._calm(batch)
+                await asyncio.to_thread(self._commit, [fact for one in batch for fact in one.facts])
+            except (Overloaded, Unavailable) as error:
+                _answer(batch, error)
+            except psycopg.Error as error:
+                _answer(batch, Unavailable(f"The events could not be kept ({type(error).__name__}): send them again."))
+            else:
+                _answer(batch, None)
+
+    def _commit(self, facts: list[Received]) -> None:
+        with self._pool.connection(timeout=10) as conn, conn.transaction():
+            self._space.log.append(conn, LANE, facts, hours=1)
+            conn.execute(f"notify {CHANNEL}")
+
+    async def _calm(self, batch: list[_Waiting]) -> None:
+        """Hold answers back while folding trails too far behind: a client that waits sends no more."""
+        loop = asyncio.get_running_loop()
+        while await asyncio.to_thread(self._trails) > _CALM:
+            if loop.time() - batch[0].since > _PATIENCE:
+                raise Overloaded("More events come than can be folded in: come again in some seconds.")
+            await asyncio.sleep(0.05)
+
+    def _trails(self) -> int:
+        with self._pool.connection(timeout=10) as conn:
+            log = self._space.log
+            return log.head(conn, LANE) - log.reached(conn, READER, LANE)
+
+
+def _answer(batch: list[_Waiting], error: Exception | None) -> None:
+    for one in batch:
+        if one.answered.done():
+            continue  # the client has gone
+        if error is None:
+            one.answered.set_result(None)
+        else:
+            one.answered.set_exception(error)

@@ -1,0 +1,256 @@
+"""The live thread: a micro-batch of received events becomes records, links and folded profiles, in one transaction.
+
+Reader `thread` of lane `received`: what it read, what came of it and how far it came commit together, so a worker that
+dies anywhere in between has done nothing, and the next one does it once.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread import intake
+from steelthread.identity import Identifiers
+from steelthread.intake import (
+    MappedRow,
+    Message,
+    PartyState,
+    Reject,
+    Source,
+    Witness,
+    Words,
+    count_live,
+    identifiers,
+    keep_messages,
+    moment,
+)
+from steelthread.kit import Invalid
+from steelthread.log import Numbered
+from steelthread.model import Received
+from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.prepare import Ident, Prepared, Preparer
+from steelthread.thread.space import Space
+from steelthread.vault import unseal
+
+Connection = psycopg.Connection[Any]
+LANE = "received"
+READER = "thread"
+MOST = 4000
+"""How many events one transaction takes."""
+_MESSAGE = msgspec.msgpack.Decoder(Message).decode
+_STATE = msgspec.msgpack.Decoder(PartyState).decode
+_PACK = msgspec.msgpack.Encoder(order="sorted").encode
+_UNPACK = msgspec.msgpack.Decoder().decode
+_JSON = msgspec.json.Encoder(order="sorted").encode
+_CLEAR = msgspec.json.Decoder().decode
+_STATE_PLACE = 6
+"""Where the registers stand in the envelope of a live party's record."""
+
+
+class Step(msgspec.Struct):
+    """What one step did."""
+
+    read: int
+    last: int
+    """Number of the last event on the lane that was dealt with."""
+
+
+class _Live:
+    """What the thread knows of one live source."""
+
+    def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
+        source = Source(name=name, entities=[], key="")
+        country = space.project.settings.project.country
+        _, subject, edition = intake.source_row(conn, space.vault, name, 0, space.vault.digest(b"live"), unique=False)
+        self.name = name
+        self.namespace = intake.user_namespace(space.project.folder, name)
+        self.facts = SourceFacts(number, subject, unique=False)
+        self.load = intake.begin_replay(conn, number, moment(0), edition)
+        self.preparer = Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
+
+
+class LiveThread:
+    """Folds received events in, one step after another."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._words = Words(space.model, space.project.settings.project.country)
+        self._sources: dict[int, _Live] = {}
+
+    def step(self, conn: Connection, most: int = MOST) -> Step:
+        """Take up to `most` events from the log, do all that is to be done with them, and commit."""
+        log = self._space.log
+        position = log.position(conn, READER, LANE)
+        taken = log.read(conn, LANE, position, most)
+        if not taken:
+            conn.rollback()
+            return Step(0, position)
+        self._fold(conn, taken)
+        log.advance(conn, READER, LANE, taken[-1].number)
+        conn.commit()
+        return Step(len(taken), taken[-1].number)
+
+    def set_aside(self, conn: Connection, error: Exception) -> Step:
+        """Keep the next event as a reject: it cannot be folded in, and must not hold up the others."""
+        log = self._space.log
+        position = log.position(conn, READER, LANE)
+        (one,) = log.read(conn, LANE, position, 1)
+        if isinstance(one.fact, Received):
+            live = self._source(conn, one.fact.source)
+            reason = f"cannot be folded in ({type(error).__name__}); please report this"
+            cells = [_JSON(msgspec.msgpack.decode(one.fact.message)).decode()]
+            self._reject(conn, live, [Reject(0, "", reason, True, ["message"], cells)])
+        log.advance(conn, READER, LANE, one.number)
+        conn.commit()
+        return Step(1, one.number)
+
+    # -- one batch ---------------------------------------------------------------------------------------------------
+
+    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> None:
+        grouped: dict[int, list[Message]] = defaultdict(list)
+        for numbered in taken:
+            if isinstance(numbered.fact, Received):
+                grouped[numbered.fact.source].append(_MESSAGE(numbered.fact.message))
+        read = sum(map(len, grouped.values()))
+        grouped = self._new(conn, grouped)
+        for number, messages in sorted(grouped.items()):
+            self._of_source(conn, self._source(conn, number), messages)
+        count_live(conn, {"duplicates": read - sum(map(len, grouped.values()))})
+
+    def _new(self, conn: Connection, grouped: dict[int, list[Message]]) -> dict[int, list[Message]]:
+        """Leave out what came before: by the client's id in the whole space, or in its source."""
+        named: dict[bytes, tuple[int, Message]] = {}
+        for number, messages in grouped.items():
+            for message in messages:
+                scope = str(number) if message.per_source else ""
+                named.setdefault(self._space.vault.blind("message", f"{scope}\x00{message.id}"), (number, message))
+        if not named:
+            return {}
+        at = moment(max(message.received for _, message in named.values()))
+        fresh = keep_messages(conn, list(named), at)
+        new: dict[int, list[Message]] = defaultdict(list)
+        for name, (number, message) in named.items():
+            if name in fresh:
+                new[number].append(message)
+        return new
+
+    def _of_source(self, conn: Connection, live: _Live, messages: list[Message]) -> None:
+        as_of = moment(max(message.received for message in messages))
+        load = msgspec.structs.replace(live.load, as_of=as_of)
+        batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
+        told: dict[tuple[str, str], list[Message]] = defaultdict(list)
+        prepared: list[Prepared] = []
+        rejects: list[Reject] = []
+        for message in messages:
+            for party in _parties(message):
+                told[party].append(message)
+            if message.type not in ("identify", "group") or message.group_id:
+                row = self._words.event(message, self._known(message, live.namespace))
+                rejects += _rejects(row, message)
+                prepared += self._prepared(live, row, message.id)
+        mended = self._parties(conn, live, batch, told, prepared, rejects)
+        if prepared:
+            batch.write(prepared, mended)
+        self._reject(conn, live, rejects)
+
+    def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
+        """Return the identifiers of an event that are of a kind which the project has."""
+        known = []
+        for one in identifiers(message, namespace):
+            try:
+                self._space.rules.kind(one[0])
+            except Invalid:
+                continue
+            known.append(one)
+        return known
+
+    def _prepared(self, live: _Live, row: MappedRow, mark: str) -> list[Prepared]:
+        prepared = live.preparer.row(row, self._space.vault.digest(mark.encode()))
+        for one in prepared:
+            one.idents = [self._walled(ident) for ident in one.idents]
+        return prepared
+
+    def _walled(self, ident: Ident) -> Ident:
+        """Two logins of one namespace are two people, whatever they share: a device, an address."""
+        return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
+
+    # -- parties -----------------------------------------------------------------------------------------------------
+
+    def _parties(
+        self,
+        conn: Connection,
+        live: _Live,
+        batch: Batch,
+        told: dict[tuple[str, str], list[Message]],
+        prepared: list[Prepared],
+        rejects: list[Reject],
+    ) -> frozenset[bytes]:
+        """Add the records of the parties that messages tell of; return what they take the place of."""
+        vault = self._space.vault
+        names = {intake.key_hash(vault, live.name, *party): party for party in told}
+        stored = intake.records_by_hash(conn, list(names)) if names else {}
+        keys = vault.keys({row.subject for row in stored.values()})
+        for name, party in names.items():
+            row = stored.get(name)
+            state = PartyState()
+            if row is not None and row.subject in keys:
+                envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
+                state = _STATE(envelope[_STATE_PLACE]) if len(envelope) > _STATE_PLACE else state
+            for message in told[party]:
+                idents = self._known(message, live.namespace) if party[0] == "Individual" else []
+                state.tell(message, idents)
+            mapped, times = self._words.party(*party, state)
+            fresh = {trait for message in told[party] for trait in (*message.traits, *message.once)}
+            rejects += [
+                Reject(0, issue.column, issue.reason, False, ["trait"], [issue.value])
+                for issue in mapped.issues
+                if issue.column.partition(".")[0] in fresh
+            ]
+            prepared.append(self._party(live, mapped, state, times))
+            batch.seen_since(name, moment(state.first))
+        return frozenset(row.row_digest for row in stored.values())
+
+    def _party(self, live: _Live, row: MappedRow, state: PartyState, times: dict[str, int]) -> Prepared:
+        """Prepare a party's record with its registers in the envelope, and the times of its attributes in the clear."""
+        (one,) = self._prepared(live, row, "")
+        one.plain = _PACK([*_UNPACK(one.plain), _PACK(state)])
+        one.digest = self._space.vault.digest(one.plain)
+        one.row_digest = one.digest
+        earlier = {name: at for name, at in times.items() if at != state.last}
+        if earlier:
+            one.clear = _JSON({**_CLEAR(one.clear), "t": earlier})
+        return one
+
+    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject]) -> None:
+        intake.keep_rejects(conn, self._space.vault, live.facts.source_id, live.load.load_id, "live", rejects)
+        count_live(conn, {"rejected": len(rejects)})
+
+    def _source(self, conn: Connection, number: int) -> _Live:
+        known = self._sources.get(number)
+        if known is None:
+            name, _ = intake.source_names(conn)[number]
+            known = self._sources[number] = _Live(self._space, conn, number, name)
+        return known
+
+    def forget_sources(self) -> None:
+        """Know nothing of sources any more: a rollback took back what was written of them."""
+        self._sources.clear()
+
+
+def _parties(message: Message) -> list[tuple[str, str]]:
+    """Return the (entity, key) of the records that a message tells of."""
+    if message.type == "group":
+        return [("Account", message.group_id)] if message.group_id and message.traits else []
+    if message.type != "identify" and not message.traits and not message.once:
+        return []
+    key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
+    return [("Individual", key)] if key else []
+
+
+def _rejects(row: MappedRow, message: Message) -> list[Reject]:
+    if not row.issues:
+        return []
+    cells = [_JSON(message).decode()]
+    return [Reject(0, issue.column, issue.reason, False, ["message"], cells) for issue in row.issues]

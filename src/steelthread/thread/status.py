@@ -1,0 +1,34 @@
+"""How far live events have come."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.intake import live_counts
+from steelthread.kit import now
+from steelthread.thread.live import LANE, READER
+from steelthread.thread.space import Space
+
+
+class LiveStatus(msgspec.Struct, rename="camel"):
+    """Counts since the beginning, and for how long the oldest event that is not folded in yet has waited."""
+
+    accepted: int
+    folded: int
+    lag_seconds: float
+    rejected: int
+    duplicates: int
+
+
+def live_status(space: Space, conn: psycopg.Connection[Any]) -> LiveStatus:
+    """Return how far live events have come."""
+    accepted, folded = space.log.head(conn, LANE), space.log.reached(conn, READER, LANE)
+    lag = 0.0
+    if folded < accepted:
+        row = conn.execute(
+            "select at from log.chunk where lane = %s and last_no > %s order by first_no limit 1", (LANE, folded)
+        ).fetchone()
+        lag = max(0.0, (now() - row[0]).total_seconds()) if row else 0.0
+    counts = live_counts(conn)
+    return LiveStatus(accepted, folded, round(lag, 3), counts.get("rejected", 0), counts.get("duplicates", 0))

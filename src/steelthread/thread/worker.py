@@ -1,0 +1,85 @@
+"""The worker: folds received events in as they come, as a process of its own, until it is told to stop."""
+
+import signal
+import time
+from datetime import timedelta
+from types import FrameType
+
+import psycopg
+import structlog
+
+from steelthread.intake import forget_messages
+from steelthread.kit import SteelthreadError, now
+from steelthread.thread.collector import CHANNEL
+from steelthread.thread.live import LANE, MOST, READER, LiveThread
+from steelthread.thread.load import hurried
+from steelthread.thread.space import Space
+
+_LOG = structlog.get_logger()
+_TIDY_SECONDS = 300.0
+_LONGEST_PAUSE = 5.0
+
+
+class Worker:
+    """Steps while there is something to fold in, and listens while there is not."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._stopping = False
+        self._tidied = time.monotonic()
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Stop after the present step."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Work until stopped; a database that goes away is waited for."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        pause = 0.1
+        with hurried():
+            while not self._stopping:
+                try:
+                    self._work()
+                    pause = 0.1
+                except (psycopg.OperationalError, SteelthreadError) as error:
+                    _LOG.warning("worker waits for the database", error=type(error).__name__)
+                    time.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _work(self) -> None:
+        thread = LiveThread(self._space)
+        with self._space.database.connect() as heard, self._space.writer() as conn:
+            heard.autocommit = True
+            heard.execute(f"listen {CHANNEL}")
+            while not self._stopping:
+                if self._step(thread, conn) == 0:
+                    self._tidy(conn)
+                    for _ in heard.notifies(timeout=0.5, stop_after=1):
+                        pass
+
+    def _step(self, thread: LiveThread, conn: psycopg.Connection) -> int:
+        """Take a step; where it fails, take smaller ones until the event that cannot be folded in stands alone."""
+        most = MOST
+        while True:
+            try:
+                return thread.step(conn, most).read
+            except psycopg.OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001  # the loop's edge: one event must not stop all others
+                conn.rollback()
+                thread.forget_sources()
+                _LOG.warning("a batch cannot be folded in", events=most, error=type(error).__name__)
+                if most == 1:
+                    return thread.set_aside(conn, error).read
+                most = max(1, most // 16)
+
+    def _tidy(self, conn: psycopg.Connection) -> None:
+        """Let go of what is kept long enough: received events after a day, ids of messages after their window."""
+        if time.monotonic() - self._tidied < _TIDY_SECONDS:
+            return
+        self._tidied = time.monotonic()
+        days = self._space.project.settings.live.deduplicate_days
+        forget_messages(conn, now() - timedelta(days=days))
+        self._space.log.forget_read(conn, READER, LANE, self._space.project.settings.live.received_hours)
+        conn.commit()

@@ -1,0 +1,134 @@
+"""Live events end to end: received, folded in, read."""
+
+import itertools
+
+import msgspec
+import pytest
+
+from steelthread import intake
+from steelthread.intake import LiveSource, Message
+from steelthread.kit import NotFound
+from steelthread.model import Received
+from steelthread.thread import LiveThread, live_status, verify
+
+T0 = 1_790_000_000_000_000
+SECOND = 1_000_000
+NUMBERS = itertools.count()
+
+
+def message(type_, at=0, **said):
+    said.setdefault("id", f"m{next(NUMBERS)}")
+    return Message(type=type_, timestamp=T0 + at * SECOND, received=T0 + at * SECOND, **said)
+
+
+@pytest.fixture
+def live(space):
+    """Fold messages in, in batches of so many."""
+
+    def fold(messages, source="web", size=4000):
+        with space.writer() as conn:
+            number, _, _ = intake.source_row(conn, space.vault, source, 0, space.vault.digest(b"live"), unique=False)
+            where = LiveSource(source, number)
+            facts = [Received(where.source_id, msgspec.msgpack.encode(one)) for one in messages]
+            space.log.append(conn, "received", facts, hours=1)
+            conn.commit()
+            thread = LiveThread(space)
+            while thread.step(conn, size).read:
+                pass
+
+    return fold
+
+
+@pytest.fixture
+def profile(space):
+    def read(ref):
+        with space.database.connect() as conn:
+            return space.reader(conn).profile(ref)
+
+    return read
+
+
+def test_an_unknown_visitor_becomes_a_known_customer(live, profile, space):
+    live([message("page", anonymous_id="a1", context={"page": {"url": "https://shop.example/", "title": "Home"}})])
+    unknown = profile("anonymous_id:a1")
+    assert unknown["counts"] == {"records": 0, "WebsiteEngagement": 1}
+    traits = {"email": "Ann@Example.com", "firstName": "Ann", "plan": "gold"}
+    live([message("identify", 5, user_id="u1", anonymous_id="a1", traits=traits)])
+    known = profile("user_id:u1")
+    assert known["attributes"]["firstName"]["value"] == "Ann"
+    assert known["counts"]["WebsiteEngagement"] == 1
+    assert profile("email:ann@example.com")["individualId"] == known["individualId"]
+    assert profile("anonymous_id:a1")["individualId"] == known["individualId"]
+    assert verify(space)["same"]
+
+
+def test_traits_are_kept_one_by_one_whatever_the_order(live, profile):
+    said = [
+        message(
+            "identify", 1, user_id="u1", traits={"firstName": "Ann", "lastName": "Smith", "phone": "+447911123456"}
+        ),
+        message("identify", 3, user_id="u1", traits={"lastName": "Jones"}),
+        message("identify", 2, user_id="u1", traits={"lastName": "Miller", "birthday": "1990-04-01"}),
+    ]
+    for number, order in enumerate(itertools.permutations(said)):
+        live(
+            [msgspec.structs.replace(one, id=f"{number}-{one.id}", user_id=f"u{number}",
+                                     traits={**one.traits, **({"phone": f"+44791112345{number}"} if "phone" in one.traits else {})})
+             for one in order],
+            size=1 + number % 2,
+        )  # fmt: skip
+        found = profile(f"user_id:u{number}")
+        shown = {name: (one["value"], one["observedAt"]) for name, one in found["attributes"].items()}
+        assert shown["lastName"][0] == "Jones"
+        assert shown["firstName"][0] == "Ann"
+        assert shown["birthDate"][0] == "1990-04-01"
+        assert shown["firstName"][1] < shown["birthDate"][1] < shown["lastName"][1]
+
+
+def test_a_message_that_comes_again_counts_once(live, profile, space):
+    one = message("track", user_id="u1", event="Signed Up", id="same")
+    live([one, one])
+    live([one], source="other")
+    assert profile("user_id:u1")["counts"]["CustomEngagement"] == 1
+    with space.database.connect() as conn:
+        assert msgspec.to_builtins(live_status(space, conn)) == {
+            "accepted": 3, "folded": 3, "lagSeconds": 0.0, "rejected": 0, "duplicates": 2,
+        }  # fmt: skip
+
+
+def test_two_logins_on_one_device_stay_two_people(live, profile):
+    live([
+        message("identify", 1, user_id="u1", anonymous_id="shared", traits={"email": "family@example.com"}),
+        message("identify", 2, user_id="u2", anonymous_id="shared", traits={"email": "family@example.com"}),
+        message("track", 3, user_id="u2", anonymous_id="shared", event="Signed In"),
+        message("track", 4, anonymous_id="shared", event="Looked"),
+    ])  # fmt: skip
+    one, other = profile("user_id:u1"), profile("user_id:u2")
+    assert one["individualId"] != other["individualId"]
+    assert one["counts"]["CustomEngagement"] == 1
+    assert other["counts"]["CustomEngagement"] == 1
+
+
+def test_an_order_with_its_lines_is_an_order(live, profile, space):
+    products = [
+        {"product_id": "p1", "sku": "S1", "name": "Tea", "price": 4.5, "quantity": 2},
+        {"product_id": "p2", "name": "Cup", "price": 3, "quantity": 1},
+    ]
+    said = {"order_id": "o1", "total": 12.0, "currency": "GBP", "products": products}
+    live([message("track", user_id="u1", event="Order Completed", properties=said)])
+    found = profile("user_id:u1")
+    assert found["counts"]["SalesOrder"] == 1
+    assert found["totals"] == [{"entity": "SalesOrder", "amount": "12.0", "currency": "GBP"}]
+    with space.database.connect() as conn:
+        (entry,) = space.reader(conn).timeline("user_id:u1")
+    assert entry["lines"] == 2
+
+
+def test_a_value_that_cannot_be_read_is_set_aside_and_the_rest_is_kept(live, profile, space):
+    live([message("identify", user_id="u1", traits={"email": "not an address", "firstName": "Ann"})])
+    assert profile("user_id:u1")["attributes"]["firstName"]["value"] == "Ann"
+    with space.database.connect() as conn:
+        (reject,) = intake.list_rejects(conn, "web", 10)
+    assert (reject["column"], reject["reason"]) == ("email", "not an e-mail address")
+    with pytest.raises(NotFound):
+        profile("user_id:u2")
