@@ -126,7 +126,9 @@ def check(space, other, seed):
         assert births_hold(one), seed
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(10), 1004, 1108]
+)  # the last two once found that links outlived their first say
 def test_order_batching_and_repetition_do_not_matter(space, other_space, seed):
     check(space, other_space, seed)
 

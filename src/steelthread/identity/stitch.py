@@ -102,6 +102,8 @@ class Stitch:
         self._deltas: dict[Pair, int] = defaultdict(int)
         self._rules: dict[Pair, Rule] = {}
         self._first: dict[Pair, int] = {}
+        self._taken: dict[Pair, int] = defaultdict(int)
+        self._redated: dict[Pair, int] = {}
         self._links: dict[Pair, LinkRow] = {}
         self._stored: set[Pair] = set()
         self._changed_links: set[Pair] = set()
@@ -220,6 +222,19 @@ class Stitch:
     def unclaim(self, a: int, b: int, strength: int) -> None:
         """Take one assertion of a link back."""
         self._deltas[(a, b, strength)] -= 1
+        self._taken[(a, b, strength)] += 1
+
+    def weakened(self) -> dict[Pair, int]:
+        """Return the links of which assertions were taken back, and how many older ones are left to each; not words."""
+        pairs = {pair: taken for pair, taken in self._taken.items() if pair[2] > 0}
+        if pairs:
+            self._load_asserted()
+        rows = {pair: self._links[pair].asserted - taken for pair, taken in pairs.items() if pair in self._links}
+        return {pair: left for pair, left in rows.items() if left > 0}
+
+    def redate(self, pair: Pair, first: int) -> None:
+        """Say since when the assertions that are left hold: whoever said it first may have taken it back."""
+        self._redated[pair] = first
 
     def decide(self, a: int, b: int, actor: str, reason: str) -> None:
         """Assert a `must` link by a person's word."""
@@ -304,8 +319,11 @@ class Stitch:
                 self._restated.add(node)
 
     def _assert_again(self, pair: Pair, row: LinkRow, delta: int) -> None:
-        first = min(row.first, self._first.get(pair, row.first))
-        if first < row.first and row.refused != GENERIC:
+        before = self._redated.get(pair, row.first)
+        if self._taken.get(pair, 0) >= row.asserted > 0 and pair in self._first:
+            before = self._first[pair]  # all who said it took it back, and somebody says it anew
+        first = min(before, self._first.get(pair, before))
+        if first != row.first and row.refused != GENERIC:
             old = self._graph_link(pair)
             row.first = first
             self._graph.rerank_link(old, self._graph_link(pair))

@@ -9,6 +9,7 @@ from steelthread.profiles.events import (
     insert_events,
     move_events,
     traced,
+    traced_since,
     write_tokens,
 )
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
@@ -37,5 +38,6 @@ __all__ = [
     "move_events",
     "reconcile",
     "traced",
+    "traced_since",
     "write_tokens",
 ]

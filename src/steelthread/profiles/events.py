@@ -136,6 +136,16 @@ def delete_profiles(conn: Connection, individuals: Collection[Any]) -> None:
         write(conn, "delete from profiles.profile where individual_id = any(%s)", (Uuids(individuals),))
 
 
+def traced_since(conn: Connection, owners: Collection[int]) -> dict[tuple[int, int], tuple[int, datetime]]:
+    """Return how many events of these owners name another identifier with them, and since when."""
+    rows = conn.execute(
+        "select owner, node, count(*), min(first_observed_at) from profiles.event join intake.record using (record_id) "
+        "cross join unnest(nodes[2:]) as node where owner = any(%s) group by 1, 2",
+        (Int8s(owners),),
+    )
+    return {(owner, node): (count, first) for owner, node, count, first in rows}
+
+
 def traced(conn: Connection, owners: Collection[int]) -> dict[tuple[int, int], int]:
     """Return how many events of these owners name another identifier with them, by (owner, identifier).
 

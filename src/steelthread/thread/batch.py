@@ -443,6 +443,7 @@ class Batch:
 
     def _finish(self, facts: list[AnyFact]) -> Outcome:
         """Compute what changed and write it: what is asked comes first, so that writing goes on beside the computing."""
+        self._redate()
         self._own_anew(self._stitch.settle())
         intake.insert_records(self._conn, self._inserts)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
@@ -456,6 +457,22 @@ class Batch:
         profiles.insert_events(self._conn, self._events)
         folder.fold_batch(outcome, contributions)
         return outcome
+
+    def _redate(self) -> None:
+        """A link is as old as the oldest assertion that still holds: the record's own, or an event's that names it."""
+        weakened = self._stitch.weakened()
+        if not weakened:
+            return
+        starts = {a for a, _, _ in weakened}
+        traced = profiles.traced_since(self._conn, starts)
+        records = {row.record_id: row.first_observed_at for row in intake.records_by_id(self._conn, starts)}
+        for pair, left in weakened.items():
+            count, first = traced.get(pair[:2], (0, None))
+            firsts = [first] if first is not None else []
+            if left > count and pair[0] in records:
+                firsts.append(records[pair[0]])
+            if firsts:
+                self._stitch.redate(pair, microseconds(min(firsts)))
 
     def _own_anew(self, flips: list[int]) -> None:
         """Events whose owner turned generic go to the next identifier of their trace; they come back the same way."""
