@@ -3,19 +3,16 @@
 The command line and the HTTP API call these; they own no rules, only the order of calls.
 """
 
-import csv
 import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 import psycopg
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from steelthread import __version__, identity, intake
 from steelthread.api import create_key as _create_key
@@ -222,73 +219,6 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
             names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
-
-
-def export_profiles(space: Space, conn: psycopg.Connection[Any], form: str, output: Path | None, stdout: TextIO) -> int:
-    """Write every profile, one row each; return how many."""
-    if form == "parquet" and output is None:
-        raise Invalid("Parquet needs a file: --output profiles.parquet.")
-    rows = _export_rows(space, conn)
-    if form == "parquet":
-        assert output is not None
-        return _parquet(rows, output)
-    stream: TextIO = output.open("w", encoding="utf-8", newline="") if output else stdout
-    try:
-        return _text(rows, form, stream, conn)
-    finally:
-        if output:
-            stream.close()
-
-
-def _export_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[dict[str, Any]]:
-    reader = space.reader(conn)
-    ids = [one for (one,) in conn.execute("select individual_id from identity.cluster where evidence > 0 order by 1")]
-    for individual in ids:
-        profile = reader.profile(f"individual:{individual}")
-        yield {
-            "individual_id": profile["individualId"],
-            "first_seen": profile["firstSeen"],
-            "last_seen": profile["lastSeen"],
-            **{name: one["value"] for name, one in profile["attributes"].items()},
-            "emails": [one["value"] for one in profile["contactPoints"] if one["kind"] == "email"],
-            "phones": [one["value"] for one in profile["contactPoints"] if one["kind"] == "phone"],
-            "records": profile["counts"]["records"],
-        }
-
-
-def _columns(space_rows: list[dict[str, Any]]) -> list[str]:
-    columns: dict[str, None] = {}
-    for row in space_rows:
-        columns.update(dict.fromkeys(row))
-    return list(columns)
-
-
-def _text(rows: Iterator[dict[str, Any]], form: str, stream: TextIO, _conn: object) -> int:
-    count = 0
-    if form == "jsonl":
-        for row in rows:
-            stream.write(msgspec.json.encode(row).decode() + "\n")
-            count += 1
-        return count
-    kept = list(rows)
-    writer = csv.DictWriter(stream, _columns(kept), lineterminator="\n")
-    writer.writeheader()
-    for row in kept:
-        writer.writerow(
-            {name: "|".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
-        )
-    return len(kept)
-
-
-def _parquet(rows: Iterator[dict[str, Any]], output: Path) -> int:
-    kept = list(rows)
-    columns = {name: [_cell(row.get(name)) for row in kept] for name in _columns(kept)}
-    pq.write_table(pa.table(columns), output)
-    return len(kept)
-
-
-def _cell(value: Any) -> Any:
-    return value if value is None or isinstance(value, list) else str(value)
 
 
 def create_key(space: Space, scopes: list[str]) -> str:

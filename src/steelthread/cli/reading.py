@@ -8,8 +8,8 @@ from cyclopts import App
 from rich.panel import Panel
 from rich.table import Table
 
-from steelthread.app import export_profiles
 from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+from steelthread.profiles import export_profiles
 
 export = App(name="export", help="Take data out.")
 app.command(export)
@@ -144,5 +144,5 @@ def export_profiles_command(
         File to write; stdout by default (parquet needs a file).
     """
     with common.space() as space, space.database.connect() as conn:
-        count = export_profiles(space, conn, format, output, sys.stdout)
+        count = export_profiles(conn, space.reader(conn), format, output, sys.stdout)
     note(f"{count:,} profiles")

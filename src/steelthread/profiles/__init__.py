@@ -12,6 +12,7 @@ from steelthread.profiles.events import (
     traced_since,
     write_tokens,
 )
+from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
 from steelthread.profiles.read import Reader
@@ -33,6 +34,7 @@ __all__ = [
     "delete_profiles",
     "events_by_record",
     "events_through",
+    "export_profiles",
     "insert_events",
     "load_profile_rules",
     "move_events",

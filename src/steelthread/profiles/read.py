@@ -152,6 +152,10 @@ class Reader:
         names = ("entity", "count", "amount", "currency", "first", "last")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
+    def is_list(self, attribute: str) -> bool:
+        """Whether a profile shows several values of an attribute."""
+        return self._folder.rule(attribute, "Individual") == "union"
+
     def timeline(self, text: str, limit: int = 50, before: tuple[datetime, int] | None = None) -> list[dict[str, Any]]:
         """Return what happened, newest first; `before` is (time, record) of the last one of the former page."""
         cluster, _ = self.cluster(text)

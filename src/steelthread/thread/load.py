@@ -17,9 +17,10 @@ import psycopg
 from steelthread import intake
 from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
-from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.batch import LANE, Batch, SourceFacts
 from steelthread.thread.beside import MapperBeside, MapperHere
 from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper, RowMapper
+from steelthread.thread.refold import refold
 from steelthread.thread.space import Space
 
 _LARGE = 2 << 20
@@ -103,6 +104,7 @@ class Loader:
         progress: Callable[[Progress], None] | None,
     ) -> tuple[Load, Ended]:
         facts, load = self._begin(conn, path, as_of)
+        refold(self._space, conn, LANE)
         witness = intake.Witness(conn, facts.source_id, load)
         conn.commit()
         with self._mapper(path, load.rows_done) as mapper:

@@ -1,0 +1,136 @@
+"""Every profile as one row of a table: CSV, Parquet, JSON Lines; in constant memory, the same columns whatever the order."""
+
+import csv
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import msgspec
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from steelthread.kit import Invalid
+from steelthread.profiles.read import Reader
+
+Form = Literal["csv", "parquet", "jsonl"]
+_PAGE = 2000
+"""Profiles held at once."""
+_LISTS = ("emails", "phones")
+
+
+def export_profiles(
+    conn: psycopg.Connection[Any], reader: Reader, form: Form, output: Path | None, stdout: TextIO
+) -> int:
+    """Write every profile, one row each, as of one moment; return how many.
+
+    A file appears under its name when it is whole. Invalid for Parquet without a file.
+    """
+    if form == "parquet" and output is None:
+        raise Invalid("Parquet needs a file: --output profiles.parquet.")
+    conn.rollback()
+    conn.execute("set transaction isolation level repeatable read, read only")
+    attributes = _attributes(conn)
+    rows = _rows(conn, reader)
+    try:
+        if output is None:
+            return _write(rows, form, attributes, stdout)
+        with _whole(output) as beside:
+            if form == "parquet":
+                return _parquet(rows, attributes, {name: reader.is_list(name) for name in attributes}, beside)
+            with beside.open("w", encoding="utf-8", newline="") as stream:
+                return _write(rows, form, attributes, stream)
+    finally:
+        conn.rollback()
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[Path]:
+    """Give a file beside that takes the place of the wanted one when all went well."""
+    beside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        beside.replace(output)
+    except OSError as error:
+        raise Invalid(
+            f"{output} cannot be written ({error.strerror}): check the folder, its permissions and free space."
+        ) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _attributes(conn: psycopg.Connection[Any]) -> list[str]:
+    """Return the attributes that any profile has."""
+    rows = conn.execute("select distinct jsonb_object_keys(body->'attributes') from profiles.profile order by 1")
+    return [name for (name,) in rows]
+
+
+def _rows(conn: psycopg.Connection[Any], reader: Reader) -> Iterator[dict[str, Any]]:
+    last = None
+    while True:
+        page = conn.execute(
+            "select individual_id from identity.cluster where evidence > 0 "
+            "and (%s::uuid is null or individual_id > %s::uuid) order by 1 limit %s",
+            (last, last, _PAGE),
+        ).fetchall()
+        for (individual,) in page:
+            yield _row(reader.profile(f"individual:{individual}"))
+        if len(page) < _PAGE:
+            return
+        last = page[-1][0]
+
+
+def _row(profile: dict[str, Any]) -> dict[str, Any]:
+    points = profile["contactPoints"]
+    return {
+        "individual_id": profile["individualId"],
+        "first_seen": profile["firstSeen"],
+        "last_seen": profile["lastSeen"],
+        **{name: one["value"] for name, one in profile["attributes"].items()},
+        "emails": [one["value"] for one in points if one["kind"] == "email"],
+        "phones": [one["value"] for one in points if one["kind"] == "phone"],
+        "records": profile["counts"]["records"],
+    }
+
+
+def _write(rows: Iterator[dict[str, Any]], form: Form, attributes: list[str], stream: TextIO) -> int:
+    count = 0
+    if form == "jsonl":
+        for row in rows:
+            stream.write(msgspec.json.encode(row).decode() + "\n")
+            count += 1
+        return count
+    names = ["individual_id", "first_seen", "last_seen", *attributes, *_LISTS, "records"]
+    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: "|".join(map(str, one)) if isinstance(one, list) else one for name, one in row.items()})
+        count += 1
+    return count
+
+
+def _parquet(rows: Iterator[dict[str, Any]], attributes: list[str], lists: dict[str, bool], output: Path) -> int:
+    many = pa.list_(pa.string())
+    schema = pa.schema([
+        *((name, pa.string()) for name in ("individual_id", "first_seen", "last_seen")),
+        *((name, many if lists[name] else pa.string()) for name in attributes),
+        *((name, many) for name in _LISTS), ("records", pa.int64()),
+    ])  # fmt: skip
+    count = 0
+    with pq.ParquetWriter(output, schema) as writer:
+        while page := list(islice(rows, _PAGE)):
+            count += len(page)
+            columns = [pa.array([_cell(row.get(one.name), one.type) for row in page], one.type) for one in schema]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    return count
+
+
+def _cell(value: Any, kind: Any) -> Any:
+    if value is None or kind == pa.int64():
+        return value
+    if pa.types.is_list(kind):
+        return [str(one) for one in (value if isinstance(value, list) else [value])]
+    return "|".join(map(str, value)) if isinstance(value, list) else str(value)
