@@ -93,8 +93,7 @@ def status_of(space: Space) -> dict[str, Any]:
 
 def draft_source(project: Project, name: str, file: Path, *, force: bool = False) -> tuple[Path, str]:
     """Draft sources/NAME.yaml from a look at a file; return its path and text."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
-        raise Invalid("The name of a source has letters, digits, _ and - only.")
+    _check_name(name)
     target = project.sources / f"{name}.yaml"
     if target.exists() and not force:
         raise Conflict(f"{target} is there already. Edit it, or draft it anew with --force.")
@@ -107,7 +106,9 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
     if first is None:
         raise Invalid(f"{file} has no rows to look at.")
     others = [
-        intake.load_source(project.folder, one, model) for one in intake.list_sources(project.folder) if one != name
+        intake.load_source(project.folder, one, model)
+        for one in intake.list_sources(project.folder)
+        if one != name and not intake.is_live(project.folder, one)
     ]
     text = intake.draft(
         name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country
@@ -115,6 +116,11 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target, text
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
+        raise Invalid("The name of a source has letters, digits, _ and - only.")
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -207,6 +213,8 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
         waiting = intake.waiting_sources(conn, name)
     replayed = 0
     for source, _ in waiting:
+        if intake.is_live(space.project.folder, source):
+            continue  # what an SDK sent stays as it is; it sends better ones
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
 
@@ -219,6 +227,40 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
             names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
+
+
+_LIVE = """# A live source: SDKs send events to it over HTTP with its write key. See docs/live.md.
+name: {name}
+kind: live
+# user_namespace: {name}   # when its user ids are not the company's logins, but its own
+"""
+
+
+def add_live_source(space: Space, name: str) -> str:
+    """Make a live source and its first write key, which is returned once. Conflict when there is one of this name."""
+    _check_name(name)
+    path = space.project.folder / "sources" / f"{name}.yaml"
+    if path.exists():
+        raise Conflict(f"{path} is there already: choose another name, or: steelthread source key {name}")
+    with space.database.connect() as conn:
+        number, _, _ = intake.source_row(conn, space.vault, name, 0, space.vault.digest(b"live"), unique=False)
+        secret = intake.make_write_key(conn, number)
+        _write(path, _LIVE.format(name=name))
+        conn.commit()
+    return secret
+
+
+def add_write_key(space: Space, name: str, revoke: str = "") -> str:
+    """Make one more write key of a live source, or revoke one; both work until the old one is revoked."""
+    with space.database.connect() as conn:
+        numbers = {known: number for number, (known, _) in intake.source_names(conn).items()}
+        if name not in numbers:
+            raise NotFound(f"There is no live source {name}: make it with steelthread source add {name} --kind live")
+        secret = "" if revoke else intake.make_write_key(conn, numbers[name])
+        if revoke:
+            intake.revoke_write_key(conn, numbers[name], revoke)
+        conn.commit()
+    return secret
 
 
 def create_key(space: Space, scopes: list[str]) -> str:

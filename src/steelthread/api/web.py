@@ -12,19 +12,20 @@ import psycopg
 from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
+from steelthread.api.collect import Collect, Doorkeeper
 from steelthread.api.keys import KeyCache, needs
 from steelthread.api.problems import install
 from steelthread.intake import list_rejects, list_sources
 from steelthread.kit import Invalid
 from steelthread.profiles import Reader
-from steelthread.thread import Space
+from steelthread.thread import Collector, LiveStatus, Space, live_status
 
 _ENCODE = msgspec.json.Encoder().encode
 _OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-def create_api(space: Space) -> FastAPI:
-    """Build the ASGI application over an open space."""
+def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> FastAPI:
+    """Build the ASGI application over an open space: the collector of live events, the reading API, or both."""
     api = FastAPI(
         title="Steelthread",
         version=__version__,
@@ -34,8 +35,11 @@ def create_api(space: Space) -> FastAPI:
     pool = space.database.pool()
     api.state.pool = pool
     api.state.key_cache = KeyCache(lambda hashed: _scopes(pool, hashed), time.monotonic)
-    _records(api, space)
-    _profiles(api, space)
+    if collects:
+        api.router.routes.extend(Collect(Collector(space, pool), Doorkeeper(pool)).routes())
+    if reads:
+        _records(api, space)
+        _profiles(api, space)
     _health(api, space)
     return api
 
@@ -70,8 +74,14 @@ def _profiles(api: FastAPI, space: Space) -> None:
         return _json({"entries": entries, "next": following})
 
     @api.get("/api/profiles/{ref:path}", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    def profile(ref: str) -> Response:
-        """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded."""
+    def profile(ref: str, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> Response:
+        """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
+
+        With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
+        seconds.
+        """
+        if wait:
+            _folded(api, space, wait)
         with _reader(api, space) as reader:
             return _json(reader.profile(ref))
 
@@ -92,6 +102,19 @@ def _profiles(api: FastAPI, space: Space) -> None:
         """People by whole words of their names."""
         with _reader(api, space) as reader:
             return _json({"profiles": reader.search(name, limit)})
+
+
+def _folded(api: FastAPI, space: Space, wait: float) -> None:
+    """Wait until what was accepted so far is folded in."""
+    deadline = time.monotonic() + wait
+    accepted = _live_status(api, space).accepted
+    while _live_status(api, space).folded < accepted and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _live_status(api: FastAPI, space: Space) -> LiveStatus:
+    with api.state.pool.connection() as conn:
+        return live_status(space, conn)
 
 
 def _cursor(text: str) -> tuple[datetime, int] | None:
@@ -151,6 +174,11 @@ def _plain(space: Space, name: str) -> dict[str, Any]:
 
 
 def _health(api: FastAPI, space: Space) -> None:
+    @api.get("/api/status", tags=["operation"], responses=_OBJECT)
+    def status() -> Response:
+        """How far live events have come: counts only, so it needs no key."""
+        return _json(_live_status(api, space))
+
     @api.get("/health", tags=["operation"], responses=_OBJECT)
     def health() -> Response:
         """Whether the database answers."""

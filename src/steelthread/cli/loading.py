@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from steelthread.app import draft_source, load_file, preview_source, replay_rejects
+from steelthread.app import add_live_source, add_write_key, draft_source, load_file, preview_source, replay_rejects
 from steelthread.cli.shell import DEFAULT, Common, app, emit, err, note, out
 from steelthread.intake import list_rejects, list_sources
 from steelthread.thread import Progress as Step
@@ -36,6 +36,47 @@ def source_new(name: str, file: Path, /, *, force: bool = False, common: Common 
         return
     out.print(text, markup=False)
     note(f"Written to {path}. Check the guesses, then: steelthread source preview {name}")
+
+
+@source.command(name="add")
+def source_add(name: str, /, *, kind: Literal["live"], common: Common = DEFAULT) -> None:
+    """Make a source that receives live events, and its first write key: SDKs send to it over HTTP.
+
+    Parameters
+    ----------
+    name
+        Name of the source: letters, digits, _ and -.
+    kind
+        live.
+    """
+    with common.space() as space:
+        secret = add_live_source(space, name)
+    if common.json:
+        emit({"name": name, "writeKey": secret})
+        return
+    out.print(secret, markup=False)
+    note("Give this write key to the SDK, with this server as its host; it is not shown again. See docs/live.md.")
+
+
+@source.command(name="key")
+def source_key(name: str, /, *, revoke: str = "", common: Common = DEFAULT) -> None:
+    """Make one more write key of a live source, or revoke one: both work in between.
+
+    Parameters
+    ----------
+    name
+        Name of the source.
+    revoke
+        The write key to revoke.
+    """
+    with common.space() as space:
+        secret = add_write_key(space, name, revoke)
+    if common.json:
+        emit({"name": name, "writeKey": secret or None})
+    elif secret:
+        out.print(secret, markup=False)
+    else:
+        note("Revoked; servers forget it within seconds.")
 
 
 @source.command(name="list")

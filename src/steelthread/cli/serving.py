@@ -1,14 +1,26 @@
-"""`serve`."""
+"""`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
+
+import signal
+import subprocess
+import sys
+import threading
+from typing import Literal
 
 import uvicorn
 
 from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
+from steelthread.intake import live_sources
+from steelthread.kit import Project
+from steelthread.thread import Space, Worker
+
+Part = Literal["all", "collector", "worker", "api"]
+_LOOK_SECONDS = 1.0
 
 
 @app.command
-def serve(*, host: str = "", port: int = 0, common: Common = DEFAULT) -> None:
-    """Serve the HTTP API until it is stopped.
+def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common = DEFAULT) -> None:
+    """Serve until stopped: HTTP API, collector of live events, worker that folds them in.
 
     Parameters
     ----------
@@ -16,13 +28,60 @@ def serve(*, host: str = "", port: int = 0, common: Common = DEFAULT) -> None:
         Address to listen on; the setting by default.
     port
         Port to listen on; the setting by default.
+    only
+        One part alone, when the parts run on several machines or in several processes.
     """
     project = common.open()
-    run(common, host or project.settings.server.host, port or project.settings.server.port)
+    if only == "worker":
+        with common.space() as space:
+            Worker(space).run()
+        return
+    run(common, host or project.settings.server.host, port or project.settings.server.port, only)
 
 
-def run(common: Common, host: str, port: int) -> None:
+def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     """Serve until stopped."""
     with common.space() as space:
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
-        uvicorn.run(create_api(space), host=host, port=port, log_level="warning", access_log=False)
+        beside = WorkerBeside(space) if only == "all" else None
+        try:
+            api = create_api(space, collects=only != "api", reads=only != "collector")
+            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False)
+        finally:
+            if beside:
+                beside.stop()
+
+
+class WorkerBeside:
+    """A worker process beside the server, as soon as there is a live source; one that dies is replaced."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._stopping = threading.Event()
+        self._watch = threading.Thread(target=self._keep, name="worker-beside", daemon=True)
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Stop the worker after its present step."""
+        self._stopping.set()
+        self._watch.join()
+
+    def _keep(self) -> None:
+        process: subprocess.Popen[bytes] | None = None
+        while not self._stopping.wait(_LOOK_SECONDS):
+            if process is not None and process.poll() is None:
+                continue
+            if process is not None or self._wanted():
+                process = _start(self._space.project)
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+    def _wanted(self) -> bool:
+        with self._space.database.connect() as conn:
+            return live_sources(conn) > 0
+
+
+def _start(project: Project) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "steelthread", "serve", "--only", "worker", "--project", str(project.folder)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)

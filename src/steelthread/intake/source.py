@@ -74,9 +74,18 @@ def list_sources(folder: Path) -> list[str]:
 
 def user_namespace(folder: Path, name: str) -> str:
     """Return the namespace of the user ids of a live source: its own where its file says `user_namespace`."""
+    return str(_raw(folder, name).get("user_namespace") or SHARED_NAMESPACE)
+
+
+def is_live(folder: Path, name: str) -> bool:
+    """Whether a source receives live events and has no file."""
+    return _raw(folder, name).get("kind") == "live"
+
+
+def _raw(folder: Path, name: str) -> dict[str, Any]:
     path = folder / "sources" / f"{name}.yaml"
-    raw = yaml.load(path.read_text("utf-8"), Loader=_LOADER) if path.exists() else None  # noqa: S506  # text only
-    return str(raw.get("user_namespace") or SHARED_NAMESPACE) if isinstance(raw, dict) else SHARED_NAMESPACE
+    raw = _parsed(path.read_text("utf-8"), str(path))[0] if path.exists() else None
+    return raw if isinstance(raw, dict) else {}
 
 
 def load_source(folder: Path, name: str, model: Model) -> Source:
@@ -93,6 +102,8 @@ def load_source(folder: Path, name: str, model: Model) -> Source:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise Invalid(f"{path} is not UTF-8: save it so.") from None
+    if is_live(folder, name):
+        raise Invalid(f"{name} receives live events and has no file: send to it with its write key. See docs/live.md.")
     return read_source(text, str(path), model)
 
 

@@ -8,8 +8,8 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from steelthread.intake import LiveSource, Message
-from steelthread.kit import Overloaded, Unavailable
+from steelthread.intake import LiveSource, Message, Refusal, Reject, begin_replay, count_live, keep_rejects
+from steelthread.kit import Overloaded, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.live import LANE, READER
 from steelthread.thread.space import Space
@@ -17,6 +17,8 @@ from steelthread.thread.space import Space
 CHANNEL = "steelthread_received"
 """Where workers listen for new events (LISTEN/NOTIFY)."""
 _ENCODE = msgspec.msgpack.Encoder().encode
+_JSON = msgspec.json.Encoder(order="sorted").encode
+_LONGEST_SHOWN = 64_000
 _WAITING_BYTES = 64 << 20
 """How much may wait for its commit before clients are asked to come again later."""
 _COMMIT_BYTES = 8 << 20
@@ -42,6 +44,7 @@ class Collector:
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._work: asyncio.Task[None] | None = None
+        self._loads: dict[int, int] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
@@ -58,6 +61,21 @@ class Collector:
         if self._work is None or self._work.done():
             self._work = loop.create_task(self._commit_all())
         await waiting.answered
+
+    async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
+        """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
+        if refusals:
+            await asyncio.to_thread(self._refuse, source, refusals)
+
+    def _refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
+        rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
+        with self._pool.connection(timeout=10) as conn, conn.transaction():
+            load = self._loads.get(source.source_id)
+            if load is None:
+                begun = begin_replay(conn, source.source_id, now(), 0)
+                load = self._loads[source.source_id] = begun.load_id
+            keep_rejects(conn, self._space.vault, source.source_id, load, "live", rejects)
+            count_live(conn, {"rejected": len(rejects)})
 
     async def _commit_all(self) -> None:
         """Commit what waits, and what comes meanwhile, until nothing does."""
@@ -103,3 +121,11 @@ def _answer(batch: list[_Waiting], error: Exception | None) -> None:
             one.answered.set_result(None)
         else:
             one.answered.set_exception(error)
+
+
+def _shown(event: Any) -> str:
+    """Return a refused event as text, as far as it can be written."""
+    try:
+        return _JSON(event).decode()[:_LONGEST_SHOWN]
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return "an event that cannot be written as JSON"

@@ -10,3 +10,11 @@ create table intake.tally (
     name text primary key,
     total bigint not null
 );
+
+-- Write keys of live sources: several at once, so that they rotate without a gap. Only the hash of a key is kept.
+create table intake.write_key (
+    secret_hash bytea primary key,
+    source_id int not null references intake.source,
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz
+);
