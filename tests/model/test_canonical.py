@@ -67,6 +67,7 @@ EXTENSION = [
     "ShoppingCartEngagement",
     "OrderEngagement",
     "CaseEngagement",
+    "CustomEngagement",
     "ShoppingCart",
     "ShoppingCartItem",
     "Device",

@@ -147,14 +147,9 @@ class Folder:
     def _events(self, clusters: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
         rows = self._conn.execute(
             """
-            select n.cluster_id, e.name, count(*), sum(coalesce(v.amount, l.amount)), max(coalesce(v.currency, l.currency)),
-                min(v.at), max(v.at)
-            from identity.node n join profiles.event v on v.owner = n.node_id
-            join intake.entity e using (entity_id)
-            left join lateral (
-                select sum(amount) as amount, max(currency) as currency from profiles.event c where c.parent_id = v.record_id
-            ) l on true
-            where n.cluster_id = any(%s) and v.parent_id is null group by 1, 2 order by 1, 2
+            select n.cluster_id, e.name, sum(t.count)::bigint, sum(t.amount), max(t.currency), min(t.first), max(t.last)
+            from identity.node n join profiles.tally t on t.owner = n.node_id join intake.entity e using (entity_id)
+            where n.cluster_id = any(%s) group by 1, 2 order by 1, 2
             """,
             (Int8s(clusters),),
         ).fetchall()

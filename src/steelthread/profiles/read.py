@@ -139,13 +139,8 @@ class Reader:
     def _summary(self, nodes: Sequence[int]) -> list[dict[str, Any]]:
         rows = self._conn.execute(
             """
-            select n.name, count(*), sum(coalesce(v.amount, l.amount)), max(coalesce(v.currency, l.currency)),
-                min(v.at), max(v.at)
-            from profiles.event v join intake.entity n using (entity_id)
-            left join lateral (
-                select sum(amount) as amount, max(currency) as currency from profiles.event c where c.parent_id = v.record_id
-            ) l on true
-            where v.owner = any(%s) and v.parent_id is null group by 1 order by 1
+            select n.name, sum(t.count)::bigint, sum(t.amount), max(t.currency), min(t.first), max(t.last)
+            from profiles.tally t join intake.entity n using (entity_id) where t.owner = any(%s) group by 1 order by 1
             """,
             (list(nodes),),
         ).fetchall()

@@ -76,6 +76,7 @@ class Batch:
         self._earliest: dict[bytes, datetime] = {}
         self._outdone: list[Prepared] = []
         self._events: list[profiles.Event] = []
+        self._disowned: set[int] = set()
         self._edition = load.edition
         self._editions: dict[int, int] = {}
         self._mended: frozenset[bytes] = frozenset()
@@ -437,6 +438,10 @@ class Batch:
             if event.owner is not None:
                 self._stitch.nodes([event.owner])
                 self._stitch.evidence(event.owner, -1)
+                self._disowned.add(event.owner)
+        self._disowned |= profiles.owners_of(
+            self._conn, {event.parent_id for event in events if event.parent_id is not None}
+        )
         profiles.delete_events(self._conn, records)
 
     # -- fold and publish ----------------------------------------------------------------------------------------
@@ -454,7 +459,7 @@ class Batch:
         folder = self._space.folder(self._conn)
         contributions = folder.gather(outcome, self._contributions)
         self._stitch.write()
-        profiles.insert_events(self._conn, self._events)
+        self._tally()
         folder.fold_batch(outcome, contributions)
         return outcome
 
@@ -474,13 +479,37 @@ class Batch:
             if firsts:
                 self._stitch.redate(pair, microseconds(min(firsts)))
 
+    def _tally(self) -> None:
+        """Write the events and what they come to."""
+        here = {event.record_id: event for event in self._events}
+        above = {event.parent_id for event in self._events if event.parent_id is not None}
+        anew = self._disowned | profiles.owners_of(self._conn, above - here.keys())
+        simple = []
+        for event in self._events:
+            if event.owner is None or event.parent_id is not None:
+                continue
+            if event.record_id in above or not self._is_simple(event.entity_id):
+                anew.add(event.owner)
+            else:
+                simple.append(event)
+        profiles.insert_events(self._conn, self._events)
+        profiles.add_to_tallies(self._conn, (event for event in simple if event.owner not in anew))
+        profiles.count_tallies(self._conn, anew)
+
+    def _is_simple(self, entity: int) -> bool:
+        """Whether events of an entity have no lines whose money they are."""
+        return self._space.has_no_lines(self._conn, entity)
+
     def _own_anew(self, flips: list[int]) -> None:
         """Events whose owner turned generic go to the next identifier of their trace; they come back the same way."""
         if not flips:
             return
         stored = profiles.events_through(self._conn, flips)
         self._stitch.nodes(sorted({node for event in stored for node in event.nodes}))
+        owners = {event.record_id: event.owner for event in stored}
         moved = [event for event in stored if self._own(event)]
+        for event in moved:
+            self._disowned |= {owner for owner in (owners[event.record_id], event.owner) if owner is not None}
         for event in self._events:
             self._own(event)
         profiles.move_events(self._conn, moved)

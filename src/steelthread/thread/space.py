@@ -32,6 +32,7 @@ class Space:
         self._kinds: dict[int, Kind] = {}
         self._stored_kinds: set[str] = set()
         self._entities: dict[str, int] = {}
+        self._lineless: dict[int, bool] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +98,13 @@ class Space:
         if any(name not in self._entities for name in names):
             self._entities.update(intake.entity_ids(conn, names))
         return self._entities
+
+    def has_no_lines(self, conn: psycopg.Connection[Any], entity: int) -> bool:
+        """Whether an entity, by its number, is an engagement: it carries its own money, and nothing hangs below it."""
+        if entity not in self._lineless:
+            names = intake.entity_names(conn)
+            self._lineless = {number: self.model.is_a(name, "Engagement") for number, name in names.items()}
+        return self._lineless[entity]
 
     def folder(self, conn: psycopg.Connection[Any]) -> Folder:
         """Return what folds profiles on this connection."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from steelthread import identity
+from steelthread.profiles import tallies_differing
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
 
@@ -13,9 +14,13 @@ def verify(space: Space) -> dict[str, Any]:
         conn.execute("set transaction isolation level repeatable read")
         names = Names(space.vault, conn)
         differing = identity.compare_with_batch(conn, space.policy(names.conflict))
-        profiles = _profiles(space, conn)
+        counted = tallies_differing(conn)
+        folded = _profiles(space, conn)
         conn.rollback()
-    return {"nodesDiffering": differing, "profilesDiffering": profiles, "same": not differing and not profiles}
+    return {
+        "nodesDiffering": differing, "talliesDiffering": counted, "profilesDiffering": folded,
+        "same": not (differing or counted or folded),
+    }  # fmt: skip
 
 
 def _profiles(space: Space, conn: Any) -> int:

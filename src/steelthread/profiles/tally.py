@@ -1,0 +1,96 @@
+"""What the events of an owner come to: how many of each entity, how much money, first and last.
+
+Events that only came and have no lines are added up; whatever else happened to an owner's events has its tallies
+counted anew from them. Both give the same: `differing` compares.
+"""
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.profiles.events import Event
+from steelthread.store import Int8s, write
+
+Connection = psycopg.Connection[Any]
+_COUNTED = """
+select v.owner, v.entity_id, count(*), sum(coalesce(v.amount, l.amount)), max(coalesce(v.currency, l.currency)),
+    min(v.at), max(v.at)
+from profiles.event v left join lateral (
+    select sum(amount) as amount, max(currency) as currency from profiles.event c where c.parent_id = v.record_id
+) l on true
+where v.parent_id is null and {} group by 1, 2
+"""
+
+
+class _Sum(msgspec.Struct):
+    count: int = 0
+    amount: Decimal | None = None
+    currency: str | None = None
+    first: Any = None
+    last: Any = None
+
+    def add(self, event: Event) -> None:
+        self.count += 1
+        if event.amount is not None:
+            self.amount = event.amount if self.amount is None else self.amount + event.amount
+        if event.currency is not None:
+            self.currency = max(self.currency or "", event.currency)
+        if event.at is not None:
+            at = event.at if isinstance(event.at, str) else event.at.isoformat()
+            self.first = at if self.first is None else min(self.first, at)
+            self.last = at if self.last is None else max(self.last, at)
+
+
+def add(conn: Connection, events: Iterable[Event]) -> None:
+    """Add events that came: each has an owner, none has lines or a record above it, and none was there before."""
+    sums: dict[tuple[int, int], _Sum] = {}
+    for event in events:
+        assert event.owner is not None
+        key = (event.owner, event.entity_id)
+        if key not in sums:
+            sums[key] = _Sum()
+        sums[key].add(event)
+    if sums:
+        rows = [(*key, one.count, one.amount, one.currency, one.first, one.last) for key, one in sorted(sums.items())]
+        write(
+            conn,
+            "insert into profiles.tally select * from unnest(%s::int8[], %s::int4[], %s::int8[], %s::numeric[], %s::text[], "
+            "%s::timestamptz[], %s::timestamptz[]) on conflict (owner, entity_id) do update set "
+            "count = tally.count + excluded.count, amount = case when tally.amount is null then excluded.amount "
+            "when excluded.amount is null then tally.amount else tally.amount + excluded.amount end, "
+            "currency = greatest(tally.currency, excluded.currency), first = least(tally.first, excluded.first), "
+            "last = greatest(tally.last, excluded.last)",
+            tuple(list(column) for column in zip(*rows, strict=True)),
+        )
+
+
+def count_anew(conn: Connection, owners: Collection[int]) -> None:
+    """Count the tallies of owners anew from their events, as these stand now."""
+    if owners:
+        packed = Int8s(sorted(owners))
+        write(conn, "delete from profiles.tally where owner = any(%s)", (packed,))
+        write(conn, "insert into profiles.tally " + _COUNTED.format("v.owner = any(%s)"), (packed,))
+
+
+def owners_of(conn: Connection, records: Collection[int]) -> set[int]:
+    """Return who owns these events."""
+    if not records:
+        return set()
+    rows = conn.execute(
+        "select owner from profiles.event where record_id = any(%s) and owner is not null", (Int8s(records),)
+    )
+    return {owner for (owner,) in rows}
+
+
+def differing(conn: Connection) -> int:
+    """Return how many tallies differ from what the events give."""
+    counted = _COUNTED.format("v.owner is not null")
+    row = conn.execute(
+        f"select count(*) from ((select * from profiles.tally except ({counted})) "
+        f"union all (({counted}) except select * from profiles.tally)) d"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
