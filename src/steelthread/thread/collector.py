@@ -22,7 +22,7 @@ _LONGEST_SHOWN = 64_000
 _WAITING_BYTES = 64 << 20
 """How much may wait for its commit before clients are asked to come again later."""
 _COMMIT_BYTES = 8 << 20
-_CALM = 20_000
+_CALM = 8_000
 """Events that may wait to be folded in; from there on answers are given later."""
 _PATIENCE = 15.0
 """Seconds for which an answer is held back before the client is asked to come again later."""

@@ -1,0 +1,105 @@
+"""Law 1 for live events: any order, batching and repetition of the same events gives the same people and profiles."""
+
+import json
+import random
+import shutil
+
+import msgspec
+import pytest
+
+from steelthread import intake
+from steelthread.app import verify_space
+from steelthread.intake import Message
+from steelthread.kit import NotFound
+from steelthread.model import Received
+from steelthread.thread import LiveThread
+
+START = 1_790_000_000_000_000
+MINUTE = 60_000_000
+
+
+def history(chance):
+    """Return random events: logins on shared devices, traits that change, orders, aliases, groups."""
+    events = []
+    for number in range(chance.randrange(10, 60)):
+        at = START + number * MINUTE
+        user = f"u{chance.randrange(4)}" if chance.random() < 0.6 else ""
+        anonymous = f"a{chance.randrange(5)}" if not user or chance.random() < 0.5 else ""
+        said = {"id": f"m{number}", "timestamp": at, "received": at, "user_id": user, "anonymous_id": anonymous}
+        kind = chance.random()
+        if kind < 0.35:
+            traits = {
+                "firstName": chance.choice(("Ann", "Bob", None)), "plan": chance.choice(("gold", "silver")),
+                "email": f"p{chance.randrange(4)}@mail.example",
+            }  # fmt: skip
+            wanted = chance.sample(sorted(traits), chance.randrange(1, 4))
+            once = {"lastName": f"L{number}"} if chance.random() < 0.3 else {}
+            events.append(Message(type="identify", traits={name: traits[name] for name in wanted}, once=once, **said))
+        elif kind < 0.5:
+            order = f"o{chance.randrange(3)}"
+            lines = [{"product_id": "p1", "price": 2.5, "quantity": chance.randrange(1, 4)}]
+            properties = {"order_id": order, "currency": "GBP", "products": lines}
+            events.append(Message(type="track", event="Order Completed", properties=properties, **said))
+        elif kind < 0.55 and user and anonymous:
+            events.append(Message(type="alias", previous_id=f"a{chance.randrange(5)}", **said))
+        elif kind < 0.6:
+            events.append(Message(type="group", group_id="g1", traits={"name": f"Firm {number}"}, **said))
+        else:
+            events.append(Message(type="page", context={"page": {"url": "https://shop.example/"}}, **said))
+    return events
+
+
+def tell(space, events, size):
+    with space.writer() as conn:
+        number, _, _ = intake.source_row(conn, space.vault, "web", 0, space.vault.digest(b"live"), unique=False)
+        facts = [Received(number, msgspec.msgpack.encode(one)) for one in events]
+        space.log.append(conn, "received", facts, hours=1)
+        conn.commit()
+        thread = LiveThread(space)
+        while thread.step(conn, size).read:
+            pass
+
+
+def state(space):
+    """Return what answers to each identifier, without ids of ours: profiles, and who is together."""
+    refs = [f"user_id:u{n}" for n in range(4)] + [f"anonymous_id:a{n}" for n in range(5)]
+    refs += [f"email:p{n}@mail.example" for n in range(4)]
+    found, people = {}, {}
+    with space.database.connect() as conn:
+        for ref in refs:
+            try:
+                profile = space.reader(conn).profile(ref)
+            except NotFound:
+                continue
+            people.setdefault(profile.pop("individualId"), []).append(ref)
+            del profile["aliases"]
+            found[ref] = json.dumps(profile, sort_keys=True)
+    return found, sorted(people.values())
+
+
+def check(space, other, seed):
+    shutil.rmtree(other.project.keyring)
+    shutil.copytree(space.project.keyring, other.project.keyring)
+    other = type(other)(other.project, other.database)
+    chance = random.Random(seed)
+    events = history(chance)
+    tell(space, events, 4000)
+    shuffled = events + chance.sample(events, len(events) // 3)
+    chance.shuffle(shuffled)
+    tell(other, shuffled, chance.randrange(1, 9))
+    one, two = state(space), state(other)
+    assert one[1] == two[1], seed
+    assert one[0] == two[0], seed
+    assert verify_space(space)["same"], seed
+    assert verify_space(other)["same"], seed
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_order_batching_and_repetition_do_not_matter(space, other_space, seed):
+    check(space, other_space, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1000, 1060))
+def test_order_batching_and_repetition_do_not_matter_soak(space, other_space, seed):
+    check(space, other_space, seed)
