@@ -1,5 +1,6 @@
 """The HTTP API of one space."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
@@ -21,6 +23,8 @@ from steelthread.profiles import Reader
 from steelthread.thread import Collector, LiveStatus, Space, live_status
 
 _ENCODE = msgspec.json.Encoder().encode
+_READERS = 4
+"""Profiles read at once: more threads than that hinder each other, and answer later."""
 _OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
@@ -73,17 +77,18 @@ def _profiles(api: FastAPI, space: Space) -> None:
         following = entries[-1]["cursor"] if len(entries) == limit else None
         return _json({"entries": entries, "next": following})
 
+    readers = CapacityLimiter(_READERS)
+
     @api.get("/api/profiles/{ref:path}", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    def profile(ref: str, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> Response:
+    async def profile(ref: str, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> Response:
         """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
 
         With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
         seconds.
         """
         if wait:
-            _folded(api, space, wait)
-        with _reader(api, space) as reader:
-            return _json(reader.profile(ref))
+            await _folded(api, space, wait)
+        return await to_thread.run_sync(_profile, api, space, ref, limiter=readers)
 
     @api.get("/api/individuals/{individual}", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
     def resolve(individual: UUID, as_of: datetime | None = None) -> Response:
@@ -104,12 +109,17 @@ def _profiles(api: FastAPI, space: Space) -> None:
             return _json({"profiles": reader.search(name, limit)})
 
 
-def _folded(api: FastAPI, space: Space, wait: float) -> None:
+def _profile(api: FastAPI, space: Space, ref: str) -> Response:
+    with _reader(api, space) as reader:
+        return _json(reader.profile(ref))
+
+
+async def _folded(api: FastAPI, space: Space, wait: float) -> None:
     """Wait until what was accepted so far is folded in."""
     deadline = time.monotonic() + wait
-    accepted = _live_status(api, space).accepted
-    while _live_status(api, space).folded < accepted and time.monotonic() < deadline:
-        time.sleep(0.01)
+    accepted = (await to_thread.run_sync(_live_status, api, space)).accepted
+    while (await to_thread.run_sync(_live_status, api, space)).folded < accepted and time.monotonic() < deadline:  # noqa: ASYNC110  # another process moves it
+        await asyncio.sleep(0.01)
 
 
 def _live_status(api: FastAPI, space: Space) -> LiveStatus:

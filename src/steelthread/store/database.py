@@ -54,13 +54,21 @@ class Database:
             ) from None
 
     def pool(self, max_size: int = 8) -> ConnectionPool[psycopg.Connection[Any]]:
-        """Return a pool of connections; it closes with the database."""
+        """Return a pool of connections for many small questions; it closes with the database.
+
+        A plan is made once per connection and question: making one costs more than carrying it out.
+        """
         pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             self.conninfo,
             min_size=1,
             max_size=max_size,
             open=True,
-            kwargs={"application_name": "steelthread", "autocommit": True},
+            kwargs={
+                "application_name": "steelthread",
+                "autocommit": True,
+                "prepare_threshold": 2,
+                "options": "-c plan_cache_mode=force_generic_plan",
+            },
         )
         self._pools.append(pool)
         return pool
