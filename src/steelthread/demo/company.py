@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from steelthread.demo.names import CITIES, FIRST, LAST, PRODUCTS, STREETS
+from steelthread.identity import default_text
 
 
 class DemoCompany(msgspec.Struct):
@@ -204,6 +205,7 @@ def generate(folder: Path, customers: int = 2000, seed: int = 7) -> DemoCompany:
     for name, mapping in _MAPPINGS.items():
         head = f"# The made-up retailer's {name.replace('_', ' ')}.\nname: {name}\nfile: data/{_FILES[name]}\n"
         (folder / "sources" / f"{name}.yaml").write_text(head + mapping, encoding="utf-8")
+    _add_rule(folder / "identity.yaml")
     files = _Writer(folder / "data")
     for number in range(customers):
         _write(files, _person(seed, number), _chance(seed + 1, number))
@@ -213,6 +215,13 @@ def generate(folder: Path, customers: int = 2000, seed: int = 7) -> DemoCompany:
     return DemoCompany(
         [*loads, ("crm", data / "crm_contacts_late.csv"), ("crm", data / _FILES["crm"])], folder / "truth.csv"
     )
+
+
+def _add_rule(path: Path) -> None:
+    """Half of the families share an address: with the first name it still tells whose record it is."""
+    text = path.read_text("utf-8") if path.exists() else default_text()
+    rule = "rules:\n  - {name: email_and_first_name, all: [emailAddress, firstName]}\n"
+    path.write_text(text.replace("rules: []\n", rule), encoding="utf-8")
 
 
 def _write(files: _Writer, person: _Person, chance: random.Random) -> None:
@@ -225,10 +234,9 @@ def _write(files: _Writer, person: _Person, chance: random.Random) -> None:
     if chance.random() < 0.4:
         _till(files, person, chance, at)
     if person.own_email and chance.random() < 0.4:
-        files.csv["newsletter"](
-            [f"n{person.number}", _dirty_email(person.email, chance), person.first if chance.random() < 0.8 else ""]
-        )
-        _true(files, person, "newsletter", f"n{person.number}", linkable=True)
+        first = person.first if chance.random() < 0.8 else ""
+        files.csv["newsletter"]([f"n{person.number}", _dirty_email(person.email, chance), first])
+        _true(files, person, "newsletter", f"n{person.number}", linkable=True, named=bool(first))
     if person.own_email and chance.random() < 0.15:
         case = {"ticket_id": f"t{person.number}", "opened_at": f"{at}T09:30:00Z", "requester": {"email": person.email}}
         files.cases.write(json.dumps(case) + "\n")
@@ -313,6 +321,7 @@ def _dirty_email(email: str, chance: random.Random) -> str:
     return email.upper() if chance.random() < 0.05 else email
 
 
-def _true(files: _Writer, person: _Person, source: str, key: str, *, linkable: bool) -> None:
+def _true(files: _Writer, person: _Person, source: str, key: str, *, linkable: bool, named: bool = True) -> None:
+    """Tell who a record is; its family only where it has a first name, by which it could be told from the others."""
     group = f"p{person.number}" if linkable else f"p{person.number}-{source}"
-    files.truth([source, "Individual", key, f"p{person.number}", group, person.family])
+    files.truth([source, "Individual", key, f"p{person.number}", group, person.family if named else ""])

@@ -66,32 +66,47 @@ class Identifiers:
         return raw
 
     def _by_role(self, entity: str, values: dict[str, Any]) -> list[tuple[str, str, str]]:
-        roles = self._roles.get(entity)
-        if roles is None:
-            attributes = self._model.entity(entity).attributes.values()
-            roles = self._roles[entity] = [(one.name, one.identity) for one in attributes if one.identity]
         found = []
-        for name, kind in roles:
+        for name, kind in self._roles_of(entity):
             value = values.get(name)
             if value:
                 found.append((self._scheme(values) if kind == "party_id" else kind, "", str(value)))
         return found
+
+    def _roles_of(self, entity: str) -> list[tuple[str, str]]:
+        """Return the attributes of an entity that are identifiers, with their kinds."""
+        roles = self._roles.get(entity)
+        if roles is None:
+            attributes = self._model.entity(entity).attributes.values()
+            roles = self._roles[entity] = [(one.name, one.identity) for one in attributes if one.identity]
+        return roles
 
     def _scheme(self, values: dict[str, Any]) -> str:
         scheme = slug(str(values.get("partyIdentificationTypeId") or values.get("name") or "other"))
         return f"party_id.{scheme or 'other'}"
 
     def _joined(self, record: MappedRecord, names: list[str]) -> str | None:
+        """Return all parts together; None when one is missing, or identifies nobody by itself (a role mailbox)."""
         parts = []
         for name in names:
-            value = record.values.get(name) or next(
-                (part.values[name] for part in record.parts if part.values.get(name)), None
-            )
-            key = normal(str(value)) if value else ""
+            entity, value = self._part(record, name)
+            key = self._key(entity, name, str(value)) if value else None
             if not key:
                 return None
             parts.append(key)
         return "|".join(parts)
+
+    def _part(self, record: MappedRecord, name: str) -> tuple[str, Any]:
+        if record.values.get(name):
+            return record.entity, record.values[name]
+        return next(((part.entity, part.values[name]) for part in record.parts if part.values.get(name)), ("", None))
+
+    def _key(self, entity: str, name: str, value: str) -> str | None:
+        role = next((kind for one, kind in self._roles_of(entity) if one == name), "")
+        if role in self._rules.kinds:
+            key = normalise(self._rules.kinds[role], value, self._country)
+            return None if key is None or self._rules.is_blocked(role, key) else key
+        return normal(value)
 
 
 class Ref(msgspec.Struct, frozen=True):
