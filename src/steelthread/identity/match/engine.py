@@ -1,0 +1,213 @@
+"""Splink 5 on DuckDB: candidate pairs to levels, patterns to a model, pairs to weights. All values stay in memory."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from splink import DuckDBAPI, Linker
+
+from steelthread.identity.match.blocking import block
+from steelthread.identity.match.comparisons import Comparison, choose, walls
+from steelthread.identity.match.conditions import columns_in, to_sql
+from steelthread.identity.match.learning import Patterns, learn
+from steelthread.identity.match.linkage import Floats, Ints
+from steelthread.identity.match.model import Model, splink_settings
+from steelthread.identity.match.prepare import (
+    FREQUENT,
+    LISTS,
+    TEXTS,
+    Frequencies,
+    Values,
+    columns_of,
+    learn_frequencies,
+)
+
+Scored = tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]
+"""Records, other records, weights, and whether a wall stands between."""
+SAMPLE = 300_000
+"""Random pairs that stand for all pairs without a common key."""
+_SEED = 20_260_101
+
+
+class Engine:
+    """The records of one run in a DuckDB of its own, and what is asked of them."""
+
+    def __init__(self, records: Sequence[Values], frequencies: Frequencies | None = None) -> None:
+        self.count = len(records)
+        self.frequencies = frequencies or learn_frequencies(records)
+        self.rows = [columns_of(record, self.frequencies) for record in records]
+        self._sql = duckdb.connect(":memory:")
+        self._api = DuckDBAPI(connection=self._sql)
+        table = _table(self.rows)
+        self.filled = {name: 1 - table[name].null_count / max(self.count, 1) for name in table.column_names}
+        self._sql.register("arriving", table)
+        self._sql.execute("create table people as select * from arriving")
+        self._sql.unregister("arriving")
+        self.pairs = 0
+        self._strangers: Patterns | None = None
+        self._each = 0.0
+
+    def block(self) -> int:
+        """Find the candidate pairs; return how many."""
+        self.pairs = block(self._sql, "people", "candidates")
+        return self.pairs
+
+    def learn(self, label: Sequence[int] | None = None) -> Model:
+        """Learn a model without labels from the candidates and a sample of the other pairs.
+
+        With clusters from a first model (`label`, a number per record) the pairs inside them count as one person: so
+        pairs that look little alike, and are known through others, are learned from too.
+        """
+        comparisons = choose(self.filled)
+        start = Model([_probe(one) for one in comparisons], self.frequencies, 0.5)
+        if label is not None:
+            self._label(label)
+        blocked = self._patterns(start, "candidates", labelled=label is not None)
+        if self._strangers is None:
+            others, self._each = self._sample()
+            self._strangers = self._patterns(start, "strangers", labelled=False) if others else blocked
+        patterns = _together(blocked, self._strangers, self._each) if self._each else blocked
+        learned, prior = learn(comparisons, patterns, self.count)
+        return Model(learned, self.frequencies, prior, walls())
+
+    def _label(self, label: Sequence[int]) -> None:
+        """Remember the clusters of a first model, and add the pairs inside them to the candidates."""
+        self._sql.register(
+            "arriving",
+            pa.table({"record": pa.array(range(self.count), pa.int64()), "label": pa.array(label, pa.int64())}),
+        )
+        self._sql.execute("create or replace table labels as select * from arriving")
+        self._sql.unregister("arriving")
+        self._sql.execute(
+            "create or replace table candidates as select record_l, record_r from candidates union"
+            " select l.record, r.record from labels l join labels r on l.label = r.label and l.record < r.record"
+        )
+
+    def score(self, model: Model, pairs: str, threshold: float) -> tuple[Ints, Ints, Floats]:
+        """Return (records, other records, weights) of the pairs of a table from a threshold on."""
+        predicted = self._predict(model, pairs, threshold)
+        found = self._sql.execute(f"select record_l, record_r, match_weight from {predicted}").fetchnumpy()
+        self._sql.execute(f"drop table {predicted}")
+        return found["record_l"], found["record_r"], found["match_weight"]
+
+    def score_all(self, model: Model, pairs: str) -> Scored:
+        """Return (records, other records, weights, whether a wall stands between) of all pairs of a table."""
+        predicted = self._predict(model, pairs, None)
+        conditions = [["any", *(wall.condition for wall in model.walls)]] if model.walls else []
+        columns = sorted({name for condition in conditions for name in columns_in(condition)})
+        sides = [f"{side}.{name} as {name}_{side}" for side in ("l", "r") for name in columns]
+        wall = to_sql(conditions[0]) if conditions else "false"
+        found = self._sql.execute(
+            f"select record_l, record_r, match_weight, {wall} as wall from (select {', '.join(['p.record_l, p.record_r, match_weight', *sides])}"
+            f" from {predicted} p join people l on l.record = p.record_l join people r on r.record = p.record_r)"
+        ).fetchnumpy()
+        self._sql.execute(f"drop table {predicted}")
+        return found["record_l"], found["record_r"], found["match_weight"], found["wall"]
+
+    def add_pairs(self, table: str, left: Any, right: Any) -> None:
+        """Write pairs into a table of candidates."""
+        arrow = pa.table({"record_l": pa.array(left, pa.int64()), "record_r": pa.array(right, pa.int64())})
+        self._sql.register("arriving", arrow)
+        self._sql.execute(f"create or replace table {table} as select * from arriving")
+        self._sql.unregister("arriving")
+
+    def _predict(self, model: Model, pairs: str, threshold: float | None) -> str:
+        people = self._api.register("people")
+        linker = Linker(people, splink_settings(model), log_level=logging.ERROR, validate_settings=False)
+        self._sql.execute(
+            f"create or replace temp view keyed as select '0' as match_key, record_l as join_key_l, record_r as join_key_r from {pairs}"
+        )
+        linker.table_management.register_blocked_pairs_for_predict(self._api.register("keyed"))
+        predicted = linker.inference.predict(threshold_match_weight=threshold, warning_mode="never")
+        return str(predicted.physical_name)
+
+    def _sample(self) -> tuple[int, float]:
+        """Make a sample of pairs without a common key; return its size and how many pairs each stands for."""
+        total = self.count * (self.count - 1) // 2
+        chance = np.random.default_rng(_SEED)
+        if total <= SAMPLE:
+            left, right = np.triu_indices(self.count, 1)
+        else:
+            left, right = chance.integers(0, self.count, SAMPLE), chance.integers(0, self.count, SAMPLE)
+            left, right = np.minimum(left, right), np.maximum(left, right)
+            left, right = left[left != right], right[left != right]
+        self.add_pairs("drawn", left, right)
+        self._sql.execute(
+            "create or replace table strangers as select * from drawn anti join candidates using (record_l, record_r); drop table drawn"
+        )
+        size = int(self._sql.execute("select count(*) from strangers").fetchall()[0][0])
+        return size, (total - self.pairs) / size if size else 0.0
+
+    def _patterns(self, model: Model, pairs: str, *, labelled: bool) -> Patterns:
+        predicted = self._predict(model, pairs, None)
+        names = [f"mw_{one.name}" for one in model.comparisons]
+        own, shared = (_rarity([one for one in model.comparisons if one.shared == kind]) for kind in (False, True))
+        together = "a.label = b.label" if labelled else "false"
+        joined = " join labels a on a.record = record_l join labels b on b.record = record_r" if labelled else ""
+        found = self._sql.execute(
+            f"select {', '.join(names)}, round({own}) as rarity, round({shared}) as rarity_shared, {together} as together, count(*) as pairs from {predicted} {joined} group by all order by all"
+        ).fetchnumpy()
+        self._sql.execute(f"drop table {predicted}")
+        levels = np.column_stack([np.rint(found[name]).astype(np.int64) - 1 for name in names])
+        counts = found["pairs"].astype(np.float64)
+        blocked = np.full(len(counts), pairs == "candidates")
+        return Patterns(
+            levels,
+            found["rarity"].astype(np.float64),
+            found["rarity_shared"].astype(np.float64),
+            counts,
+            blocked,
+            found["together"].astype(np.bool_),
+        )
+
+
+def _rarity(comparisons: Sequence[Comparison]) -> str:
+    """Return SQL for the sum of -log2 of the frequencies that count, in the terms of `_probe`."""
+    parts = [
+        f"case when mw_{one.name} = {len(one.levels) - place} then -log2(greatest({_either('tf_' + level.frequency)})) else 0 end"
+        for one in comparisons
+        for place, level in enumerate(one.levels)
+        if level.frequency
+    ]
+    return " + ".join(parts) or "0"
+
+
+def _either(column: str) -> str:
+    return f"coalesce({column}_l, {column}_r), coalesce({column}_r, {column}_l)"
+
+
+def _together(blocked: Patterns, strangers: Patterns, weight: float) -> Patterns:
+    return Patterns(
+        np.concatenate([blocked.levels, strangers.levels]),
+        np.concatenate([blocked.rarity, strangers.rarity]),
+        np.concatenate([blocked.rarity_shared, strangers.rarity_shared]),
+        np.concatenate([blocked.counts, strangers.counts * weight]),
+        np.concatenate([blocked.blocked, strangers.blocked]),
+        np.concatenate([blocked.together, strangers.together]),
+    )
+
+
+def _probe(comparison: Comparison) -> Comparison:
+    """Give each level a weight that names it (else 1, then upwards): so Splink's weights say which levels hold."""
+    last = len(comparison.levels)
+    levels = [
+        msgspec.structs.replace(level, m=2.0 ** (last - place - 40), u=2.0**-40)
+        for place, level in enumerate(comparison.levels)
+    ]
+    return Comparison(comparison.name, comparison.silent, levels, comparison.shared)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    columns: dict[str, pa.Array] = {"record": pa.array(range(len(rows)), pa.int64())}
+    for name in TEXTS:
+        columns[name] = pa.array([row[name] for row in rows], pa.string())
+    for name in LISTS:
+        columns[name] = pa.array([row[name] for row in rows], pa.list_(pa.string()))
+    for name in FREQUENT:
+        columns[f"tf_{name}"] = pa.array([row[f"tf_{name}"] for row in rows], pa.float64())
+    return pa.table(columns)

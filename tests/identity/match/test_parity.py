@@ -1,0 +1,97 @@
+"""Our scorer gives Splink's weights, on every pair of records with every kind of dirt."""
+
+import random
+
+import pytest
+
+from steelthread.identity.match.engine import Engine
+from steelthread.identity.match.scorer import Scorer
+
+FIRST = ["Robert", "Bob", "Roberta", "Ana Maria", "J", "John", "Jon", "", "Marie", "Mary", "王杰", "Wang"]
+LAST = [
+    "Smith",
+    "Smyth",
+    "Medina Sentosa",
+    "Sentosa",
+    "van den Berg",
+    "Berg",
+    "O'Hare",
+    "",
+    "Robert",
+    "Jones Jr",
+    "Jones Sr",
+]
+
+
+def made(count, seed=5):
+    chance = random.Random(seed)
+
+    def maybe(value):
+        return value if chance.random() < 0.7 else ""
+
+    return [
+        {
+            "firstName": chance.choice(FIRST),
+            "lastName": chance.choice(LAST),
+            "birthDate": maybe(
+                chance.choice(["1980-03-04", "1980-04-03", "1980-03-05", "1980", "4 Mar 1981", "1980-13-45"])
+            ),
+            "emailAddress": maybe(
+                chance.choice(["bob.smith@mail.example", "bobsmith@mail.example", "ana@mail.example"])
+            ),
+            "telephoneNumber": maybe(chance.choice(["+44 7911 123456", "07911 123457", "0207 946 0000"])),
+            "addressLine1": maybe(
+                chance.choice(["12 Mill Lane", "12 Mil Ln", "PO Box 7", "14 Mill Lane, Leeds LS1 4DY"])
+            ),
+            "cityName": maybe(chance.choice(["Leeds", "Leads", "York"])),
+            "postalCodeText": maybe(chance.choice(["LS1 4DY", "LS1 4DX", "YO1 7HH"])),
+            "gender": maybe(chance.choice("mf")),
+            "category": maybe(chance.choice(["baker", "priest"])),
+            "partyIdentification": [maybe(chance.choice(["ssn:123-45-6789", "ssn:123-45-6780"])) or "ssn:0"],
+        }
+        for _ in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def scored():
+    records = made(90)
+    engine = Engine(records)
+    engine.block()
+    model = engine.learn()
+    every = [(a, b) for a in range(len(records)) for b in range(a + 1, len(records))]
+    engine.add_pairs("every", [a for a, _ in every], [b for _, b in every])
+    return model, engine.rows, list(zip(*engine.score_all(model, "every"), strict=True))
+
+
+def test_every_weight_is_splinks_to_a_millionth(scored):
+    model, rows, found = scored
+    scorer = Scorer(model)
+    assert len(found) == 90 * 89 // 2
+    worst = max(abs(scorer.weight(rows[a], rows[b]) - weight) for a, b, weight, _ in found)
+    assert worst < 1e-6
+
+
+def test_every_level_occurs_in_the_test(scored):
+    model, rows, found = scored
+    scorer = Scorer(model)
+    seen = {step.label for a, b, _, _ in found for step in scorer.waterfall(rows[a], rows[b])}
+    missing = {level.label for one in model.comparisons for level in one.levels} - seen
+    assert len(missing) < 16, missing
+
+
+def test_a_waterfall_sums_to_the_weight(scored):
+    model, rows, found = scored
+    scorer = Scorer(model)
+    for a, b, _, _ in found[::7]:
+        assert sum(step.weight for step in scorer.waterfall(rows[a], rows[b])) == pytest.approx(
+            scorer.weight(rows[a], rows[b])
+        )
+
+
+def test_the_order_of_two_records_does_not_matter(scored):
+    model, rows, found = scored
+    scorer = Scorer(model)
+    for a, b, _, wall in found[::5]:
+        assert scorer.weight(rows[a], rows[b]) == pytest.approx(scorer.weight(rows[b], rows[a]))
+        assert bool(scorer.wall(rows[a], rows[b])) == bool(wall) == bool(scorer.wall(rows[b], rows[a]))
