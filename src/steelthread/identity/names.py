@@ -23,7 +23,7 @@ SUFFIXES = {
     "iv": "iv",
 }
 _ALSO = (
-    {"johannes", "hans", "johann"}, {"josef", "sepp", "joseph"}, {"katharina", "kathi", "katrin"},
+    {"robert", "robbie"}, {"johannes", "hans", "johann"}, {"josef", "sepp", "joseph"}, {"katharina", "kathi", "katrin"},
     {"friedrich", "fritz"}, {"wilhelm", "willi", "willy"}, {"heinrich", "heinz"}, {"margarete", "grete", "gretel"},
     {"francois", "francis"}, {"francisco", "paco", "pancho"}, {"jose", "pepe"}, {"ignacio", "nacho"},
     {"elisabeth", "lisa", "liesel", "elise"}, {"maximilian", "max"}, {"alexander", "alex", "sascha"},

@@ -5,7 +5,7 @@ import pytest
 from steelthread.identity.match.birthdays import day_first, parse_birth
 from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
 from steelthread.identity.match.places import parse_address, parse_postcode
-from steelthread.identity.match.spelling import called, parse_name, sound
+from steelthread.identity.match.spelling import called, named_by_mailbox, parse_name, sound
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,20 @@ def test_mailboxes():
 def test_numbers():
     assert parse_number("294-66-9999") == "294669999"
     assert parse_number("000000") == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words", "expected"),
+    [
+        ("", "", ("robert", "smith"), ("robert", "smith")),
+        ("", "", ("xq", "smith"), ("", "")),
+        ("Jonas", "", ("jonas", "krause"), ("jonas", "krause")),
+        ("", "Krause", ("jonas", "krause"), ("jonas", "krause")),
+        ("Jonas", "", ("info", "shop"), ("", "")),
+        ("Jonas", "Krause", ("mary", "smith"), ("jonas", "krause")),
+        ("", "", ("robert",), ("", "")),
+    ],
+)
+def test_an_email_address_fills_in_a_name(first, last, words, expected):
+    name = named_by_mailbox(parse_name(first, "", last, "", ""), words)
+    assert (name.first, name.last) == expected

@@ -7,7 +7,23 @@ import pytest
 from steelthread.identity.match.engine import Engine
 from steelthread.identity.match.scorer import Scorer
 
-FIRST = ["Robert", "Bob", "Roberta", "Ana Maria", "J", "John", "Jon", "", "Marie", "Mary", "王杰", "Wang"]
+FIRST = [
+    "Smith",
+    "Mark",
+    "Mary",
+    "Robert",
+    "Bob",
+    "Roberta",
+    "Ana Maria",
+    "J",
+    "John",
+    "Jon",
+    "",
+    "Marie",
+    "Mary",
+    "王杰",
+    "Wang",
+]
 LAST = [
     "Smith",
     "Smyth",
@@ -20,6 +36,18 @@ LAST = [
     "Robert",
     "Jones Jr",
     "Jones Sr",
+]
+
+
+CLEAN = [
+    {"firstName": "Ingrid", "lastName": "Bergman", "emailAddress": "ib@one.example", "birthDate": "1990-06-07"},
+    {"firstName": "Ingrid", "lastName": "Bergman", "emailAddress": "ib@one.example", "birthDate": "1990-11-28"},
+    {"firstName": "Bergman", "lastName": "Ingrid", "telephoneNumber": "0301 555777"},
+    {"firstName": "Ingrid", "lastName": "Bergmann", "telephoneNumber": "0301 555777", "category": "nurse"},
+    {"firstName": "Otto", "lastName": "Hahn", "emailAddress": "oh@one.example", "telephoneNumber": "0302 666888"},
+    {"firstName": "Otto", "lastName": "Hahn", "emailAddress": "oh@one.example", "telephoneNumber": "0302 666888"},
+    {"firstName": "Otto", "lastName": "Hahn", "partyIdentification": ["ssn:314159265"]},
+    {"firstName": "Otto", "partyIdentification": ["ssn:314159265"]},
 ]
 
 
@@ -37,17 +65,43 @@ def made(count, seed=5):
                 chance.choice(["1980-03-04", "1980-04-03", "1980-03-05", "1980", "4 Mar 1981", "1980-13-45"])
             ),
             "emailAddress": maybe(
-                chance.choice(["bob.smith@mail.example", "bobsmith@mail.example", "ana@mail.example"])
+                chance.choice(
+                    [
+                        "q77@mail.example",
+                        "q78@mail.example",
+                        "q77@post.example",
+                        "longer.name5@mail.example",
+                        "longer.nane5@mail.example",
+                        "bob.smith@mail.example",
+                        "bobsmith@mail.example",
+                        "ana@mail.example",
+                    ]
+                )
             ),
-            "telephoneNumber": maybe(chance.choice(["+44 7911 123456", "07911 123457", "0207 946 0000"])),
+            "telephoneNumber": maybe(
+                chance.choice(["+44 7911 123456", "07911 123457", "07911 999999", "07911 888881", "0207 946 0000"])
+            ),
             "addressLine1": maybe(
-                chance.choice(["12 Mill Lane", "12 Mil Ln", "PO Box 7", "14 Mill Lane, Leeds LS1 4DY"])
+                chance.choice(
+                    [
+                        "12 Mill Lane",
+                        "12 Mil Ln",
+                        "PO Box 7",
+                        "14 Mill Lane, Leeds LS1 4DY",
+                        "3 High Street",
+                        "9 High Street",
+                    ]
+                )
             ),
-            "cityName": maybe(chance.choice(["Leeds", "Leads", "York"])),
-            "postalCodeText": maybe(chance.choice(["LS1 4DY", "LS1 4DX", "YO1 7HH"])),
+            "cityName": maybe(chance.choice(["Leeds", "Leedss", "York"])),
+            "postalCodeText": maybe(chance.choice(["LS1 4DY", "LS1 4DX", "LS1 9AA", "YO1 7HH"])),
             "gender": maybe(chance.choice("mf")),
             "category": maybe(chance.choice(["baker", "priest"])),
-            "partyIdentification": [maybe(chance.choice(["ssn:123-45-6789", "ssn:123-45-6780"])) or "ssn:0"],
+            "middleName": maybe(chance.choice(["Anne", "A", "Bea"])),
+            "partyIdentification": [
+                maybe(chance.choice(["ssn:123-45-6789", "ssn:123-45-6780", "ssn:987-65-4321", "ssn:555-11-2222"]))
+                or "ssn:0"
+            ],
         }
         for _ in range(count)
     ]
@@ -55,7 +109,7 @@ def made(count, seed=5):
 
 @pytest.fixture(scope="module")
 def scored():
-    records = made(90)
+    records = made(152) + CLEAN
     engine = Engine(records)
     engine.block()
     model = engine.learn()
@@ -67,7 +121,7 @@ def scored():
 def test_every_weight_is_splinks_to_a_millionth(scored):
     model, rows, found = scored
     scorer = Scorer(model)
-    assert len(found) == 90 * 89 // 2
+    assert len(found) == 160 * 159 // 2
     worst = max(abs(scorer.weight(rows[a], rows[b]) - weight) for a, b, weight, _ in found)
     assert worst < 1e-6
 
@@ -77,7 +131,7 @@ def test_every_level_occurs_in_the_test(scored):
     scorer = Scorer(model)
     seen = {step.label for a, b, _, _ in found for step in scorer.waterfall(rows[a], rows[b])}
     missing = {level.label for one in model.comparisons for level in one.levels} - seen
-    assert len(missing) < 16, missing
+    assert len(missing) <= 6, missing
 
 
 def test_a_waterfall_sums_to_the_weight(scored):

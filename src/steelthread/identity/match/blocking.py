@@ -8,6 +8,8 @@ import duckdb
 
 BUDGET = 60
 """Pairs per record, before those that are found twice are counted once."""
+FEW = 1000
+"""Up to so many records all pairs are compared."""
 _SPARE = 500_000
 _RULES = (
     ("mail", "unnest(mails)"),
@@ -52,6 +54,13 @@ _RULES = (
 
 def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
     """Write the pairs (record_l < record_r) of a table of prepared records; return how many there are."""
+    records = int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])
+    if records <= FEW:
+        connection.execute(
+            f"create or replace table {into} as select l.record as record_l, r.record as record_r"
+            f" from {table} l join {table} r on l.record < r.record"
+        )
+        return records * (records - 1) // 2
     parts = " union all ".join(
         f"select record, {number}::utinyint as rule, {expression} as value from {table}"
         for number, (_, expression) in enumerate(_RULES)
@@ -59,7 +68,6 @@ def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
     connection.execute(
         f"create or replace temp table keys as select record, hash(rule, value) as key from ({parts}) where value is not null"
     )
-    records = int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])
     connection.execute(
         "create or replace temp table sizes as select key, count(*) as size from keys group by key having count(*) > 1"
     )

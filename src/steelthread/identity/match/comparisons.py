@@ -40,13 +40,20 @@ _SAME_ROAD: Condition = ["all", ["same", "road"], _SAME_PLACE]
 AT_HOME: Condition = ["any", _SHARED, _NEAR_HOME]
 
 
+_ANOTHER = 3
+"""The level of the first name at which both are names of their own."""
+
+
 def _first() -> Comparison:
     return Comparison("first", ["null", "first"], [
         Level("same first name", ["same", "first"], 0.62, frequency="first"),
         Level("short form or second name", ["any", ["shares", "called"], ["shares", "given"]], 0.12),
         Level("first and last name swapped", ["cross", "first", "last"], 0.02),
+        Level("another name, spelled alike", [
+            "all", ["not", ["null", "known"]], ["any", ["jaro", "first", 0.8], ["edits", "first", 1]],
+        ], 0.04),
         Level("spelled almost alike", ["any", ["jaro", "first", 0.92], ["edits", "first", 1]], 0.10),
-        Level("initial", ["initial", "first"], 0.04),
+        Level("initial", ["within", "first", "called_letters"], 0.04),
         Level("similar first name", ["any", ["same", "first_sound"], ["jaro", "first", 0.8]], 0.05),
         Level("different first name", ELSE, 0.05),
     ])  # fmt: skip
@@ -136,7 +143,7 @@ def _others() -> dict[str, Comparison]:
             Level("different occupation", ELSE, 0.20),
         ]),
         "number": Comparison("number", ["not", ["shares", "schemes"]], [
-            Level("same number of a document, with different names", ["all", ["shares", "numbers"], ["shares", "family"]], 0.05),
+            Level("same number of a document, with different names", ["shares", "lent"], 0.05),
             Level("same number of a document", ["shares", "numbers"], 0.80),
             Level("number of a document almost alike", ["edits", "number", 2], 0.10),
             Level("different number of a document", ELSE, 0.05),
@@ -151,18 +158,27 @@ class Wall(msgspec.Struct):
     condition: Condition
 
 
-def walls() -> list[Wall]:
-    """Return what two records of one person never have."""
+def _other_name() -> Condition:
+    """Two first names that are not one: different, or alike and both known as names of their own."""
     first = _first()
-    conflict: Condition = [
-        "all", ["not", first.silent], ["not", ["any", *(level.condition for level in first.levels[:-1])]],
-    ]  # fmt: skip
-    own: Condition = ["all", ["shares", "numbers"], ["not", ["shares", "family"]]]
-    twins: Condition = ["all", ["same", "birthday"], AT_HOME, conflict, ["not", own]]
-    return [
-        Wall("different generations (Jr/Sr)", ["differ", "generation"]),
-        Wall("born on one day at one home, with different first names: twins", twins),
-    ]
+    conditions = [level.condition for level in first.levels[:-1]]
+    another: Condition = ["all", ["not", ["any", *conditions[:_ANOTHER]]], conditions[_ANOTHER]]
+    return ["all", ["not", first.silent], ["any", another, ["not", ["any", *conditions]]]]
+
+
+TWINS: Condition = [
+    "all", AT_HOME, _other_name(), ["not", ["shares", "numbers"]], ["not", ["edits", "number", 1]],
+]  # fmt: skip
+"""Two at one home with two first names. On one birthday they are twins, if the data has families at all."""
+
+
+def walls(*, families: bool) -> list[Wall]:
+    """Return what two records of one person never have."""
+    found = [Wall("different generations (Jr/Sr)", ["differ", "generation"])]
+    if families:
+        twins = ["all", ["same", "birthday"], TWINS]
+        found.append(Wall("born on one day at one home, with different first names: twins", twins))
+    return found
 
 
 def choose(filled: dict[str, float]) -> list[Comparison]:

@@ -6,7 +6,7 @@ A condition is a list: an operator, then columns, numbers or conditions.
 one is b of the other · `[shares, a]` lists with a common element · `[within, a, b]` a of one is among b of the other ·
 `[neither, a]` no side has an a · `[near, a, b, n]` a of one and b of the other are alike by Jaro-Winkler ·
 `[jaro, a, n]` Jaro-Winkler similarity of at least n · `[edits, a, n]` at most n edits (Damerau-Levenshtein) of values
-with more than 2n signs · `[initial, a]` one is a letter, and the other begins with it · `[tail, a, n]` the last n signs
+with more than 2n signs · `[tail, a, n]` the last n signs
 are equal · `[all, ...]`, `[any, ...]`, `[not, x]`. All of them are symmetric and never unknown: without a value false.
 """
 
@@ -61,10 +61,6 @@ _SQL: dict[str, Callable[..., str]] = {
     "edits": lambda a, n: (
         f"(coalesce(least(length({a}_l), length({a}_r)) > {2 * n}, false)"
         f" and coalesce(damerau_levenshtein({a}_l, {a}_r) <= {n}, false))"
-    ),
-    "initial": lambda a: (
-        f"(coalesce(least(length({a}_l), length({a}_r)) = 1, false)"
-        f" and coalesce(left({a}_l, 1) = left({a}_r, 1), false))"
     ),
     "tail": lambda a, n: f"coalesce(right({a}_l, {n}) = right({a}_r, {n}), false)",
 }
@@ -148,10 +144,6 @@ def _edits(a: str, n: int) -> Test:
     )
 
 
-def _initial(a: str) -> Test:
-    return lambda x, y: x[a] is not None and y[a] is not None and min(len(x[a]), len(y[a])) == 1 and x[a][0] == y[a][0]
-
-
 def _tail(a: str, n: int) -> Test:
     return lambda x, y: x[a] is not None and y[a] is not None and x[a][-n:] == y[a][-n:]
 
@@ -168,6 +160,5 @@ _PYTHON: dict[str, Callable[..., Test]] = {
     "within": _within,
     "jaro": _jaro,
     "edits": _edits,
-    "initial": _initial,
     "tail": _tail,
 }

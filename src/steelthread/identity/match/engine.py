@@ -12,8 +12,8 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from steelthread.identity.match.blocking import block
-from steelthread.identity.match.comparisons import Comparison, choose, walls
-from steelthread.identity.match.conditions import columns_in, to_sql
+from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
+from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.learning import Patterns, learn
 from steelthread.identity.match.linkage import Floats, Ints
 from steelthread.identity.match.model import Model, splink_settings
@@ -73,7 +73,7 @@ class Engine:
             self._strangers = self._patterns(start, "strangers", labelled=False) if others else blocked
         patterns = _together(blocked, self._strangers, self._each) if self._each else blocked
         learned, prior = learn(comparisons, patterns, self.count)
-        return Model(learned, self.frequencies, prior, walls())
+        return Model(learned, self.frequencies, prior, walls(families=self._families()))
 
     def _label(self, label: Sequence[int]) -> None:
         """Remember the clusters of a first model, and add the pairs inside them to the candidates."""
@@ -99,15 +99,33 @@ class Engine:
         """Return (records, other records, weights, whether a wall stands between) of all pairs of a table."""
         predicted = self._predict(model, pairs, None)
         conditions = [["any", *(wall.condition for wall in model.walls)]] if model.walls else []
-        columns = sorted({name for condition in conditions for name in columns_in(condition)})
-        sides = [f"{side}.{name} as {name}_{side}" for side in ("l", "r") for name in columns]
-        wall = to_sql(conditions[0]) if conditions else "false"
         found = self._sql.execute(
-            f"select record_l, record_r, match_weight, {wall} as wall from (select {', '.join(['p.record_l, p.record_r, match_weight', *sides])}"
-            f" from {predicted} p join people l on l.record = p.record_l join people r on r.record = p.record_r)"
+            f"select record_l, record_r, match_weight, {to_sql(conditions[0]) if conditions else 'false'} as wall"
+            f" from ({self._sides(predicted, conditions, 'match_weight')})"
         ).fetchnumpy()
         self._sql.execute(f"drop table {predicted}")
         return found["record_l"], found["record_r"], found["match_weight"], found["wall"]
+
+    def _sides(self, pairs: str, conditions: Sequence[Condition], *others: str) -> str:
+        """Return SQL that gives pairs the columns at which conditions look."""
+        columns = sorted({name for condition in conditions for name in columns_in(condition)})
+        sides = [f"{side}.{name} as {name}_{side}" for side in ("l", "r") for name in columns]
+        return (
+            f"select {', '.join(['p.record_l, p.record_r', *others, *sides])} from {pairs} p"
+            " join people l on l.record = p.record_l join people r on r.record = p.record_r"
+        )
+
+    def _families(self) -> bool:
+        """Whether those with two first names at one home have two birthdays, as a rule: then there are families.
+
+        Where they have one, first names are wrong in the data, and who looks like a twin is the same person.
+        """
+        birthdays: Condition = ["not", ["null", "birthday"]]
+        same, other = self._sql.execute(
+            f"select count(*) filter (birthday_l = birthday_r), count(*) filter (birthday_l <> birthday_r)"
+            f" from ({self._sides('candidates', [TWINS, birthdays])}) where {to_sql(TWINS)} and {to_sql(birthdays)}"
+        ).fetchall()[0]
+        return int(same) <= int(other)
 
     def add_pairs(self, table: str, left: Any, right: Any) -> None:
         """Write pairs into a table of candidates."""

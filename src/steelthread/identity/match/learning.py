@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 EXPECTED = 30.0
 _HELD = 0.15
 """The part of m that is held by what we expect, however much data there is: so that "one person" keeps its meaning."""
+_MOST = 3.0
+"""One person's first name or birth date differs at most so many times as often as we expect. Else namesakes, who are
+many, would teach that a person has two birth dates wherever no person's birth date is there twice."""
 _ALONE = 16.0
 """No agreement alone makes the odds better than this: a contact may be shared, a number borrowed."""
 _ROUNDS = 100
@@ -111,7 +114,7 @@ def _round(
     m, h, s, u = [], [], [], []
     for at, comparison in enumerate(comparisons):
         levels = masks[at]
-        m.append((1 - _HELD) * _shares(levels, of_one, start.one[at]) + _HELD * start.one[at])
+        m.append(_held(_shares(levels, of_one, start.one[at]), start.one[at], shared=comparison.shared))
         both = _shares(levels, of_both, start.stranger[at])
         s.append(_shares(levels, of_strangers, start.stranger[at]) if comparison.shared else both)
         h.append(_shares(levels, of_home, start.home[at]) if comparison.shared else both)
@@ -119,9 +122,17 @@ def _round(
     return _Mixture(m, h, s, prior, homes), u
 
 
+def _held(learned: Floats, expected: Floats, *, shared: bool) -> Floats:
+    held = np.asarray((1 - _HELD) * learned + _HELD * expected)
+    most = _MOST * float(expected[-1])
+    if shared or held[-1] <= most:
+        return held
+    return np.append(held[:-1] * (1 - most) / (1 - held[-1]), most)
+
+
 def _first_u(comparisons: Sequence[Comparison], masks: Masks, patterns: Patterns) -> list[Floats]:
     """Return how often strangers agree: by the sample of pairs without a common key, except where it is told beforehand."""
-    strangers = np.where(patterns.blocked, 0.0, patterns.counts)
+    strangers = patterns.counts if patterns.blocked.all() else np.where(patterns.blocked, 0.0, patterns.counts)
     found = []
     for one, levels in zip(comparisons, masks, strict=True):
         told = np.array([level.u for level in one.levels])

@@ -13,19 +13,19 @@ import msgspec
 from steelthread.identity.match.birthdays import Birth, day_first, parse_birth
 from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
 from steelthread.identity.match.places import Address, parse_address, parse_city
-from steelthread.identity.match.spelling import Name, called, parse_name, sound
+from steelthread.identity.match.spelling import Name, called, named_by_mailbox, parse_name, sound
 from steelthread.identity.names import NameEvidence, conflict
 
 Value = str | Sequence[str] | None
 Values = Mapping[str, Value]
 
 TEXTS = (
-    "first", "last", "word", "first_sound", "last_sound", "generation", "birth", "birthday", "swapped", "year", "gender",
+    "first", "known", "last", "word", "first_sound", "last_sound", "generation", "birth", "birthday", "swapped", "year", "gender",
     "category", "postcode", "area", "city", "road", "house", "address", "local", "mail", "mail_digits",
     "phone", "number",
 )  # fmt: skip
 LISTS = (
-    "given", "called", "surnames", "middle", "names", "mails", "phones", "homes", "family", "numbers", "schemes",
+    "given", "called", "called_letters", "surnames", "middle", "names", "mails", "phones", "homes", "family", "numbers", "lent", "schemes",
     "middle_letters", "local_words",
 )  # fmt: skip
 FREQUENT = ("first", "last", "word", "postcode", "city", "category")
@@ -81,10 +81,13 @@ def _read(values: Values, *, dayfirst: bool) -> _Read:
         bare = parse_number(number)
         if bare:
             numbers.append(f"{scheme}:{bare}")
+    mails = [box for box in map(parse_mailbox, _many(get("emailAddress"))) if box]
+    if mails and not (name.first and name.last):
+        name = named_by_mailbox(name, mails[0].words)
     return _Read(
         name,
         parse_birth(birth, dayfirst=dayfirst) if birth else None,
-        [box for box in map(parse_mailbox, _many(get("emailAddress"))) if box],
+        mails,
         [phone for phone in map(parse_phone, _many(get("telephoneNumber"))) if phone],
         address,
         numbers,
@@ -149,6 +152,7 @@ def _texts(row: Values, read: _Read, found: Frequencies) -> dict[str, str]:
     mails = [box for box in read.mails if box.key not in found.generic]
     return {
         "first": name.first,
+        "known": name.first if len(called(name.first)) > 1 else "",
         "last": name.last,
         "word": name.word,
         "first_sound": sound(name.first),
@@ -189,6 +193,7 @@ def columns_of(row: Values, found: Frequencies) -> dict[str, Any]:
     lists: dict[str, Iterable[str]] = {
         "given": name.given,
         "called": called(name.first),
+        "called_letters": [one[0] for one in called(name.first)],
         "surnames": name.surnames,
         "middle": name.middle,
         "middle_letters": [one[0] for one in name.middle],
@@ -198,6 +203,7 @@ def columns_of(row: Values, found: Frequencies) -> dict[str, Any]:
         "homes": [home] if home and home not in found.generic else [],
         "family": [one for one in known if one in found.family],
         "numbers": read.numbers,
+        "lent": [one for one in read.numbers if one in found.family],
         "schemes": [one.partition(":")[0] for one in read.numbers],
         "local_words": [word for box in read.mails for word in box.words],
     }

@@ -75,6 +75,8 @@ def parse_name(first: str, middle: str, last: str, whole: str, suffix: str) -> N
     """
     ahead, before = _meaningful(first, first_in_line=True)
     behind, after = _meaningful(last, first_in_line=not first)
+    if len(ahead) > 1 and ahead[-1] == "i" and last:
+        before = before or ahead.pop()
     extra = list(words(middle))
     everything, end = _meaningful(whole, first_in_line=True)
     generation = SUFFIXES.get("".join(words(suffix)), "") or after or end or before
@@ -132,3 +134,25 @@ def sound(word: str) -> str:
 def called(first: str) -> tuple[str, ...]:
     """Return the first name and the names of which it may be the short form."""
     return tuple(sorted({first, *short_forms(first)})) if first else ()
+
+
+def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
+    """Fill what a name lacks from the words of an e-mail address, where they leave no doubt: jane.doe.72 is Jane Doe.
+
+    One of the two words must be the part that is known, or a first name that the nicknames know.
+    """
+    if len(found) != 2 or (name.first and name.last):
+        return name
+    known = name.first or name.last or name.word
+    if known:
+        if known not in found:
+            return name
+        other = found[1] if found[0] == known else found[0]
+        first, last = (
+            (known, other) if known == name.first or (known == name.word and found[0] == known) else (other, known)
+        )
+    elif len(called(found[0])) > 1:
+        first, last = found
+    else:
+        return name
+    return _named([first], list(name.middle), [last], name.generation)
