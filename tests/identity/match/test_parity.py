@@ -149,3 +149,14 @@ def test_the_order_of_two_records_does_not_matter(scored):
     for a, b, _, wall in found[::5]:
         assert scorer.weight(rows[a], rows[b]) == pytest.approx(scorer.weight(rows[b], rows[a]))
         assert bool(scorer.wall(rows[a], rows[b])) == bool(wall) == bool(scorer.wall(rows[b], rows[a]))
+
+
+def test_weights_from_levels_are_splinks_too():
+    records = made(120) + CLEAN
+    engine = Engine(records)
+    engine.block()
+    model = engine.learn()
+    left, right, weight = engine.candidates(model, -1000.0)
+    engine.add_pairs("again", left, right)
+    splink = {(a, b): found for a, b, found, _ in zip(*engine.score_all(model, "again"), strict=True)}
+    assert max(abs(splink[a, b] - found) for a, b, found in zip(left, right, weight, strict=True)) < 1e-4

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,6 +14,7 @@ from steelthread.identity.match.blocking import block
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.learning import Patterns, learn
+from steelthread.identity.match.levels import levels_sql, patterns_of, probe, together, weight_sql
 from steelthread.identity.match.linkage import Floats, Ints
 from steelthread.identity.match.model import Model, splink_settings
 from steelthread.identity.match.prepare import (
@@ -64,19 +64,29 @@ class Engine:
         pairs that look little alike, and are known through others, are learned from too.
         """
         comparisons = choose(self.filled)
-        start = Model([_probe(one) for one in comparisons], self.frequencies, 0.5)
-        if label is not None:
-            self._label(label)
-        blocked = self._patterns(start, "candidates", labelled=label is not None)
         if self._strangers is None:
+            self._find_levels("candidates", "levels", comparisons)
             others, self._each = self._sample()
-            self._strangers = self._patterns(start, "strangers", labelled=False) if others else blocked
-        patterns = _together(blocked, self._strangers, self._each) if self._each else blocked
+            if others:
+                self._find_levels("strangers", "stranger_levels", comparisons)
+                self._strangers = patterns_of(self._sql, "stranger_levels", comparisons, blocked=False)
+        if label is not None:
+            self._add_labels(label, comparisons)
+        patterns = patterns_of(self._sql, "levels", comparisons, labelled=label is not None)
+        if self._strangers is not None:
+            patterns = together(patterns, self._strangers, self._each)
         learned, prior = learn(comparisons, patterns, self.count)
         return Model(learned, self.frequencies, prior, walls(families=self._families()))
 
-    def _label(self, label: Sequence[int]) -> None:
-        """Remember the clusters of a first model, and add the pairs inside them to the candidates."""
+    def _find_levels(self, pairs: str, into: str, comparisons: Sequence[Comparison]) -> None:
+        """Let Splink find the levels of all pairs of a table, once."""
+        predicted = self._predict(Model([probe(one) for one in comparisons], self.frequencies, 0.5), pairs, None)
+        self._sql.execute(
+            f"create or replace table {into} as {levels_sql(predicted, comparisons)}; drop table {predicted}"
+        )
+
+    def _add_labels(self, label: Sequence[int], comparisons: Sequence[Comparison]) -> None:
+        """Remember the clusters of a first model, and add the pairs inside them that share no key."""
         self._sql.register(
             "arriving",
             pa.table({"record": pa.array(range(self.count), pa.int64()), "label": pa.array(label, pa.int64())}),
@@ -84,16 +94,22 @@ class Engine:
         self._sql.execute("create or replace table labels as select * from arriving")
         self._sql.unregister("arriving")
         self._sql.execute(
-            "create or replace table candidates as select record_l, record_r from candidates union"
-            " select l.record, r.record from labels l join labels r on l.label = r.label and l.record < r.record"
+            "create or replace table found as select l.record as record_l, r.record as record_r from labels l"
+            " join labels r on l.label = r.label and l.record < r.record"
+            " anti join candidates c on c.record_l = l.record and c.record_r = r.record"
         )
+        self._find_levels("found", "found_levels", comparisons)
+        self._sql.execute("insert into levels select * from found_levels; drop table found; drop table found_levels")
 
-    def score(self, model: Model, pairs: str, threshold: float) -> tuple[Ints, Ints, Floats]:
-        """Return (records, other records, weights) of the pairs of a table from a threshold on."""
-        predicted = self._predict(model, pairs, threshold)
-        found = self._sql.execute(f"select record_l, record_r, match_weight from {predicted}").fetchnumpy()
-        self._sql.execute(f"drop table {predicted}")
-        return found["record_l"], found["record_r"], found["match_weight"]
+    def candidates(self, model: Model, threshold: float) -> tuple[Ints, Ints, Floats]:
+        """Return (records, other records, weights) of the candidate pairs from a threshold on."""
+        if self._strangers is None:
+            self._find_levels("candidates", "levels", model.comparisons)
+        weight = weight_sql(model)
+        found = self._sql.execute(
+            f"select * from (select record_l, record_r, {weight} as weight from levels) where weight >= {threshold}"
+        ).fetchnumpy()
+        return found["record_l"], found["record_r"], found["weight"]
 
     def score_all(self, model: Model, pairs: str) -> Scored:
         """Return (records, other records, weights, whether a wall stands between) of all pairs of a table."""
@@ -160,64 +176,6 @@ class Engine:
         )
         size = int(self._sql.execute("select count(*) from strangers").fetchall()[0][0])
         return size, (total - self.pairs) / size if size else 0.0
-
-    def _patterns(self, model: Model, pairs: str, *, labelled: bool) -> Patterns:
-        predicted = self._predict(model, pairs, None)
-        names = [f"mw_{one.name}" for one in model.comparisons]
-        own, shared = (_rarity([one for one in model.comparisons if one.shared == kind]) for kind in (False, True))
-        together = "a.label = b.label" if labelled else "false"
-        joined = " join labels a on a.record = record_l join labels b on b.record = record_r" if labelled else ""
-        found = self._sql.execute(
-            f"select {', '.join(names)}, round({own}) as rarity, round({shared}) as rarity_shared, {together} as together, count(*) as pairs from {predicted} {joined} group by all order by all"
-        ).fetchnumpy()
-        self._sql.execute(f"drop table {predicted}")
-        levels = np.column_stack([np.rint(found[name]).astype(np.int64) - 1 for name in names])
-        counts = found["pairs"].astype(np.float64)
-        blocked = np.full(len(counts), pairs == "candidates")
-        return Patterns(
-            levels,
-            found["rarity"].astype(np.float64),
-            found["rarity_shared"].astype(np.float64),
-            counts,
-            blocked,
-            found["together"].astype(np.bool_),
-        )
-
-
-def _rarity(comparisons: Sequence[Comparison]) -> str:
-    """Return SQL for the sum of -log2 of the frequencies that count, in the terms of `_probe`."""
-    parts = [
-        f"case when mw_{one.name} = {len(one.levels) - place} then -log2(greatest({_either('tf_' + level.frequency)})) else 0 end"
-        for one in comparisons
-        for place, level in enumerate(one.levels)
-        if level.frequency
-    ]
-    return " + ".join(parts) or "0"
-
-
-def _either(column: str) -> str:
-    return f"coalesce({column}_l, {column}_r), coalesce({column}_r, {column}_l)"
-
-
-def _together(blocked: Patterns, strangers: Patterns, weight: float) -> Patterns:
-    return Patterns(
-        np.concatenate([blocked.levels, strangers.levels]),
-        np.concatenate([blocked.rarity, strangers.rarity]),
-        np.concatenate([blocked.rarity_shared, strangers.rarity_shared]),
-        np.concatenate([blocked.counts, strangers.counts * weight]),
-        np.concatenate([blocked.blocked, strangers.blocked]),
-        np.concatenate([blocked.together, strangers.together]),
-    )
-
-
-def _probe(comparison: Comparison) -> Comparison:
-    """Give each level a weight that names it (else 1, then upwards): so Splink's weights say which levels hold."""
-    last = len(comparison.levels)
-    levels = [
-        msgspec.structs.replace(level, m=2.0 ** (last - place - 40), u=2.0**-40)
-        for place, level in enumerate(comparison.levels)
-    ]
-    return Comparison(comparison.name, comparison.silent, levels, comparison.shared)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -48,7 +48,7 @@ def resolve(records: Sequence[Values], model: Model | None = None) -> Resolution
 
 
 def _joins(engine: Engine, model: Model, down_to: float) -> list[Join]:
-    left, right, weight = engine.score(model, "candidates", down_to)
+    left, right, weight = engine.candidates(model, down_to)
     groups = _groups(_small_components(engine.count, left, right, weight))
     if not groups:
         return []
