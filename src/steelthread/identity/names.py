@@ -121,3 +121,13 @@ def short_forms(name: str) -> frozenset[str]:
         if name in group:
             found |= group
     return frozenset(found)
+
+
+@lru_cache(maxsize=65_536)
+def formal_names(name: str) -> frozenset[str]:
+    """Return the longer names of which this one is a short form: bob is Robert, but Robert is not Bill."""
+    longer = {one for one in _NICK.canonicals_of(name) if len(one) > len(name)}
+    for group in _ALSO:
+        if name in group:
+            longer |= group
+    return frozenset(longer)

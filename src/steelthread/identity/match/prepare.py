@@ -13,7 +13,7 @@ import msgspec
 from steelthread.identity.match.birthdays import Birth, day_first, parse_birth
 from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
 from steelthread.identity.match.places import Address, parse_address, parse_city
-from steelthread.identity.match.spelling import Name, called, named_by_mailbox, parse_name, sound
+from steelthread.identity.match.spelling import Name, called, is_known, named_by_mailbox, parse_name, sound
 from steelthread.identity.names import NameEvidence, conflict
 
 Value = str | Sequence[str] | None
@@ -152,7 +152,7 @@ def _texts(row: Values, read: _Read, found: Frequencies) -> dict[str, str]:
     mails = [box for box in read.mails if box.key not in found.generic]
     return {
         "first": name.first,
-        "known": name.first if len(called(name.first)) > 1 else "",
+        "known": name.first if is_known(name.first) else "",
         "last": name.last,
         "word": name.word,
         "first_sound": sound(name.first),

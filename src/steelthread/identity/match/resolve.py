@@ -11,6 +11,7 @@ from steelthread.identity.match.engine import Engine, Scored
 from steelthread.identity.match.linkage import WALL, Floats, Ints, Join, average_linkage, components, labels_at
 from steelthread.identity.match.model import Model
 from steelthread.identity.match.prepare import Values
+from steelthread.identity.match.sufficiency import lacks
 
 SURE = 2.0
 """Mean weight from which a cluster of the first model teaches the next."""
@@ -27,6 +28,8 @@ class Resolution(msgspec.Struct):
     pairs: int
     model: Model
     joins: list[Join]
+    lacks: list[str] = []
+    """What is missing in the data, for the person who maps it."""
 
     def clusters(self, threshold: float | None = None) -> list[int]:
         """Return for each record the smallest record of its cluster; without a threshold the strict one."""
@@ -44,7 +47,7 @@ def resolve(records: Sequence[Values], model: Model | None = None) -> Resolution
     model = engine.learn(label)
     joins = _joins(engine, model, FLOORS.loose)
     model.thresholds = calibrate(len(records), joins)
-    return Resolution(len(records), engine.pairs, model, joins)
+    return Resolution(len(records), engine.pairs, model, joins, lacks(engine.filled, engine.count, model))
 
 
 def _joins(engine: Engine, model: Model, down_to: float) -> list[Join]:

@@ -7,7 +7,7 @@ import anyascii
 import jellyfish
 import msgspec
 
-from steelthread.identity.names import SUFFIXES, TITLES, short_forms
+from steelthread.identity.names import SUFFIXES, TITLES, formal_names, short_forms
 
 PARTICLES = frozenset(
     "de del della di da do dos das du la le les van von der den ten ter zu zum zur al el bin ibn ben y e of the".split()  # noqa: SIM905
@@ -133,7 +133,13 @@ def sound(word: str) -> str:
 @lru_cache(maxsize=262_144)
 def called(first: str) -> tuple[str, ...]:
     """Return the first name and the names of which it may be the short form."""
-    return tuple(sorted({first, *short_forms(first)})) if first else ()
+    return tuple(sorted({first, *formal_names(first)})) if first else ()
+
+
+@lru_cache(maxsize=262_144)
+def is_known(first: str) -> bool:
+    """Whether a first name is one that has short forms or is one: then it is no typing error of another."""
+    return bool(short_forms(first))
 
 
 def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
@@ -151,7 +157,7 @@ def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
         first, last = (
             (known, other) if known == name.first or (known == name.word and found[0] == known) else (other, known)
         )
-    elif len(called(found[0])) > 1:
+    elif is_known(found[0]):
         first, last = found
     else:
         return name
