@@ -11,7 +11,7 @@ from rapidfuzz.distance import JaroWinkler
 from steelthread.intake import MappedRecord
 
 TITLES = frozenset("mr mrs ms miss mister dr prof professor sir madam mme mlle herr frau fr hr don dona rev".split())  # noqa: SIM905  # a word list reads best so
-_SUFFIXES = {
+SUFFIXES = {
     "jr": "jr",
     "junior": "jr",
     "jnr": "jr",
@@ -23,7 +23,7 @@ _SUFFIXES = {
     "iv": "iv",
 }
 _ALSO = (
-    {"johannes", "hans", "johann"}, {"josef", "sepp", "joseph"}, {"katharina", "kathi", "katrin"},
+    {"robert", "robbie"}, {"johannes", "hans", "johann"}, {"josef", "sepp", "joseph"}, {"katharina", "kathi", "katrin"},
     {"friedrich", "fritz"}, {"wilhelm", "willi", "willy"}, {"heinrich", "heinz"}, {"margarete", "grete", "gretel"},
     {"francois", "francis"}, {"francisco", "paco", "pancho"}, {"jose", "pepe"}, {"ignacio", "nacho"},
     {"elisabeth", "lisa", "liesel", "elise"}, {"maximilian", "max"}, {"alexander", "alex", "sascha"},
@@ -66,13 +66,13 @@ def name_evidence(record: MappedRecord) -> NameEvidence:
 
 @lru_cache(maxsize=65_536)
 def _bare(first: str) -> str:
-    return " ".join(word for word in normal(first).split() if word not in _SUFFIXES)
+    return " ".join(word for word in normal(first).split() if word not in SUFFIXES)
 
 
 def _first_of(whole: str) -> str:
     if "," in whole:
         last, _, rest = whole.partition(",")
-        return last if normal(rest).strip() in _SUFFIXES else rest.split()[0] if rest.split() else ""
+        return last if normal(rest).strip() in SUFFIXES else rest.split()[0] if rest.split() else ""
     words = [word for word in whole.split() if normal(word)]
     return words[0] if len(words) > 1 else ""
 
@@ -80,7 +80,7 @@ def _first_of(whole: str) -> str:
 @lru_cache(maxsize=65_536)
 def _suffix(text: str) -> str:
     words = normal(text).split()
-    return _SUFFIXES.get(words[-1], "") if words else ""
+    return SUFFIXES.get(words[-1], "") if words else ""
 
 
 @lru_cache(maxsize=131_072)
@@ -106,13 +106,13 @@ def conflict(a: NameEvidence, b: NameEvidence, threshold: float = 0.8) -> str | 
 def _alike(x: str, y: str, threshold: float) -> bool:
     if x == y or (min(len(x), len(y)) == 1 and x[0] == y[0]):
         return True
-    if y in _family(x) or x in _family(y):
+    if y in short_forms(x) or x in short_forms(y):
         return True
     return min(len(x), len(y)) > 1 and JaroWinkler.similarity(x, y) >= threshold
 
 
 @lru_cache(maxsize=65_536)
-def _family(name: str) -> frozenset[str]:
+def short_forms(name: str) -> frozenset[str]:
     """Return the names of which this may be a short form, and its short forms."""
     found = set(_NICK.nicknames_of(name)) | set(_NICK.canonicals_of(name))
     for canonical in list(_NICK.canonicals_of(name)):
@@ -121,3 +121,13 @@ def _family(name: str) -> frozenset[str]:
         if name in group:
             found |= group
     return frozenset(found)
+
+
+@lru_cache(maxsize=65_536)
+def formal_names(name: str) -> frozenset[str]:
+    """Return the longer names of which this one is a short form: bob is Robert, but Robert is not Bill."""
+    longer = {one for one in _NICK.canonicals_of(name) if len(one) > len(name)}
+    for group in _ALSO:
+        if name in group:
+            longer |= group
+    return frozenset(longer)

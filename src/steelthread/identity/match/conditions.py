@@ -1,0 +1,164 @@
+"""The little language of conditions on two records: written once, run as SQL by an engine and as Python by our scorer.
+
+A condition is a list: an operator, then columns, numbers or conditions.
+
+`[null, a]` one side has no a · `[same, a]` equal · `[differ, a]` both are there and not equal · `[cross, a, b]` a of each is b of the other · `[either, a, b]` a of
+one is b of the other · `[shares, a]` lists with a common element · `[within, a, b]` a of one is among b of the other ·
+`[neither, a]` no side has an a · `[near, a, b, n]` a of one and b of the other are alike by Jaro-Winkler ·
+`[jaro, a, n]` Jaro-Winkler similarity of at least n · `[edits, a, n]` at most n edits (Damerau-Levenshtein) of values
+with more than 2n signs · `[tail, a, n]` the last n signs
+are equal · `[all, ...]`, `[any, ...]`, `[not, x]`. All of them are symmetric and never unknown: without a value false.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+from steelthread.kit import Invalid
+
+Condition = list[Any]
+Row = Mapping[str, Any]
+Test = Callable[[Row, Row], bool]
+
+
+def to_sql(condition: Condition) -> str:
+    """Return the condition as SQL (DuckDB) over columns a_l and a_r."""
+    name, *rest = condition
+    if name in ("all", "any"):
+        return "(" + (" and " if name == "all" else " or ").join(to_sql(one) for one in rest) + ")"
+    if name == "not":
+        return f"(not {to_sql(rest[0])})"
+    if name not in _SQL:
+        raise Invalid(f"{name} is no condition of a matching model; see docs/matching.md.")
+    return _SQL[name](*rest)
+
+
+def columns_in(condition: Condition) -> set[str]:
+    """Return the columns at which a condition looks."""
+    name, *rest = condition
+    if name in ("all", "any", "not"):
+        return set().union(*(columns_in(one) for one in rest))
+    return {one for one in rest if isinstance(one, str)}
+
+
+_SQL: dict[str, Callable[..., str]] = {
+    "null": lambda a: f"({a}_l is null or {a}_r is null)",
+    "same": lambda a: f"coalesce({a}_l = {a}_r, false)",
+    "differ": lambda a: f"coalesce({a}_l <> {a}_r, false)",
+    "neither": lambda a: f"({a}_l is null and {a}_r is null)",
+    "near": lambda a, b, n: (
+        f"(coalesce(jaro_winkler_similarity({a}_l, {b}_r) >= {n}, false)"
+        f" or coalesce(jaro_winkler_similarity({b}_l, {a}_r) >= {n}, false))"
+    ),
+    "cross": lambda a, b: f"coalesce({a}_l = {b}_r and {b}_l = {a}_r, false)",
+    "either": lambda a, b: f"(coalesce({a}_l = {b}_r, false) or coalesce({b}_l = {a}_r, false))",
+    "shares": lambda a: f"coalesce(list_has_any({a}_l, {a}_r), false)",
+    "within": lambda a, b: (
+        f"(coalesce(list_contains({b}_r, {a}_l), false) or coalesce(list_contains({b}_l, {a}_r), false))"
+    ),
+    "jaro": lambda a, n: f"coalesce(jaro_winkler_similarity({a}_l, {a}_r) >= {n}, false)",
+    "edits": lambda a, n: (
+        f"(coalesce(least(length({a}_l), length({a}_r)) > {2 * n}, false)"
+        f" and coalesce(damerau_levenshtein({a}_l, {a}_r) <= {n}, false))"
+    ),
+    "tail": lambda a, n: f"coalesce(right({a}_l, {n}) = right({a}_r, {n}), false)",
+}
+
+
+def compiled(condition: Condition) -> Test:
+    """Return the condition as a function of two rows; equal to the SQL on ASCII values."""
+    name, *rest = condition
+    if name in ("all", "any"):
+        parts = [compiled(one) for one in rest]
+        return _all(parts) if name == "all" else _any(parts)
+    if name == "not":
+        inner = compiled(rest[0])
+        return lambda x, y: not inner(x, y)
+    if name not in _PYTHON:
+        raise Invalid(f"{name} is no condition of a matching model; see docs/matching.md.")
+    return _PYTHON[name](*rest)
+
+
+def _all(parts: list[Test]) -> Test:
+    return lambda x, y: all(part(x, y) for part in parts)
+
+
+def _any(parts: list[Test]) -> Test:
+    return lambda x, y: any(part(x, y) for part in parts)
+
+
+def _same(a: str) -> Test:
+    return lambda x, y: x[a] is not None and x[a] == y[a]
+
+
+def _differ(a: str) -> Test:
+    return lambda x, y: x[a] is not None and y[a] is not None and x[a] != y[a]
+
+
+def _null(a: str) -> Test:
+    return lambda x, y: x[a] is None or y[a] is None
+
+
+def _neither(a: str) -> Test:
+    return lambda x, y: x[a] is None and y[a] is None
+
+
+def _near(a: str, b: str, n: float) -> Test:
+    similarity = JaroWinkler.similarity
+    return lambda x, y: (
+        (x[a] is not None and y[b] is not None and similarity(x[a], y[b]) >= n)
+        or (x[b] is not None and y[a] is not None and similarity(x[b], y[a]) >= n)
+    )
+
+
+def _cross(a: str, b: str) -> Test:
+    return lambda x, y: x[a] is not None and x[b] is not None and x[a] == y[b] and x[b] == y[a]
+
+
+def _either(a: str, b: str) -> Test:
+    return lambda x, y: (x[a] is not None and x[a] == y[b]) or (y[a] is not None and y[a] == x[b])
+
+
+def _shares(a: str) -> Test:
+    return lambda x, y: bool(x[a]) and bool(y[a]) and not set(x[a]).isdisjoint(y[a])
+
+
+def _within(a: str, b: str) -> Test:
+    return lambda x, y: (x[a] is not None and x[a] in (y[b] or ())) or (y[a] is not None and y[a] in (x[b] or ()))
+
+
+def _jaro(a: str, n: float) -> Test:
+    similarity = JaroWinkler.similarity
+    return lambda x, y: x[a] is not None and y[a] is not None and similarity(x[a], y[a]) >= n
+
+
+def _edits(a: str, n: int) -> Test:
+    distance = DamerauLevenshtein.distance
+    return lambda x, y: (
+        x[a] is not None
+        and y[a] is not None
+        and min(len(x[a]), len(y[a])) > 2 * n
+        and abs(len(x[a]) - len(y[a])) <= n
+        and distance(x[a], y[a], score_cutoff=n) <= n
+    )
+
+
+def _tail(a: str, n: int) -> Test:
+    return lambda x, y: x[a] is not None and y[a] is not None and x[a][-n:] == y[a][-n:]
+
+
+_PYTHON: dict[str, Callable[..., Test]] = {
+    "null": _null,
+    "same": _same,
+    "differ": _differ,
+    "neither": _neither,
+    "near": _near,
+    "cross": _cross,
+    "either": _either,
+    "shares": _shares,
+    "within": _within,
+    "jaro": _jaro,
+    "edits": _edits,
+    "tail": _tail,
+}

@@ -1,0 +1,77 @@
+"""The model: comparisons with what was learned, frozen frequencies, thresholds. A versioned JSON text."""
+
+import hashlib
+import math
+
+import msgspec
+
+from steelthread.identity.match.comparisons import Comparison, Wall
+from steelthread.identity.match.conditions import to_sql
+from steelthread.identity.match.prepare import Frequencies
+
+
+class Thresholds(msgspec.Struct, frozen=True):
+    """Mean weights (log2 odds) down to which clusters are joined, per use."""
+
+    exact: float = 7.0
+    strict: float = 3.0
+    loose: float = 0.0
+
+
+class Model(msgspec.Struct):
+    """Everything that is needed to score two records. `prior` is the share of all pairs that are one person."""
+
+    comparisons: list[Comparison]
+    frequencies: Frequencies
+    prior: float
+    walls: list[Wall] = []
+    thresholds: Thresholds = Thresholds()
+
+    def encode(self) -> bytes:
+        """Return the model as JSON; equal models give equal bytes."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @property
+    def version(self) -> str:
+        """A name for exactly this model: the beginning of its JSON's SHA-256."""
+        return hashlib.sha256(self.encode()).hexdigest()[:12]
+
+    @property
+    def prior_weight(self) -> float:
+        """The weight with which every pair begins."""
+        return math.log2(self.prior / (1 - self.prior))
+
+
+def decode(text: bytes) -> Model:
+    """Read a model from JSON."""
+    return msgspec.json.decode(text, type=Model)
+
+
+def splink_settings(model: Model) -> dict[str, object]:
+    """Return the same model as settings for Splink 5 on DuckDB."""
+    return {
+        "link_type": "dedupe_only",
+        "unique_id_column_name": "record",
+        "probability_two_random_records_match": model.prior,
+        "blocking_rules_to_generate_predictions": [],
+        "comparisons": [_splink_comparison(one) for one in model.comparisons],
+        "retain_matching_columns": False,
+        "retain_intermediate_calculation_columns": True,
+    }
+
+
+def _splink_comparison(comparison: Comparison) -> dict[str, object]:
+    levels: list[dict[str, object]] = [
+        {"sql_condition": to_sql(comparison.silent), "label_for_charts": "says nothing", "is_null_level": True}
+    ]
+    for level in comparison.levels:
+        one: dict[str, object] = {
+            "sql_condition": "ELSE" if level is comparison.levels[-1] else to_sql(level.condition),
+            "label_for_charts": level.label,
+            "m_probability": level.m,
+            "u_probability": level.u or 0.5,
+        }
+        if level.frequency:
+            one |= {"tf_adjustment_column": level.frequency, "disable_tf_exact_match_detection": True}
+        levels.append(one)
+    return {"output_column_name": comparison.name, "comparison_levels": levels}
