@@ -37,6 +37,8 @@ types: .venv/ready ## mypy --strict
 bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/read.py
+	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/identity/table.py
 
 lock: ## renew requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock

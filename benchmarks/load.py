@@ -32,7 +32,7 @@ def main(count: int) -> None:
         nonlocal most
         most = max(most, resident())
 
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "bench"
         create_project(folder, "bench", "GB")
         path = folder / "people.csv"

@@ -72,7 +72,7 @@ async def ask(count: int, key: str) -> list[float]:
 
 def main(count: int) -> None:
     """Load `count` records, serve, ask."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "bench"
         create_project(folder, "bench", "GB")
         path = folder / "people.csv"
