@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+import yaml
 
 from steelthread import __version__, identity, intake
 from steelthread.api import create_key as _create_key
@@ -69,6 +70,24 @@ def create_project(folder: Path, name: str, country: str = "") -> Path:
 def _write(path: Path, text: str) -> None:
     if not path.exists():
         path.write_text(text, encoding="utf-8")
+
+
+def reading_purpose(project: Project) -> str:
+    """Return the purpose for which the operator reads at the command line; Invalid when the project has no such purpose."""
+    purpose = project.settings.project.default_purpose
+    path = project.folder / "purposes.yaml"
+    try:
+        content = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
+    except yaml.YAMLError:
+        raise Invalid(f"{path} is not valid YAML: mend it, then read again.") from None
+    known = content.get("purposes") if isinstance(content, dict) else None
+    if not purpose or purpose not in (known or {}):
+        there = ", ".join(sorted(known or {})) or "none yet"
+        raise Invalid(
+            f"default_purpose under [project] in {FILE} names no purpose of purposes.yaml (there are: {there}). "
+            "Customer data is read for a purpose: name one."
+        )
+    return purpose
 
 
 def status_of(space: Space) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
     b
         The other one.
     """
-    with common.space() as space, space.database.connect() as conn:
+    with common.reading() as space, space.database.connect() as conn:
         told = space.reader(conn).explain(a, b)
     if common.json:
         emit(told)

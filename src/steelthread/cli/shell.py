@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from steelthread import __version__
+from steelthread.app import reading_purpose
 from steelthread.kit import Project, open_project
 from steelthread.thread import Space
 
@@ -40,6 +41,12 @@ class Common:
     def space(self) -> Space:
         """Open the project with its database and keyring."""
         return Space(self.open())
+
+    def reading(self) -> Space:
+        """Open the project for reading about people: as the operator, under the project's default purpose."""
+        project = self.open()
+        reading_purpose(project)
+        return Space(project)
 
 
 DEFAULT = Common()
