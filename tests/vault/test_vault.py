@@ -62,6 +62,43 @@ def test_kill_inside_rotation_loses_no_key(tmp_path, wait):
     assert open_vault(folder).keys(dict(extra)) == dict(extra)
 
 
+def killed(folder, body, wait):
+    """Run a program over the vault, kill it after a while, and return the whole lines that it printed."""
+    program = f"from pathlib import Path\nfrom steelthread.vault import open_vault\nv = open_vault(Path({str(folder)!r}))\n{body}"
+    child = subprocess.Popen([sys.executable, "-uc", program], env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
+    time.sleep(wait + 0.3)
+    child.send_signal(signal.SIGKILL)
+    told, _ = child.communicate()
+    return told.split("\n")[:-1]
+
+
+@pytest.mark.parametrize("wait", [0.1, 0.2, 0.3, 0.4])
+def test_kill_inside_an_append_loses_no_key_that_was_given(tmp_path, wait):
+    body = "while True: print(*(f'{subject}:{key.hex()}' for subject, key in v.new_subjects(40)))"
+    lines = killed(tmp_path / "k", body, wait)
+    made = {int(one.split(":")[0]): bytes.fromhex(one.split(":")[1]) for line in lines for one in line.split()}
+    assert made
+    vault = open_vault(tmp_path / "k")
+    assert vault.keys(made) == made
+    extra = dict(vault.new_subjects(40))
+    assert open_vault(tmp_path / "k").keys(extra) == extra
+
+
+@pytest.mark.parametrize("wait", [0.1, 0.2, 0.3, 0.4])
+def test_kill_inside_a_shred_keeps_all_neighbours_and_brings_nobody_back(tmp_path, wait):
+    folder = tmp_path / "k"
+    made = dict(open_vault(folder).new_subjects(3000))
+    goes = sorted(made)[::3]
+    body = f"for subject in {goes}:\n    v.shred([subject])\n    print(subject)"
+    gone = set(map(int, killed(folder, body, wait)))
+    there = open_vault(folder).keys(made)
+    assert gone
+    assert not gone & there.keys()
+    stay = {subject: key for subject, key in made.items() if subject not in goes}
+    assert {subject: there[subject] for subject in stay} == stay
+    assert all(there[subject] == made[subject] for subject in there)
+
+
 def test_a_wrong_root_key_says_what_to_do(tmp_path):
     open_vault(tmp_path / "k", "11" * 32)
     with pytest.raises(Unavailable, match="root key"):
