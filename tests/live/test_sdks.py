@@ -132,3 +132,16 @@ def test_a_key_rotates_without_a_gap(served):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert served.post("/v1/track", {**said, "writeKey": second})[0] == 200
+
+
+def test_what_no_decoder_should_fall_over(served):
+    batch = [
+        {"type": "track", "event": "Big", "userId": "u1", "properties": {"n": 2**64}},
+        {"type": "track", "event": "Late", "userId": "u1", "timestamp": 10**400},
+        {"type": "track", "userId": "u1"},
+    ]
+    assert served.post("/v1/batch", {"batch": batch, "writeKey": served.write_key})[0] == 200
+    assert served.profile("user_id:u1")["counts"]["CustomEngagement"] == 2
+    assert served.status()["rejected"] == 1
+    for header in ("Basic \u00e9\u00e9", "Basic !!"):
+        assert served.post("/v1/batch", {"batch": batch}, Authorization=header.encode("latin-1"))[0] == 400

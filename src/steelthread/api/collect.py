@@ -5,7 +5,6 @@ drop them, so only a call that nobody could ever take (no key, no JSON, too larg
 """
 
 import base64
-import binascii
 import time
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +47,10 @@ class Doorkeeper:
             source = await run_in_threadpool(self._look_up, digest)
             if len(self._known) > 10_000:
                 self._known.clear()
-            self._known[digest] = (time.monotonic(), source)
+            if source is not None:  # a key that is made in this moment must work at once
+                self._known[digest] = (time.monotonic(), source)
+            else:
+                self._known.pop(digest, None)
         return source
 
     def _look_up(self, digest: bytes) -> LiveSource | None:
@@ -109,8 +111,8 @@ class Collect:
             message = "invalid write key" if key else "failed to read writekey"
             return JSONResponse({"success": False, "message": message}, 401, _cors(request))
         decoded = decode(raw, time.time_ns() // 1000)
-        await self._collector.refuse(source, decoded.refusals)
         await self._collector.accept(source, decoded.messages)
+        await self._collector.refuse(source, decoded.refusals)  # after it: a call that comes again counts them once
         return JSONResponse({"success": True, "status": 1}, headers=_cors(request))
 
     def _pixel(self, kind: str) -> Callable[[Request], Any]:
@@ -124,11 +126,12 @@ class Collect:
             named = ("anonymousId", "userId", "event", "name", "messageId", "timestamp")
             event: dict[str, Any] = {name: said.pop(name) for name in named if name in said}
             decoded = decode({**event, "properties": said}, time.time_ns() // 1000)
-            await self._collector.refuse(source, decoded.refusals)
             try:
                 await self._collector.accept(source, decoded.messages)
+                await self._collector.refuse(source, decoded.refusals)
             except SteelthreadError as error:
-                return Response(status_code=error.status)
+                later = {"Retry-After": _RETRY_SECONDS} if isinstance(error, Overloaded) else None
+                return Response(status_code=error.status, headers=later)
             return Response(_PIXEL, media_type="image/gif", headers={"Cache-Control": "no-store"})
 
         return pixel
@@ -164,8 +167,8 @@ def _key(request: Request, raw: dict[str, Any]) -> str:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.casefold() == "basic":
         try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+            return base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode().partition(":")[0]
+        except ValueError:  # not ASCII, not base64 or not UTF-8
             raise Invalid("The Authorization header is not Basic authentication.") from None
     said = (
         raw.get("writeKey"), raw.get("api_key"), raw.get("token"), request.headers.get("x-write-key"),

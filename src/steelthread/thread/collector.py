@@ -127,5 +127,5 @@ def _shown(event: Any) -> str:
     """Return a refused event as text, as far as it can be written."""
     try:
         return _JSON(event).decode()[:_LONGEST_SHOWN]
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return "an event that cannot be written as JSON"

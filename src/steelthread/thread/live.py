@@ -100,7 +100,7 @@ class LiveThread:
         if isinstance(one.fact, Received):
             live = self._source(conn, one.fact.source)
             reason = f"cannot be folded in ({type(error).__name__}); please report this"
-            cells = [_JSON(msgspec.msgpack.decode(one.fact.message)).decode()]
+            cells = [_shown(one.fact.message)]
             self._reject(conn, live, [Reject(0, "", reason, True, ["message"], cells)])
         log.advance(conn, READER, LANE, one.number)
         conn.commit()
@@ -254,3 +254,11 @@ def _rejects(row: MappedRow, message: Message) -> list[Reject]:
         return []
     cells = [_JSON(message).decode()]
     return [Reject(0, issue.column, issue.reason, False, ["message"], cells) for issue in row.issues]
+
+
+def _shown(message: bytes) -> str:
+    """Return an event as text, as far as it can be read: nothing may stop the next ones."""
+    try:
+        return _JSON(_UNPACK(message)).decode()
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return "an event that cannot be read"

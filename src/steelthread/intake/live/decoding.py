@@ -17,6 +17,7 @@ EVENT_LIMIT = 32 * 1024
 """Bytes of one event: Segment's limit."""
 _JSON = msgspec.json.Decoder().decode
 _ENCODE = msgspec.json.Encoder().encode
+_PACK = msgspec.msgpack.Encoder().encode
 _LONGEST_ID = 200
 _AHEAD = 60_000_000
 """Microseconds by which an event may lie ahead of the time of its arrival: clocks differ."""
@@ -61,7 +62,10 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def document(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body; Invalid when it is none. Characters that no text may hold are replaced."""
+    """Return the JSON object of a body; Invalid when it is none. Characters that no text may hold are replaced.
+
+    Integers beyond 64 bits, which can be kept in no other way, become text.
+    """
     try:
         found = _JSON(body.replace(b"\\u0000", b""))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -70,6 +74,13 @@ def document(body: bytes) -> dict[str, Any]:
         found = {"batch": found}
     if not isinstance(found, dict):
         raise Invalid("The body is not a JSON object.")
+    try:
+        _PACK(found)
+    except OverflowError:
+        mended: dict[str, Any] = _small(found)
+        return mended
+    except RecursionError:
+        raise Invalid("The body is nested too deeply.") from None
     return found
 
 
@@ -114,8 +125,10 @@ def message_id(value: Any) -> str:
 def micros(value: Any) -> int | None:
     """Return a time as microseconds since 1970: ISO 8601, or a number of seconds or milliseconds; None for no time."""
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) < 1e14:  # no time of ours, or no number at all: it may have hundreds of digits
+            return None
         seconds = value / 1000 if abs(value) > 1e11 else value
-        return int(seconds * 1_000_000) if abs(seconds) < 1e11 else None
+        return int(seconds * 1_000_000)
     if not isinstance(value, str) or not value:
         return None
     try:
@@ -144,3 +157,14 @@ def check_size(event: dict[str, Any]) -> None:
         raise Refused("cannot be written as JSON") from None
     if size > EVENT_LIMIT:
         raise Refused("larger than 32 kB")
+
+
+def _small(value: Any) -> Any:
+    """Return a value with text in place of integers beyond 64 bits."""
+    if isinstance(value, list):
+        return [_small(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _small(one) for name, one in value.items()}
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return str(value)
+    return value

@@ -51,7 +51,8 @@ def _message(item: Any, around: dict[str, Any], received: int, kind: str) -> Mes
         raise Refused("a group event without `groupId`")
     if type_ == "alias" and not (previous and user):
         raise Refused("an alias without `previousId` and `userId`")
-    properties, context = mapping(item.get("properties")), mapping(item.get("context"))
+    properties = mapping(item.get("properties"))
+    context = {**mapping(around.get("context")), **mapping(item.get("context"))}
     traits = mapping(item.get("traits"))
     if type_ == "identify":  # RudderStack's SDKs tell them within the context
         traits = {**mapping(context.get("traits")), **traits}
@@ -71,7 +72,7 @@ def _message(item: Any, around: dict[str, Any], received: int, kind: str) -> Mes
         group_id=group,
         traits=traits,
         properties=properties,
-        context={**mapping(around.get("context")), **context},
+        context=context,
         integrations={**mapping(around.get("integrations")), **mapping(item.get("integrations"))},
         external_ids=_external(context.get("externalIds")),
     )
