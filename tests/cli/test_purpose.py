@@ -18,12 +18,12 @@ def test_without_a_purpose_nothing_is_shown(space, load):
     words = ("profile", "email:ann@example.com", "--json")
     assert run(space, *words).returncode == 0
     settings = space.project.folder / "steelthread.toml"
-    settings.write_text(settings.read_text().replace("[project]", "[project]\ndefault_purpose = 'marketing'"))
+    settings.write_text(settings.read_text().replace("[project]", "[project]\ndefault_purpose = 'research'"))
     refused = run(space, *words)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "default_purpose" in refused.stderr
     assert "operations" in refused.stderr
-    (space.project.folder / "purposes.yaml").write_text("purposes:\n  marketing: {description: Telling what is new}\n")
+    (space.project.folder / "purposes.yaml").write_text("purposes:\n  research: {description: Learning what helps}\n")
     assert run(space, *words).returncode == 0
 
 

@@ -6,6 +6,7 @@ from steelthread.identity.identifiers import Identifiers, Ref, match_values, par
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
 from steelthread.identity.queries import (
     Family,
+    Member,
     Refusal,
     as_of,
     clusters_csv,
@@ -34,6 +35,7 @@ __all__ = [
     "Kind",
     "Link",
     "LiveGraph",
+    "Member",
     "NameEvidence",
     "NewNode",
     "Node",

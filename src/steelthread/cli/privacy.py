@@ -1,0 +1,125 @@
+"""`consent set|show`, `decide`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+
+from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
+from steelthread.privacy import Said
+from steelthread.rights import Consents, Saying
+
+consent = App(name="consent", help="What people allow: the consent ledger.")
+app.command(consent)
+
+
+@consent.command(name="set")
+def consent_set(
+    ref: str,
+    purpose: str,
+    said: Said,
+    /,
+    *,
+    channel: str = "",
+    source: str = "",
+    notice: str = "",
+    valid_until: Annotated[datetime | None, Parameter(name="--valid-until")] = None,
+    at: datetime | None = None,
+    common: Common = DEFAULT,
+) -> None:
+    """Keep what a person said of a purpose.
+
+    Parameters
+    ----------
+    ref
+        What it was said of: email:ann@example.com, phone:..., device_id:..., record:SOURCE/ENTITY/KEY, individual:UUID.
+    purpose
+        A purpose of purposes.yaml; * for everything.
+    said
+        given, refused, withdrawn, objected, opted_out, limited, double_confirmed, restricted, unrestricted, ...
+    channel
+        Of one channel only; every channel by default.
+    source
+        Where it was said, such as web-form or call-centre.
+    notice
+        Name and version of the text that was shown.
+    valid_until
+        Until when a yes counts.
+    at
+        When it was said; now by default.
+    """
+    saying = Saying(
+        ref=ref, purpose=purpose, said=said, channel=channel, source=source, notice=notice, method="command line",
+        actor=f"operator {actor()}", occurred_at=_local(at), valid_until=_local(valid_until),
+    )  # fmt: skip
+    with common.space() as space, space.database.connect() as conn:
+        consents = Consents(space)
+        statement = consents.say(conn, saying)
+        decision = consents.decide(conn, ref, purpose, channel) if purpose != "*" else None
+        conn.commit()
+    if common.json:
+        emit({"eventId": statement.event_id, "recordedAt": statement.recorded_at, "allow": decision and decision.allow})
+        return
+    out.print(f"Kept: {statement.said} for {statement.purpose}{f', {channel}' if channel else ''}.", markup=False)
+    if decision:
+        _answer(msgspec.to_builtins(decision))
+
+
+@consent.command(name="show")
+def consent_show(ref: str, /, *, at: datetime | None = None, common: Common = DEFAULT) -> None:
+    """Show what may be done with a person's data, per purpose and channel, and why.
+
+    Parameters
+    ----------
+    ref
+        email:ann@example.com, phone:..., record:SOURCE/ENTITY/KEY or individual:UUID.
+    at
+        As of this moment; now by default.
+    """
+    with common.space() as space, space.database.connect() as conn:
+        content = Consents(space).show(conn, ref, _local(at))
+    if common.json:
+        emit(content)
+        return
+    for one in content["states"]:
+        channel = f" by {one['channel']}" if one["channel"] else ""
+        out.print(
+            f"{'yes' if one['allow'] else 'no':4}{one['purpose']}{channel}: {'; '.join(one['reasons'])}", markup=False
+        )
+
+
+@app.command
+def decide(
+    ref: str, purpose: str, /, *, channel: str = "", at: datetime | None = None, common: Common = DEFAULT
+) -> None:
+    """Say whether a person's data may be used for a purpose, and why.
+
+    Parameters
+    ----------
+    ref
+        email:ann@example.com, phone:..., record:SOURCE/ENTITY/KEY or individual:UUID.
+    purpose
+        A purpose of purposes.yaml; one that is not there is a no.
+    channel
+        Through which channel; without one the question is for all.
+    at
+        As of this moment; now by default.
+    """
+    with common.space() as space, space.database.connect() as conn:
+        decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at))
+    if common.json:
+        emit(decision)
+    else:
+        _answer(msgspec.to_builtins(decision))
+
+
+def _local(moment: datetime | None) -> datetime | None:
+    """Take a time that was typed without a zone for one of this machine's."""
+    return None if moment is None else moment.astimezone()
+
+
+def _answer(decision: dict[str, Any]) -> None:
+    out.print("Yes." if decision["allow"] else "No.", style="bold")
+    for reason in decision["reasons"]:
+        out.print(f"  {reason}", markup=False)
