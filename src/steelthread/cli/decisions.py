@@ -29,7 +29,7 @@ def link(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
     reason
         Why; kept with the link.
     """
-    with common.space() as space:
+    with common.acting("link", a, b) as space:
         told = say_same(space, a, b, reason, actor())
     if common.json:
         emit(told)
@@ -54,7 +54,7 @@ def unlink(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
     reason
         Why; kept with the decision.
     """
-    with common.space() as space:
+    with common.acting("unlink", a, b) as space:
         told = say_never(space, a, b, reason, actor())
     if common.json:
         emit(told)
@@ -75,7 +75,7 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
     b
         The other one.
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("explain", a, b) as space, space.database.connect() as conn:
         told = space.reader(conn).explain(a, b)
     if common.json:
         emit(told)

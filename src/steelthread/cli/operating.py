@@ -9,7 +9,6 @@ from cyclopts import App, Parameter
 from steelthread.app import create_key, verify_space
 from steelthread.cli.shell import DEFAULT, Common, app, emit, out
 from steelthread.store import backup as write_backup
-from steelthread.store import open_database
 from steelthread.store import restore as read_backup
 from steelthread.vault import open_vault
 
@@ -45,12 +44,8 @@ def backup(file: Path, /, *, common: Common = DEFAULT) -> None:
     file
         The file to write; keep it as safe as the keyring.
     """
-    project = common.open()
-    database = open_database(project)
-    try:
-        write_backup(project, database, file)
-    finally:
-        database.close()
+    with common.acting("backup") as space:
+        write_backup(space.project, space.database, file)
     _show({"file": str(file), "bytes": file.stat().st_size}, common)
 
 
@@ -78,7 +73,7 @@ def key_create(*, scope: Annotated[list[str], Parameter(name="--scope")], common
     scope
         What it may do, such as profiles:read; repeat for several.
     """
-    with common.space() as space:
+    with common.acting("key create", scopes=scope) as space:
         secret = create_key(space, scope)
     if common.json:
         emit({"key": secret, "scopes": scope})

@@ -7,8 +7,8 @@ import msgspec
 from cyclopts import App, Parameter
 
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
-from steelthread.privacy import Said
-from steelthread.rights import Consents, Saying
+from steelthread.privacy import Entry, Said
+from steelthread.rights import Auditor, Consents, Saying
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
 app.command(consent)
@@ -57,6 +57,11 @@ def consent_set(
         consents = Consents(space)
         statement = consents.say(conn, saying)
         decision = consents.decide(conn, ref, purpose, channel) if purpose != "*" else None
+        auditor = Auditor(space)
+        details = {"event": statement.event_id, "said": statement.said}
+        auditor.note(
+            conn, Entry("consent", saying.actor, "consent set", auditor.tokens(conn, [ref]), statement.purpose, details)
+        )
         conn.commit()
     if common.json:
         emit({"eventId": statement.event_id, "recordedAt": statement.recorded_at, "allow": decision and decision.allow})
@@ -77,7 +82,7 @@ def consent_show(ref: str, /, *, at: datetime | None = None, common: Common = DE
     at
         As of this moment; now by default.
     """
-    with common.space() as space, space.database.connect() as conn:
+    with common.reading("consent show", ref) as space, space.database.connect() as conn:
         content = Consents(space).show(conn, ref, _local(at))
     if common.json:
         emit(content)
@@ -108,6 +113,11 @@ def decide(
     """
     with common.space() as space, space.database.connect() as conn:
         decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at))
+        auditor = Auditor(space)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel}
+        subjects = auditor.tokens(conn, [ref])
+        auditor.note(conn, Entry("decision", f"operator {actor()}", "decide", subjects, purpose[:80], details))
+        conn.commit()
     if common.json:
         emit(decision)
     else:

@@ -1,5 +1,6 @@
 """Privacy: purposes, the consent ledger, `decide`. Customer data is lent, not owned."""
 
+from steelthread.privacy.audit import Audit, Checked, Entry, Head
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
 from steelthread.privacy.ledger import allowed_sql, append, forget_consent, statements_of
 from steelthread.privacy.purposes import EVERYTHING, Purpose, Purposes, load_purposes
@@ -7,9 +8,13 @@ from steelthread.privacy.types import Decision, Evidence, Said, Scope, Statement
 
 __all__ = [
     "EVERYTHING",
+    "Audit",
+    "Checked",
     "Decider",
     "Decision",
+    "Entry",
     "Evidence",
+    "Head",
     "NodeState",
     "Purpose",
     "Purposes",
