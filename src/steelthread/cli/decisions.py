@@ -111,7 +111,7 @@ def resolve(
     if common.json:
         emit(told)
     else:
-        out.print(f"{told['individualId']} ({told['status']})")
+        out.print(f"{told['individualId'] or told['requested']} ({told['status']})")
 
 
 @app.command
@@ -131,8 +131,8 @@ def changes(*, after: int = 0, limit: int = 1000, common: Common = DEFAULT) -> N
         emit(told)
         return
     for one in told["changes"]:
-        if one["change"] == "created":
-            out.print(f"{one['number']}  created {len(one['individuals']):,}", markup=False)
+        if "individuals" in one:
+            out.print(f"{one['number']}  {one['change']:7} {len(one['individuals']):,}", markup=False)
         elif one["change"] == "merged":
             out.print(f"{one['number']}  merged  {', '.join(one['gone'])} into {one['into']}", markup=False)
         else:

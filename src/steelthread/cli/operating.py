@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from steelthread.app import create_key, verify_space
 from steelthread.cli.shell import DEFAULT, Common, app, emit, out
+from steelthread.rights import replay_erasures
 from steelthread.store import backup as write_backup
 from steelthread.store import restore as read_backup
 from steelthread.vault import open_vault
@@ -61,6 +62,8 @@ def restore(file: Path, /, *, force: bool = False, common: Common = DEFAULT) -> 
         Replace what the project holds.
     """
     read_backup(common.open(), file, force=force)
+    with common.acting("restore") as space:
+        replay_erasures(space)
     _show({"restored": str(file)}, common)
 
 

@@ -1,14 +1,18 @@
-"""`consent set|show`, `decide`."""
+"""`consent set|show`, `decide`, `erase`, `scan`."""
 
+import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
 
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
-from steelthread.privacy import Entry, Said
+from steelthread.kit import Invalid
+from steelthread.privacy import Entry, Needles, Said, scan_database, scan_files, told
 from steelthread.rights import Auditor, Consents, Saying
+from steelthread.rights import erase as erase_person
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
 app.command(consent)
@@ -122,6 +126,76 @@ def decide(
         emit(decision)
     else:
         _answer(msgspec.to_builtins(decision))
+
+
+@app.command
+def erase(
+    ref: str,
+    /,
+    *,
+    dry_run: Annotated[bool, Parameter(name="--dry-run")] = False,
+    output: Path | None = None,
+    common: Common = DEFAULT,
+) -> None:
+    """Erase a person over the whole graph, with proof: rows deleted, keys destroyed, everything searched, a certificate.
+
+    Parameters
+    ----------
+    ref
+        Any of the person's identifiers or records, or the universal ID.
+    dry_run
+        Say what would go, and change nothing.
+    output
+        File for the certificate; it is in the answer of --json too.
+    """
+    with common.space() as space:
+        done = erase_person(space, ref, f"operator {actor()}", dry_run=dry_run)
+    if output is not None and done.certificate:
+        output.write_bytes(msgspec.json.encode(done.certificate))
+    if common.json:
+        emit(done)
+        return
+    verb = "would go" if dry_run else "went"
+    for store in done.stores:
+        if store["rows"]:
+            out.print(f"{store['rows']:>8,}  {store['store']}", markup=False)
+    out.print(
+        f"{done.rows:,} rows {verb}, {done.keys_destroyed:,} data keys; {done.kept_shared} identifiers stay with others."
+    )
+    if not dry_run:
+        out.print(f"Searched everything: {len(done.hits)} hits. Request {done.request_id}", markup=False)
+        for hit in done.hits:
+            out.print(f"  {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
+    if done.hits:
+        sys.exit(1)
+
+
+@app.command
+def scan(*needles: str, derived: bool = False, common: Common = DEFAULT) -> None:
+    """Search all tables and all files of the project for values; exit code 1 when there is a hit.
+
+    Parameters
+    ----------
+    needles
+        What to look for, such as an e-mail address; compared without case.
+    derived
+        Also in the forms in which values hide: URL-encoded, base64, UTF-16, hex, MD5, SHA-1, SHA-256, digits.
+    """
+    if not needles:
+        raise Invalid("Say at least one value to look for.")
+    with common.acting("scan", needles=len(needles)) as space, space.database.connect() as conn:
+        looked = Needles(needles, derived=derived)
+        tables, hits = scan_database(conn, looked)
+        files, more = scan_files([space.project.folder], looked)
+    found = told([*hits, *more])
+    if common.json:
+        emit({"tables": tables, "files": files, "hits": found})
+    else:
+        for hit in found:
+            out.print(f"needle {hit['needle']}: {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
+        out.print(f"{len(found)} hits in {tables} tables and {files} files", markup=False)
+    if found:
+        sys.exit(1)
 
 
 def _local(moment: datetime | None) -> datetime | None:

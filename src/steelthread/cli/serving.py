@@ -12,6 +12,7 @@ from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project
+from steelthread.rights import replay_erasures
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api"]
@@ -34,6 +35,7 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     project = common.open()
     if only == "worker":
         with common.space() as space:
+            replay_erasures(space)
             Worker(space).run()
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
@@ -42,6 +44,7 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     """Serve until stopped."""
     with common.space() as space:
+        replay_erasures(space)  # the gate of a restored backup
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
         try:

@@ -4,6 +4,8 @@ from steelthread.identity.config import NODES_OF, IdentityRules, Kind, default_t
 from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_of
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
+from steelthread.identity.normalise import normalise as matching_key
+from steelthread.identity.normalise import provider_key
 from steelthread.identity.queries import (
     Family,
     Member,
@@ -58,6 +60,7 @@ __all__ = [
     "kind_names",
     "load_rules",
     "match_values",
+    "matching_key",
     "members",
     "name_evidence",
     "name_words",
@@ -66,6 +69,7 @@ __all__ = [
     "parse_ref",
     "path",
     "present",
+    "provider_key",
     "record_decision",
     "refusals",
     "standing",

@@ -63,10 +63,26 @@ class Decided(Fact, frozen=True):
     actor: str
 
 
+class IndividualsErased(Fact, frozen=True):
+    """These universal IDs are nobody any more: what was known of them was erased."""
+
+    individuals: list[UUID]
+
+
 class ProfilesChanged(Fact, frozen=True):
     """These profiles were folded anew."""
 
     individuals: list[UUID]
 
 
-AnyFact = Received | RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged
+AnyFact = (
+    Received
+    | RecordsKept
+    | RecordsClosed
+    | IndividualsCreated
+    | Merged
+    | Split
+    | Decided
+    | IndividualsErased
+    | ProfilesChanged
+)

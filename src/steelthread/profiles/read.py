@@ -13,6 +13,7 @@ from steelthread.identity import IdentityRules, Ref
 from steelthread.intake import SHARED_NAMESPACE, key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso
 from steelthread.model import Model
+from steelthread.privacy import Tombstones
 from steelthread.profiles import assemble
 from steelthread.profiles.folder import Folder, ProfileRules
 from steelthread.profiles.views import Names, Opener, View
@@ -225,6 +226,8 @@ class Reader:
 
     def resolve(self, individual: UUID, as_of: datetime | None = None) -> dict[str, Any]:
         """Say which individual a universal ID, present or former, stands for now or at a moment."""
+        if Tombstones(self._vault).has(self._conn, individual.bytes):
+            return {"individualId": None, "requested": str(individual), "status": "erased"}
         node = identity.node_of_individual(self._conn, individual)
         _, current, evidence = identity.present(self._conn, node)
         answer = current if as_of is None else identity.as_of(self._conn, node, as_of)

@@ -2,5 +2,18 @@
 
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
+from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
+from steelthread.rights.holders import HOLDERS, Holder, Reach
 
-__all__ = ["Auditor", "Consents", "Saying"]
+__all__ = [
+    "HOLDERS",
+    "Auditor",
+    "Consents",
+    "Erased",
+    "Holder",
+    "Reach",
+    "Saying",
+    "erase",
+    "finish_erasures",
+    "replay_erasures",
+]

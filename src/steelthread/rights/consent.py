@@ -10,18 +10,21 @@ import psycopg
 
 from steelthread import privacy
 from steelthread.identity import parse_ref
-from steelthread.kit import Invalid, NotFound, now, uuid7
+from steelthread.kit import Conflict, Invalid, NotFound, now, uuid7
 from steelthread.privacy import (
     EVERYTHING,
     Decider,
     Decision,
+    Line,
     Purposes,
     Said,
     Scope,
     Statement,
     Subject,
+    Tombstones,
     Use,
     load_purposes,
+    write_journal,
 )
 from steelthread.thread import Space
 
@@ -51,6 +54,8 @@ class Saying(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only
     valid_until: datetime | None = None
     event_id: UUID | None = None
     """The client's own; saying the same again changes nothing."""
+    returns: bool = False
+    """Whether a person who was erased comes back by own will: the identifier is let in again, with nothing of before."""
 
 
 class Consents:
@@ -60,6 +65,7 @@ class Consents:
         self._space = space
         self.purposes: Purposes = load_purposes(space.project.folder / "purposes.yaml")
         self._decider = Decider(self.purposes)
+        self._stones = Tombstones(space.vault)
 
     def say(self, conn: Connection, saying: Saying) -> Statement:
         """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not."""
@@ -72,8 +78,11 @@ class Consents:
         elif saying.said == "given":
             raise Invalid("Nobody agrees to everything at once: say given for one purpose at a time (GDPR Art. 7(2)).")
         moment = now()
+        node = self._node(conn, saying.ref)
+        if self._stones.has(conn, node):
+            self._let_in(conn, node, returns=saying.returns)
         statement = Statement(
-            event_id=saying.event_id or uuid7(), node=self._node(conn, saying.ref), scope=self._scope(saying.ref),
+            event_id=saying.event_id or uuid7(), node=node, scope=self._scope(saying.ref),
             purpose=purpose, said=saying.said, occurred_at=_aware(saying.occurred_at) or moment, recorded_at=moment,
             channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
             method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction,
@@ -83,6 +92,19 @@ class Consents:
             raise Invalid("occurredAt lies in the future: say when it was said.")
         privacy.append(conn, [statement])
         return statement
+
+    def _let_in(self, conn: Connection, node: bytes, *, returns: bool) -> None:
+        if not returns:
+            raise Conflict(
+                "Whoever this was has been erased: only a person who comes back by own will is kept (returns)."
+            )
+        tokens = self._stones.lift(conn, [node])
+        line = Line(uuid7(), now(), [token.hex() for token in tokens], lifted=True)
+        conn.execute(
+            "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s)",
+            (line.request_id, line.at, line.at),
+        )
+        write_journal(self._space.project.data, line)
 
     def _node(self, conn: Connection, ref: str) -> bytes:
         hashes = self._space.reader(conn).hashes(ref)
@@ -110,12 +132,17 @@ class Consents:
         universal ID stands for the person.
         """
         reader = self._space.reader(conn)
+        parsed = parse_ref(ref, self._space.rules)
+        if parsed.form == "individual" and self._stones.has(conn, UUID(parsed.value).bytes):
+            return Subject([], erased=True)
         members = reader.members(ref)
         own = reader.hashes(ref) if members or not ref.startswith("individual:") else []
         if not own:
             raise NotFound("Nobody answers to this reference.")
         nodes = {*own, *(member.hash for member in members)}
         states = privacy.fold(privacy.statements_of(conn, nodes), at, known)
+        if not members and self._stones.among(conn, own):
+            return Subject(states, erased=True)
         target = None if self._scope(ref) == "party" else frozenset(own)
         return Subject(states, target)
 

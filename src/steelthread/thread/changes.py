@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from steelthread.model import IndividualsCreated, Merged, Split
+from steelthread.model import IndividualsCreated, IndividualsErased, Merged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
 
@@ -25,6 +25,10 @@ def id_changes(space: Space, after: int = 0, limit: int = 1000) -> dict[str, Any
         elif isinstance(fact, Merged):
             gone = [str(former) for former in fact.gone]
             changes.append({"number": number, "change": "merged", "into": str(fact.into), "gone": gone})
+        elif isinstance(fact, IndividualsErased):
+            changes.append(
+                {"number": number, "change": "erased", "individuals": [str(one) for one in fact.individuals]}
+            )
         elif isinstance(fact, Split):
             changes.append({"number": number, "change": "split", "source": str(fact.source), "part": str(fact.part)})
     return {"changes": changes, "next": facts[-1].number if facts else after}

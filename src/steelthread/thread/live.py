@@ -29,7 +29,9 @@ from steelthread.intake import (
 from steelthread.kit import Invalid
 from steelthread.log import Numbered
 from steelthread.model import Received
+from steelthread.thread.batch import LANE as IDENTITY
 from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
@@ -78,6 +80,7 @@ class LiveThread:
         self._space = space
         self._words = Words(space.model, space.project.settings.project.country)
         self._sources: dict[int, _Live] = {}
+        self._fence = Fence(space)
 
     def step(self, conn: Connection, most: int = MOST) -> Step:
         """Take up to `most` events from the log, do all that is to be done with them, and commit."""
@@ -137,6 +140,10 @@ class LiveThread:
         return new
 
     def _of_source(self, conn: Connection, live: _Live, messages: list[Message]) -> None:
+        self._space.log.lock(conn, IDENTITY)
+        messages = self._fence.messages(conn, live.name, live.namespace, messages)
+        if not messages:
+            return
         as_of = moment(max(message.received for message in messages))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
