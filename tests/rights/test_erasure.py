@@ -85,7 +85,7 @@ def assert_gone(space, refs=REFS):
     assert [*hits, *more] == []
 
 
-def test_nothing_is_left_and_nobody_else_is_touched(space, shop):
+def test_nothing_is_left_and_nobody_else_is_touched(space, shop, server):
     bob, cid = profile(space, "record:crm/Individual/2"), profile(space, "record:crm/Individual/3")
     ann = profile(space, REFS[0])
     assert ann["counts"] == {"records": 3, "SalesOrder": 2}
@@ -97,7 +97,11 @@ def test_nothing_is_left_and_nobody_else_is_touched(space, shop):
     assert told.hits == []
     assert told.keys_destroyed >= 3
     assert {store["store"]: store["rows"] for store in told.stores}["intake.record"] == 5
+    assert {store["store"]: store["rows"] for store in told.stores}["profiles.event"] == 2
     assert_gone(space)
+    files, hits = scan_files([server.data, server.logs], Needles(NEEDLES, derived=True))
+    assert files > 100, "heap, indexes, write-ahead log, statistics, the server's own log"
+    assert hits == [], "identifiers never lay there in the clear"
     assert profile(space, "record:crm/Individual/2") == bob, (
         "the household keeps all of its own, the shared device included"
     )

@@ -105,7 +105,7 @@ def _contents(path: Path, *, inside: bool) -> Iterator[tuple[str, bytes]]:
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             for start in range(0, len(content), _CHUNK):
                 yield "raw", content[max(0, start - _OVERLAP) : start + _CHUNK]
-            head = content[:4]
+            head, mark = content[:4], content[257:262]
             tail = content[-4:]
     if not inside:
         return
@@ -115,7 +115,7 @@ def _contents(path: Path, *, inside: bool) -> Iterator[tuple[str, bytes]]:
         yield from _zip(path)
     elif head == b"PAR1" and tail == b"PAR1":
         yield from _parquet(path)
-    elif tarfile.is_tarfile(path):
+    elif mark == b"ustar":
         yield from _tar(path)
 
 

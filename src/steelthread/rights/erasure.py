@@ -75,6 +75,11 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False) -> Erase
 
 def _remove(space: Space, conn: Connection, person: Person, request: UUID, at: datetime) -> _Gone:
     """Set the tombstones and delete the rows, in the caller's transaction."""
+    before = {
+        one.table: one.count(conn, person.reach(person.nodes))
+        for one in HOLDERS
+        if one.table.startswith("profiles.") and one.by
+    }
     take_out(space, conn, person.rows, at)
     shared = shared_nodes(conn, person.nodes)
     nodes = person.nodes.keys() - shared
@@ -88,9 +93,9 @@ def _remove(space: Space, conn: Connection, person: Person, request: UUID, at: d
     rejects = find_rejects(space, conn, person.rows, values)
     reach = person.reach(nodes, clusters_of(conn, nodes), list(rejects))
     stores = [
-        {"store": holder.table, "method": "delete", "rows": holder.erase(conn, reach)}
-        for holder in HOLDERS
-        if holder.by
+        {"store": one.table, "method": "delete", "rows": max(one.erase(conn, reach), before.get(one.table, 0))}
+        for one in HOLDERS
+        if one.by
     ]
     common = {subject for (subject,) in conn.execute("select subject from intake.source")}
     subjects = sorted({*(row.subject for row in person.rows), *rejects.values()} - common)

@@ -44,6 +44,12 @@ class Holder(msgspec.Struct, frozen=True):
         """Delete a person's rows; return how many there were."""
         return conn.execute(f"delete from {self.table} where {self.where()}", _values(reach)).rowcount
 
+    def count(self, conn: Connection, reach: Reach) -> int:
+        """Return how many rows are of a person."""
+        row = conn.execute(f"select count(*) from {self.table} where {self.where()}", _values(reach)).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def rows(self, conn: Connection, reach: Reach) -> list[dict[str, Any]]:
         """Return a person's rows, each value under the name of its column."""
         cursor = conn.execute(f"select * from {self.table} where {self.where()}", _values(reach))
