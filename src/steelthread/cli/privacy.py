@@ -1,4 +1,4 @@
-"""`consent set|show`, `decide`, `erase`, `scan`."""
+"""`consent set|show`, `decide`, `erase`, `access`, `scan`."""
 
 import sys
 from datetime import datetime
@@ -12,6 +12,7 @@ from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
 from steelthread.kit import Invalid
 from steelthread.privacy import Entry, Needles, Said, scan_database, scan_files, told
 from steelthread.rights import Auditor, Consents, Saying
+from steelthread.rights import access as access_person
 from steelthread.rights import erase as erase_person
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
@@ -168,6 +169,27 @@ def erase(
             out.print(f"  {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
     if done.hits:
         sys.exit(1)
+
+
+@app.command
+def access(ref: str, /, *, output: Annotated[Path, Parameter(name="--out")], common: Common = DEFAULT) -> None:
+    """Write everything that is stored of a person, readable and for machines, into a new folder.
+
+    Parameters
+    ----------
+    ref
+        Any of the person's identifiers or records, or the universal ID.
+    output
+        The folder to write.
+    """
+    with common.space() as space:
+        done = access_person(space, ref, output, f"operator {actor()}")
+    if common.json:
+        emit(done)
+    else:
+        out.print(
+            f"{done.values:,} values and {done.rows:,} rows in {done.folder}: {', '.join(done.files)}", markup=False
+        )
 
 
 @app.command

@@ -1,5 +1,6 @@
 """Rights: what a person may say and ask for, of the whole graph: consent, access, erasure. Above the thread, below HTTP."""
 
+from steelthread.rights.access import Accessed, access
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
@@ -7,12 +8,14 @@ from steelthread.rights.holders import HOLDERS, Holder, Reach
 
 __all__ = [
     "HOLDERS",
+    "Accessed",
     "Auditor",
     "Consents",
     "Erased",
     "Holder",
     "Reach",
     "Saying",
+    "access",
     "erase",
     "finish_erasures",
     "replay_erasures",

@@ -153,6 +153,17 @@ def shared_nodes(conn: Connection, nodes: Collection[int]) -> set[int]:
     return {node for (node,) in rows}
 
 
+def shared_with_others(conn: Connection, nodes: Collection[int], records: Collection[int]) -> set[int]:
+    """Return those of these nodes that somebody else asserts, while this person's records are there."""
+    rows = conn.execute(
+        "select n from unnest(%(nodes)s::int8[]) n where exists (select from identity.link l where l.closed_at is null "
+        "and (l.a = n and not l.b = any(%(nodes)s) or l.b = n and not l.a = any(%(nodes)s))) or exists (select from "
+        "profiles.event e where e.nodes @> array[n] and not e.record_id = any(%(records)s))",
+        {"nodes": sorted(nodes), "records": list(records)},
+    )
+    return {node for (node,) in rows}
+
+
 def clusters_of(conn: Connection, nodes: Collection[int]) -> list[int]:
     """Return the clusters in which only these nodes stand."""
     rows = conn.execute(
