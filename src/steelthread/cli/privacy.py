@@ -14,6 +14,7 @@ from steelthread.privacy import Entry, Needles, Said, scan_database, scan_files,
 from steelthread.rights import Auditor, Consents, Saying
 from steelthread.rights import access as access_person
 from steelthread.rights import erase as erase_person
+from steelthread.thread import Space
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
 app.command(consent)
@@ -116,7 +117,7 @@ def decide(
     at
         As of this moment; now by default.
     """
-    with common.space() as space, space.database.connect() as conn:
+    with Space(common.purposeful()) as space, space.database.connect() as conn:
         decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at))
         auditor = Auditor(space)
         details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel}
@@ -182,7 +183,7 @@ def access(ref: str, /, *, output: Annotated[Path, Parameter(name="--out")], com
     output
         The folder to write.
     """
-    with common.space() as space:
+    with Space(common.purposeful()) as space:
         done = access_person(space, ref, output, f"operator {actor()}")
     if common.json:
         emit(done)

@@ -20,6 +20,7 @@ app = App(
     name="steelthread",
     help="One profile per customer under one universal ID, from all your systems.",
     version=__version__,
+    suppress_keyboard_interrupt=False,  # main says what stays
 )
 out = Console(soft_wrap=False, highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -45,11 +46,16 @@ class Common:
 
     def reading(self, what: str, *refs: str) -> Space:
         """Open the project for reading about people: as the operator, under its default purpose; the audit log tells."""
-        project = self.open()
-        purpose = reading_purpose(project)
-        space = Space(project)
+        space = Space(self.purposeful())
+        purpose = space.project.settings.project.default_purpose
         Auditor(space).read(f"operator {actor()}", what, purpose, refs)
         return space
+
+    def purposeful(self) -> Project:
+        """Read the project's settings; Invalid when there is no purpose under which the operator may read."""
+        project = self.open()
+        reading_purpose(project)
+        return project
 
     def acting(self, what: str, *refs: str, **details: Any) -> Space:
         """Open the project for an operator's action; the audit log tells."""
@@ -69,12 +75,12 @@ def emit(content: Any) -> None:
 def complain(message: str) -> None:
     """Print an error, for people, on stderr."""
     err.print("[bold red]error:[/bold red]", end=" ")
-    err.print(message, markup=False)
+    err.print(message, markup=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a remark on stderr."""
-    err.print(message, markup=False, style="dim")
+    err.print(message, markup=False, style="dim", soft_wrap=True)
 
 
 def actor() -> str:

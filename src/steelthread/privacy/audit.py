@@ -121,7 +121,11 @@ class Audit:
         return {"entry": entries[number].decode(), "index": number, "proof": steps, **head}
 
     def verify(self, conn: Connection, folder: Path | None = None) -> Checked:
-        """Check every entry, and that the log grew out of all heads seen before; keep the present head beside them."""
+        """Check every entry, and that the log grew out of all heads seen before; keep the present head beside them.
+
+        In a transaction of its own: what the caller has not committed is rolled back.
+        """
+        conn.rollback()
         conn.execute("set transaction isolation level repeatable read")
         seen = _heads(folder)
         roots: dict[int, str] = {}

@@ -72,6 +72,7 @@ HOLDERS: Sequence[Holder] = (
         "profiles.event", "orders, visits, cases: when, how much, of whom",
         "record_id entity_id owner nodes parent_id at amount currency quantity", {"record_id": "records"},
     ),
+    Holder("profiles.awaiting", "lines whose order has not come", "parent record_id", {"record_id": "records"}),
     Holder(
         "intake.record", "the source records: sealed values, clear values, times",
         "record_id source_id entity_id key_hash digest row_digest observed_at changed_at loaded_at first_observed_at as_of "
