@@ -295,9 +295,9 @@ def add_write_key(space: Space, name: str, revoke: str = "") -> str:
     return secret
 
 
-def create_key(space: Space, scopes: list[str]) -> str:
-    """Make a bearer key with scopes; its secret is returned once and kept only as a hash."""
-    return _create_key(space, scopes)
+def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None) -> str:
+    """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash."""
+    return _create_key(space, scopes, purposes)
 
 
 def verify_space(space: Space) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from steelthread.api import create_api, create_key
 def client(space, load):
     load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
     key = create_key(space, ["profiles:read"])
-    return TestClient(create_api(space), headers={"Authorization": f"Bearer {key}"})
+    client = TestClient(create_api(space), headers={"Authorization": f"Bearer {key}"})
+    client.params = {"purpose": "operations"}
+    return client
 
 
 def test_profile_by_reference(client):

@@ -32,7 +32,7 @@ class Served:
             return json.loads(answer.read())
 
     def profile(self, ref):
-        return self.get("/api/profiles/" + urllib.parse.quote(ref, safe=""), wait=20)
+        return self.get("/api/profiles/" + urllib.parse.quote(ref, safe=""), wait=20, purpose="operations")
 
     def status(self):
         return self.get("/api/status")

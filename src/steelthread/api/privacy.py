@@ -2,14 +2,16 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from steelthread.api.keys import needs
+from steelthread.api.reading import Desk
 from steelthread.kit import Invalid
-from steelthread.privacy import Decision, Statement
+from steelthread.privacy import Decision, Entry, Kind, Statement
 from steelthread.rights import Consents, Saying
 from steelthread.thread import Space
 
@@ -43,7 +45,15 @@ def add_privacy(api: FastAPI, space: Space) -> None:
 
     def _say(saying: Saying) -> Statement:
         with api.state.pool.connection() as conn, conn.transaction():
-            return consents.say(conn, saying)
+            kept = consents.say(conn, saying)
+            _, individual = consents.look(conn, saying.ref, kept.recorded_at)
+        note("consent", "consent", individual, kept.purpose, {"event": kept.event_id, "said": kept.said})
+        return kept
+
+    def note(kind: Kind, what: str, individual: UUID | None, purpose: str, details: dict[str, Any]) -> None:
+        desk: Desk = api.state.desk
+        subjects = [desk.auditor.audit.token(individual.bytes)] if individual else []
+        desk.queue.put(Entry(kind, "http", what, subjects, purpose[:80], details))
 
     @api.get("/api/decisions", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT)
     def decision(
@@ -57,7 +67,10 @@ def add_privacy(api: FastAPI, space: Space) -> None:
 
     def _decide(ref: str, purpose: str, channel: str, at: datetime | None, known: datetime | None) -> Decision:
         with api.state.pool.connection() as conn:
-            return consents.decide(conn, ref, purpose, channel, at=at, known=known)
+            decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel[:80]}
+        note("decision", "decide", individual, purpose, details)
+        return decision
 
 
 def _json(content: Any, status: int = 200) -> Response:

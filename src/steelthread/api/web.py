@@ -15,9 +15,10 @@ from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
 from steelthread.api.collect import Collect, Doorkeeper
-from steelthread.api.keys import KeyCache, needs
+from steelthread.api.keys import Caller, KeyCache, needs
 from steelthread.api.privacy import add_privacy
 from steelthread.api.problems import install
+from steelthread.api.reading import Desk, Reading, for_purpose
 from steelthread.intake import list_rejects, list_sources
 from steelthread.kit import Invalid
 from steelthread.profiles import Reader
@@ -39,10 +40,11 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     install(api)
     pool = space.database.pool()
     api.state.pool = pool
-    api.state.key_cache = KeyCache(lambda hashed: _scopes(pool, hashed), time.monotonic)
+    api.state.key_cache = KeyCache(lambda hashed: _caller(pool, hashed), time.monotonic)
     if collects:
         api.router.routes.extend(Collect(Collector(space, pool), Doorkeeper(pool)).routes())
     if reads:
+        api.state.desk = Desk(space, pool)
         _records(api, space)
         _profiles(api, space)
         add_privacy(api, space)
@@ -50,17 +52,19 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     return api
 
 
-def _scopes(pool: Any, hashed: bytes) -> list[str] | None:
+def _caller(pool: Any, hashed: bytes) -> Caller | None:
     with pool.connection() as conn:
         row = conn.execute(
-            "select scopes from api.key where secret_hash = %s and revoked_at is null", (hashed,)
+            "select key_id, scopes, purposes from api.key where secret_hash = %s and revoked_at is null", (hashed,)
         ).fetchone()
-    return None if row is None else list(row[0])
+    return None if row is None else Caller(*row)
 
 
 @contextmanager
-def _reader(api: FastAPI, space: Space) -> Iterator[Reader]:
+def _reader(api: FastAPI, space: Space, granted: Reading, what: str, *refs: str) -> Iterator[Reader]:
+    """Read about people, after they and the policy were asked."""
     with api.state.pool.connection() as conn:
+        granted.check(conn, what, *refs)
         yield space.reader(conn)
 
 
@@ -69,51 +73,57 @@ def _json(content: Any) -> Response:
 
 
 def _profiles(api: FastAPI, space: Space) -> None:
-    allowed = [Depends(needs("profiles:read"))]
+    Granted = Annotated[Reading, for_purpose("profiles:read")]  # noqa: N806  # a type
 
-    @api.get("/api/profiles/{ref:path}/timeline", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    def timeline(ref: str, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: str = "") -> Response:
+    @api.get("/api/profiles/{ref:path}/timeline", tags=["profiles"], responses=_OBJECT)
+    def timeline(
+        granted: Granted, ref: str, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: str = ""
+    ) -> Response:
         """What happened, newest first; `next` is the cursor of the next page."""
-        with _reader(api, space) as reader:
+        with _reader(api, space, granted, "timeline", ref) as reader:
             entries = reader.timeline(ref, limit, _cursor(cursor))
         following = entries[-1]["cursor"] if len(entries) == limit else None
-        return _json({"entries": entries, "next": following})
+        return _json({"entries": granted.mask.timeline(entries), "next": following})
 
     readers = CapacityLimiter(_READERS)
 
-    @api.get("/api/profiles/{ref:path}", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    async def profile(ref: str, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> Response:
+    @api.get("/api/profiles/{ref:path}", tags=["profiles"], responses=_OBJECT)
+    async def profile(granted: Granted, ref: str, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> Response:
         """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
 
-        With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
+        It is read for a `purpose` that the key carries, and shows what that purpose shows; 403 without one, and where
+        the person does not allow it. With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
         seconds.
         """
         if wait:
             await _folded(api, space, wait)
-        return await to_thread.run_sync(_profile, api, space, ref, limiter=readers)
+        return await to_thread.run_sync(_profile, api, space, granted, ref, limiter=readers)
 
-    @api.get("/api/individuals/{individual}", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    def resolve(individual: UUID, as_of: datetime | None = None) -> Response:
+    @api.get("/api/individuals/{individual}", tags=["profiles"], responses=_OBJECT)
+    def resolve(granted: Granted, individual: UUID, as_of: datetime | None = None) -> Response:
         """What a universal ID, present or former, stands for; `individualId` is the present one."""
-        with _reader(api, space) as reader:
+        granted.note("resolve", [])
+        with api.state.pool.connection() as conn:
+            reader = space.reader(conn)
             return _json(reader.resolve(individual, as_of))
 
-    @api.get("/api/explain", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    def explain(a: str, b: str) -> Response:
+    @api.get("/api/explain", tags=["profiles"], responses=_OBJECT)
+    def explain(granted: Granted, a: str, b: str) -> Response:
         """Whether two references are one person, and by which links."""
-        with _reader(api, space) as reader:
-            return _json(reader.explain(a, b))
+        with _reader(api, space, granted, "explain", a, b) as reader:
+            return _json(granted.mask.explanation(reader.explain(a, b)))
 
-    @api.get("/api/search", tags=["profiles"], dependencies=allowed, responses=_OBJECT)
-    def search(name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
-        """People by whole words of their names."""
-        with _reader(api, space) as reader:
-            return _json({"profiles": reader.search(name, limit)})
+    @api.get("/api/search", tags=["profiles"], responses=_OBJECT)
+    def search(granted: Granted, name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
+        """People by whole words of their names, as far as they may be read for the purpose."""
+        with api.state.pool.connection() as conn:
+            found = space.reader(conn).search(name, limit)
+            return _json({"profiles": granted.filtered(conn, "search", found)})
 
 
-def _profile(api: FastAPI, space: Space, ref: str) -> Response:
-    with _reader(api, space) as reader:
-        return _json(reader.profile(ref))
+def _profile(api: FastAPI, space: Space, granted: Reading, ref: str) -> Response:
+    with _reader(api, space, granted, "profile", ref) as reader:
+        return _json(granted.mask.profile(reader.profile(ref)))
 
 
 async def _folded(api: FastAPI, space: Space, wait: float) -> None:
@@ -143,13 +153,12 @@ def _records(api: FastAPI, space: Space) -> None:
     @api.get(
         "/api/profiles/{ref:path}/records",
         tags=["records"],
-        dependencies=[Depends(needs("records:read"))],
         responses=_OBJECT,
     )
-    def records(ref: str) -> Response:
-        """The source records of a reference, in full."""
-        with _reader(api, space) as reader:
-            return _json({"records": reader.records(ref)})
+    def records(granted: Annotated[Reading, for_purpose("records:read")], ref: str) -> Response:
+        """The source records of a reference, as far as they are shown for the purpose."""
+        with _reader(api, space, granted, "records", ref) as reader:
+            return _json({"records": granted.mask.records(reader.records(ref))})
 
     @api.get("/api/rejects", tags=["records"], dependencies=[Depends(needs("rejects:read"))], responses=_OBJECT)
     def rejects(source: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:

@@ -68,16 +68,23 @@ def restore(file: Path, /, *, force: bool = False, common: Common = DEFAULT) -> 
 
 
 @key.command(name="create")
-def key_create(*, scope: Annotated[list[str], Parameter(name="--scope")], common: Common = DEFAULT) -> None:
+def key_create(
+    *,
+    scope: Annotated[list[str], Parameter(name="--scope")],
+    purpose: Annotated[list[str] | None, Parameter(name="--purpose")] = None,
+    common: Common = DEFAULT,
+) -> None:
     """Make a bearer key for the API; it is shown once.
 
     Parameters
     ----------
     scope
         What it may do, such as profiles:read; repeat for several.
+    purpose
+        For which purpose of purposes.yaml it may read about people; repeat for several; the default one by default.
     """
-    with common.acting("key create", scopes=scope) as space:
-        secret = create_key(space, scope)
+    with common.acting("key create", scopes=scope, purposes=purpose or []) as space:
+        secret = create_key(space, scope, purpose)
     if common.json:
         emit({"key": secret, "scopes": scope})
     else:

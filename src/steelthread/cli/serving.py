@@ -50,6 +50,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
             uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False)
+            if only != "collector":
+                api.state.desk.queue.flush()
         finally:
             if beside:
                 beside.stop()

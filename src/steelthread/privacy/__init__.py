@@ -1,6 +1,6 @@
 """Privacy: purposes, the consent ledger, `decide`. Customer data is lent, not owned."""
 
-from steelthread.privacy.audit import Audit, Checked, Entry, Head
+from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
 from steelthread.privacy.ledger import allowed_sql, append, forget_consent, statements_of
 from steelthread.privacy.purposes import EVERYTHING, Purpose, Purposes, load_purposes
@@ -27,6 +27,7 @@ __all__ = [
     "Evidence",
     "Head",
     "Hit",
+    "Kind",
     "Line",
     "Needles",
     "NodeState",

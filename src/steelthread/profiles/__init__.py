@@ -1,5 +1,6 @@
 """Profiles: one per customer. Fragments, reconciliation, timeline, look-up."""
 
+from steelthread.profiles.assemble import CONTACT_VALUE
 from steelthread.profiles.events import (
     Event,
     adopt,
@@ -26,6 +27,7 @@ from steelthread.profiles.tally import owners_of
 from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
+    "CONTACT_VALUE",
     "RULES",
     "Contribution",
     "Event",

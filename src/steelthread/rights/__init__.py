@@ -5,6 +5,7 @@ from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
 from steelthread.rights.holders import HOLDERS, Holder, Reach
+from steelthread.rights.masks import Mask
 
 __all__ = [
     "HOLDERS",
@@ -13,6 +14,7 @@ __all__ = [
     "Consents",
     "Erased",
     "Holder",
+    "Mask",
     "Reach",
     "Saying",
     "access",

@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread import privacy
-from steelthread.identity import parse_ref
+from steelthread.identity import families_of_hashes, parse_ref
 from steelthread.kit import Conflict, Invalid, NotFound, now, uuid7
 from steelthread.privacy import (
     EVERYTHING,
@@ -131,20 +131,36 @@ class Consents:
         An e-mail address, a phone, a device is the target itself: only its own yes opens it. A record, a login, a
         universal ID stands for the person.
         """
+        return self.look(conn, ref, at, known)[0]
+
+    def look(
+        self, conn: Connection, ref: str, at: datetime, known: datetime | None = None
+    ) -> tuple[Subject, UUID | None]:
+        """Return the subject of a reference, and the universal ID, if there is one."""
         reader = self._space.reader(conn)
         parsed = parse_ref(ref, self._space.rules)
-        if parsed.form == "individual" and self._stones.has(conn, UUID(parsed.value).bytes):
-            return Subject([], erased=True)
-        members = reader.members(ref)
-        own = reader.hashes(ref) if members or not ref.startswith("individual:") else []
-        if not own:
+        individual: UUID | None = None
+        if parsed.form == "individual":
+            if self._stones.has(conn, UUID(parsed.value).bytes):
+                return Subject([], erased=True), None
+            nodes = {member.hash for member in reader.members(ref)}
+            own, individual = list(nodes), UUID(parsed.value)
+        else:
+            own = reader.hashes(ref)
+            families = list(families_of_hashes(conn, own).values())
+            nodes = {*own, *(member.hash for family in families for member in family.members)}
+            individual = families[0].individual_id if families else None
+        if not nodes:
             raise NotFound("Nobody answers to this reference.")
-        nodes = {*own, *(member.hash for member in members)}
         states = privacy.fold(privacy.statements_of(conn, nodes), at, known)
-        if not members and self._stones.among(conn, own):
-            return Subject(states, erased=True)
+        if individual is None and self._stones.among(conn, own):
+            return Subject(states, erased=True), None
         target = None if self._scope(ref) == "party" else frozenset(own)
-        return Subject(states, target)
+        return Subject(states, target), individual
+
+    def judge(self, subject: Subject, purpose: str, use: Use, at: datetime) -> Decision:
+        """Decide of a subject that was looked up."""
+        return self._decider.decide(subject, purpose, "", use, at)
 
     def decide(
         self,
@@ -157,8 +173,22 @@ class Consents:
         known: datetime | None = None,
     ) -> Decision:
         """Decide for a reference, as of a moment and of what was known at another."""
+        return self.decided(conn, ref, purpose, channel, use, at, known)[0]
+
+    def decided(
+        self,
+        conn: Connection,
+        ref: str,
+        purpose: str,
+        channel: str = "",
+        use: Use = "",
+        at: datetime | None = None,
+        known: datetime | None = None,
+    ) -> tuple[Decision, UUID | None]:
+        """Decide, and say of whom: the universal ID, if there is one."""
         moment = _aware(at) or now()
-        return self._decider.decide(self.subject(conn, ref, moment, _aware(known)), purpose, channel, use, moment)
+        subject, individual = self.look(conn, ref, moment, _aware(known))
+        return self._decider.decide(subject, purpose, channel, use, moment), individual
 
     def show(self, conn: Connection, ref: str, at: datetime | None = None) -> dict[str, Any]:
         """Return the state per purpose and channel, with reasons and evidence."""

@@ -132,7 +132,7 @@ HOLDERS: Sequence[Holder] = (
     Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),
     Holder("identity.kind", "kinds of identifiers", "kind_id name"),
     Holder("profiles.folding", "how profiles are folded", "one told"),
-    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at"),
+    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes"),
     Holder("store.migration", "which migrations ran", "package number name checksum at"),
     Holder("log.lane", "lanes of the log", "name head"),
     Holder("log.partition", "partitions of the log", "partition_id lane period"),
