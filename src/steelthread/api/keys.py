@@ -12,7 +12,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from steelthread.kit import Forbidden, Invalid, SteelthreadError
 from steelthread.thread import Space
 
-SCOPES = ("profiles:read", "records:read", "rejects:read", "sources:read", "model:read")
+SCOPES = (
+    "profiles:read", "records:read", "rejects:read", "sources:read", "model:read", "changes:read", "events:read",
+    "events:write",
+)  # fmt: skip
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
 
 
@@ -79,5 +82,8 @@ class KeyCache:
             scopes = self._lookup(hashed)
             if len(self._known) > 10_000:
                 self._known.clear()
-            self._known[hashed] = (self._clock(), scopes)
+            if scopes is None:  # a key that is made in this moment must work at once
+                self._known.pop(hashed, None)
+            else:
+                self._known[hashed] = (self._clock(), scopes)
         return scopes

@@ -46,7 +46,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         beside = WorkerBeside(space) if only == "all" else None
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
-            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False)
+            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
         finally:
             if beside:
                 beside.stop()

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from steelthread.kit import iso
 from steelthread.vault import Vault, seal, unseal
 
 Connection = psycopg.Connection[Any]
@@ -72,6 +73,26 @@ def list_rejects(conn: Connection, source: str, limit: int) -> list[dict[str, An
     )
     names = ("source", "file", "line", "column", "reason", "row", "at")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def last_reject(conn: Connection) -> int:
+    """Return the number of the reject that was kept last."""
+    row = conn.execute("select coalesce(max(reject_id), 0) from intake.reject").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def rejects_after(conn: Connection, after: int, limit: int) -> list[dict[str, Any]]:
+    """List the live events refused since a number, oldest first; without their content.
+
+    Those that the thread set aside are left out: it tells of them itself.
+    """
+    rows = conn.execute(
+        "select reject_id, s.name, reason, at from intake.reject join intake.source s using (source_id) "
+        "where reject_id > %s and is_row and file = 'live' and reason not like 'cannot be folded in%%' order by reject_id limit %s",
+        (after, limit),
+    )
+    return [{"id": one[0], "source": one[1], "reason": one[2], "at": iso(one[3])} for one in rows]
 
 
 def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ import structlog
 
 from steelthread.intake import forget_messages
 from steelthread.kit import SteelthreadError, now
-from steelthread.thread.collector import CHANNEL
+from steelthread.log import channel
 from steelthread.thread.live import LANE, MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
@@ -51,7 +51,7 @@ class Worker:
         thread = LiveThread(self._space)
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
-            heard.execute(f"listen {CHANNEL}")
+            heard.execute(f"listen {channel(LANE)}")
             while not self._stopping:
                 if self._step(thread, conn) == 0:
                     self._tidy(conn)
