@@ -3,13 +3,13 @@
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from steelthread.kit import Forbidden, Invalid, SteelthreadError
+from steelthread.kit import Forbidden, Invalid, NotFound, SteelthreadError, iso
 from steelthread.thread import Space
 
 SCOPES = (
@@ -36,6 +36,26 @@ def create_key(space: Space, scopes: list[str]) -> str:
         conn.execute("insert into api.key (secret_hash, scopes) values (%s, %s)", (_hash(secret), scopes))
         conn.commit()
     return secret
+
+
+def list_keys(space: Space) -> list[dict[str, Any]]:
+    """List the keys in force: number, scopes, when made."""
+    with space.database.connect() as conn:
+        rows = conn.execute(
+            "select key_id, scopes, created_at from api.key where revoked_at is null order by 1"
+        ).fetchall()
+    return [{"number": number, "scopes": scopes, "createdAt": iso(made)} for number, scopes, made in rows]
+
+
+def revoke_key(space: Space, number: int) -> None:
+    """Let a key in no longer; NotFound when no key in force has this number."""
+    with space.database.connect() as conn:
+        done = conn.execute(
+            "update api.key set revoked_at = now() where key_id = %s and revoked_at is null", (number,)
+        ).rowcount
+        conn.commit()
+    if not done:
+        raise NotFound(f"No key in force has the number {number}; see: steelthread key list")
 
 
 def _hash(secret: str) -> bytes:

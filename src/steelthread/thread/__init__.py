@@ -4,8 +4,9 @@ Read `load` for the way of a file, `live` for that of an event, `batch` for what
 person's word.
 """
 
+from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
-from steelthread.thread.changes import Changes, changes_since, id_changes, newest
+from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
 from steelthread.thread.collector import Collector
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.heard import Heard
@@ -19,6 +20,7 @@ from steelthread.thread.worker import Worker
 
 __all__ = [
     "CHANGE_TYPES",
+    "OUTCOMES",
     "Changes",
     "Collector",
     "Heard",
@@ -31,6 +33,7 @@ __all__ = [
     "Tail",
     "Worker",
     "changes_since",
+    "events_of",
     "id_changes",
     "link",
     "live_status",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import psycopg
@@ -55,24 +56,28 @@ def changes_since(space: Space, conn: psycopg.Connection[Any], since: str, limit
     each change once. Invalid for what is no id.
     """
     fact, place = _parsed(since)
-    source = f"/steelthread/{space.project.settings.project.name}"
     events: list[dict[str, Any]] = []
     following = since or "0"
     for one in space.log.read(conn, LANE, fact if place == _WHOLE else fact - 1, max(limit, 100)):
-        for index, (kind, subject, told) in enumerate(_changes(one)):
+        for index, event in enumerate(events_of(space, one)):
             if one.number == fact and index <= place:
                 continue
             if len(events) == limit:
                 return Changes(events, following)
-            following = f"{one.number}.{index}"
-            events.append(
-                {
-                    "specversion": "1.0", "id": following, "source": source, "type": kind, "subject": subject,
-                    "time": iso(one.at), "datacontenttype": "application/json", "data": told,
-                }
-            )  # fmt: skip
+            following = event["id"]
+            events.append(event)
         following = str(one.number)
     return Changes(events, following)
+
+
+def events_of(space: Space, one: Numbered) -> Iterator[dict[str, Any]]:
+    """Yield the changes that a fact tells of, as CloudEvents."""
+    source = f"/steelthread/{quote(space.project.settings.project.name)}"
+    for index, (kind, subject, told) in enumerate(_changes(one)):
+        yield {
+            "specversion": "1.0", "id": f"{one.number}.{index}", "source": source, "type": kind, "subject": subject,
+            "time": iso(one.at), "datacontenttype": "application/json", "data": told,
+        }  # fmt: skip
 
 
 def newest(space: Space, conn: psycopg.Connection[Any]) -> str:
