@@ -72,15 +72,20 @@ def needs(scope: str) -> Callable[..., Awaitable[None]]:
             raise Unauthorized(
                 "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
             )
-        cache: KeyCache = request.app.state.key_cache
-        hashed = _hash(credentials.credentials)
-        scopes = cache.scopes(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.scopes, hashed)
-        if scopes is None:
-            raise Unauthorized("This key is not known, or was revoked.")
-        if scope not in scopes:
-            raise Forbidden(f"This key lacks the scope {scope}.")
+        await admit(request, credentials.credentials, scope)
 
     return check
+
+
+async def admit(request: Request, secret: str, scope: str) -> None:
+    """Let a key with this scope through: Unauthorized for no key, Forbidden for one without it."""
+    cache: KeyCache = request.app.state.key_cache
+    hashed = _hash(secret)
+    scopes = cache.scopes(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.scopes, hashed)
+    if scopes is None:
+        raise Unauthorized("This key is not known, or was revoked.")
+    if scope not in scopes:
+        raise Forbidden(f"This key lacks the scope {scope}.")
 
 
 class KeyCache:

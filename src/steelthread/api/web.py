@@ -1,28 +1,24 @@
 """The HTTP API of one space."""
 
-import asyncio
 import time
-from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 import psycopg
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
 from steelthread.api.collect import Collect, Doorkeeper
+from steelthread.api.context import context
+from steelthread.api.folded import status_now
 from steelthread.api.keys import KeyCache, needs
 from steelthread.api.problems import install
+from steelthread.api.profiles import profiles
 from steelthread.api.reading import OBJECT, answer, reading
+from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
 from steelthread.intake import list_rejects, list_sources
-from steelthread.kit import Invalid
-from steelthread.thread import Collector, Heard, LiveStatus, Space, live_status
-
-_READERS = 4
-"""Profiles read at once: more threads than that hinder each other, and answer later."""
+from steelthread.thread import Collector, Heard, Space
 
 
 def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> FastAPI:
@@ -36,15 +32,18 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     pool = space.database.pool()
     api.state.pool = pool
     api.state.key_cache = KeyCache(lambda hashed: _scopes(pool, hashed), time.monotonic)
+    collector = Collector(space, pool)
     if collects:
-        api.router.routes.extend(Collect(Collector(space, pool), Doorkeeper(pool)).routes())
+        api.router.routes.extend(Collect(collector, Doorkeeper(pool)).routes())
     if reads:
         heard = Heard(space)
         api.router.add_event_handler("shutdown", heard.stop)
         changes_head(api, space)
         streams(api, space, heard)
         _records(api, space)
-        _profiles(api, space)
+        profiles(api, space)
+        segment_profiles(api, space)
+        context(api, space, collector)
     _health(api, space)
     return api
 
@@ -55,77 +54,6 @@ def _scopes(pool: Any, hashed: bytes) -> list[str] | None:
             "select scopes from api.key where secret_hash = %s and revoked_at is null", (hashed,)
         ).fetchone()
     return None if row is None else list(row[0])
-
-
-def _profiles(api: FastAPI, space: Space) -> None:
-    allowed = [Depends(needs("profiles:read"))]
-
-    @api.get("/api/profiles/{ref:path}/timeline", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def timeline(ref: str, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: str = "") -> Response:
-        """What happened, newest first; `next` is the cursor of the next page."""
-        with reading(api, space) as reader:
-            entries = reader.timeline(ref, limit, _cursor(cursor))
-        following = entries[-1]["cursor"] if len(entries) == limit else None
-        return answer({"entries": entries, "next": following})
-
-    readers = CapacityLimiter(_READERS)
-
-    @api.get("/api/profiles/{ref:path}", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    async def profile(ref: str, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> Response:
-        """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
-
-        With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
-        seconds.
-        """
-        if wait:
-            await _folded(api, space, wait)
-        return await to_thread.run_sync(_profile, api, space, ref, limiter=readers)
-
-    @api.get("/api/individuals/{individual}", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def resolve(individual: UUID, as_of: datetime | None = None) -> Response:
-        """What a universal ID, present or former, stands for; `individualId` is the present one."""
-        with reading(api, space) as reader:
-            return answer(reader.resolve(individual, as_of))
-
-    @api.get("/api/explain", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def explain(a: str, b: str) -> Response:
-        """Whether two references are one person, and by which links."""
-        with reading(api, space) as reader:
-            return answer(reader.explain(a, b))
-
-    @api.get("/api/search", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def search(name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
-        """People by whole words of their names."""
-        with reading(api, space) as reader:
-            return answer({"profiles": reader.search(name, limit)})
-
-
-def _profile(api: FastAPI, space: Space, ref: str) -> Response:
-    with reading(api, space) as reader:
-        return answer(reader.profile(ref))
-
-
-async def _folded(api: FastAPI, space: Space, wait: float) -> None:
-    """Wait until what was accepted so far is folded in."""
-    deadline = time.monotonic() + wait
-    accepted = (await to_thread.run_sync(_live_status, api, space)).accepted
-    while (await to_thread.run_sync(_live_status, api, space)).folded < accepted and time.monotonic() < deadline:  # noqa: ASYNC110  # another process moves it
-        await asyncio.sleep(0.01)
-
-
-def _live_status(api: FastAPI, space: Space) -> LiveStatus:
-    with api.state.pool.connection() as conn:
-        return live_status(space, conn)
-
-
-def _cursor(text: str) -> tuple[datetime, int] | None:
-    if not text:
-        return None
-    moment, _, record = text.partition("~")
-    try:
-        return datetime.fromisoformat(moment), int(record)
-    except ValueError:
-        raise Invalid("cursor is not one that this API gave: leave it out for the first page.") from None
 
 
 def _records(api: FastAPI, space: Space) -> None:
@@ -178,7 +106,7 @@ def _health(api: FastAPI, space: Space) -> None:
     @api.get("/api/status", tags=["operation"], responses=OBJECT)
     def status() -> Response:
         """How far live events have come: counts only, so it needs no key."""
-        return answer(_live_status(api, space))
+        return answer(status_now(api, space))
 
     @api.get("/health", tags=["operation"], responses=OBJECT)
     def health() -> Response:

@@ -27,6 +27,7 @@ from steelthread.intake.live import (
     moment,
     revoke_write_key,
     source_of_key,
+    told_traits,
     unpacked,
 )
 from steelthread.intake.loads import (
@@ -159,6 +160,7 @@ __all__ = [
     "source_names",
     "source_of_key",
     "source_row",
+    "told_traits",
     "unpacked",
     "update_records",
     "user_namespace",

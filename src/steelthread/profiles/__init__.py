@@ -16,15 +16,20 @@ from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
 from steelthread.profiles.read import Reader
+from steelthread.profiles.segment import external_ids, links, segment_event, traits
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
 from steelthread.profiles.tally import owners_of
+from steelthread.profiles.timeline import ORDER_COMPLETED, Entry, Wanted, parsed_cursor
+from steelthread.profiles.timeline import shown as shown_entry
 from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
+    "ORDER_COMPLETED",
     "RULES",
     "Contribution",
+    "Entry",
     "Event",
     "Folder",
     "Names",
@@ -33,6 +38,7 @@ __all__ = [
     "ProfileRules",
     "Reader",
     "View",
+    "Wanted",
     "Winner",
     "add_to_tallies",
     "count_tallies",
@@ -41,13 +47,19 @@ __all__ = [
     "events_by_record",
     "events_through",
     "export_profiles",
+    "external_ids",
     "insert_events",
+    "links",
     "load_profile_rules",
     "move_events",
     "owners_of",
+    "parsed_cursor",
     "reconcile",
+    "segment_event",
+    "shown_entry",
     "tallies_differing",
     "traced",
     "traced_since",
+    "traits",
     "write_tokens",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from steelthread.intake import RecordRow, entity_names, records_by_id, source_names
+from steelthread.intake import RecordRow, entity_names, records_by_id, source_names, told_traits
 from steelthread.vault import Vault, unseal
 
 Connection = psycopg.Connection[Any]
@@ -35,6 +35,14 @@ class View(msgspec.Struct):
     extras: dict[str, str]
     times: dict[str, int] = {}
     """When single values were told, in microseconds since 1970, where that was earlier than `observed_at`."""
+
+    told: dict[str, tuple[Any, int]] = {}
+    """What live events told of a party: trait (`address.city` for one within another) -> (value, microseconds since 1970)."""
+
+    @property
+    def custom(self) -> dict[str, tuple[Any, int]]:
+        """The traits told that are no attribute of the model."""
+        return {name: self.told[name] for name in self.extras if name in self.told}
 
     @property
     def ref(self) -> str:
@@ -100,7 +108,7 @@ class Opener:
             self._names.read(self._conn)
 
     def _view(self, row: RecordRow, key: bytes) -> View:
-        name, direct, direct_parts, idents, extras, *_ = _UNPACK(unseal(key, row.sealed, row.key_hash))
+        name, direct, direct_parts, idents, extras, _, *state = _UNPACK(unseal(key, row.sealed, row.key_hash))
         source, priority = self._names.sources[row.source_id]
         clear = _JSON(row.clear)
         parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(clear["p"], direct_parts, strict=True)]
@@ -118,4 +126,5 @@ class Opener:
             identifiers=[(kind, value) for kind, value in idents],
             extras=extras,
             times=clear.get("t") or {},
+            told=told_traits(state[0]) if state else {},
         )
