@@ -243,7 +243,7 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
     opener = Opener(conn, space.vault)
     with identity.clusters_csv(conn) as cursor:
         while rows := cursor.fetchmany(2000):
-            names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
+            names = opener.keys((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
 

@@ -11,7 +11,7 @@ from steelthread import intake
 from steelthread.api.collect import Doorkeeper, body_of
 from steelthread.api.folded import folded
 from steelthread.api.keys import Unauthorized, needs
-from steelthread.api.profiles import FIELDS, chosen, selected
+from steelthread.api.profiles import FIELDS, chosen, listed, selected
 from steelthread.api.reading import OBJECT, answer, reading
 from steelthread.intake import Decoded
 from steelthread.kit import Invalid, NotFound
@@ -34,6 +34,7 @@ _BODY = {
                         "wait": {"type": "number", "minimum": 0, "maximum": _LONGEST, "default": _WAIT},
                         "fields": {"type": "string"},
                         "attributes": {"type": "string"},
+                        "traits": {"type": "string"},
                     },
                 }
             }
@@ -69,7 +70,8 @@ def context(api: FastAPI, space: Space, collector: Collector) -> None:
             raise Unauthorized(
                 "Name the live source of the events by its write key: `writeKey`, or the header X-Write-Key."
             )
-        fields, attributes = chosen(str(raw.get("fields") or ""), FIELDS), str(raw.get("attributes") or "").split(",")
+        fields = chosen(str(raw.get("fields") or ""), FIELDS)
+        some = {part: listed(str(raw.get(part) or "")) for part in ("attributes", "traits")}
         decoded = (
             intake.decode_segment(raw, time.time_ns() // 1000, "")
             if "batch" in raw or "type" in raw
@@ -84,7 +86,7 @@ def context(api: FastAPI, space: Space, collector: Collector) -> None:
         def read() -> dict[str, Any] | None:
             try:
                 with reading(api, space) as reader:
-                    return selected(reader.profile(ref), fields, [one for one in attributes if one])
+                    return selected(reader.profile(ref), fields, some)
             except NotFound:
                 return None
 

@@ -1,6 +1,6 @@
 """Profiles: the 360 of a reference, its timeline, what a universal ID stands for, why, and who has a name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from steelthread.thread import Space
 _READERS = 4
 """Profiles read at once: more threads than that hinder each other, and answer later."""
 FIELDS = (
-    "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals",
+    "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals", "traits",
 )  # fmt: skip
 
 
@@ -34,15 +34,16 @@ def profiles(api: FastAPI, space: Space) -> None:
         wait: Annotated[float, Query(ge=0, le=30)] = 0,
         fields: str = "",
         attributes: str = "",
+        traits: str = "",
         if_none_match: Annotated[str, Header()] = "",
     ) -> Response:
         """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
 
         With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
-        seconds. `fields` chooses parts, `attributes` some of the attributes, with commas between. The answer has an ETag:
+        seconds. `fields` chooses parts, `attributes` and `traits` some of these, with commas between. The answer has an ETag:
         with `If-None-Match` it is 304 while the profile is the same.
         """
-        wanted, some = chosen(fields, FIELDS), [one for one in attributes.split(",") if one]
+        wanted, some = chosen(fields, FIELDS), {"attributes": listed(attributes), "traits": listed(traits)}
         if wait:
             await folded(api, space, wait)
 
@@ -111,18 +112,24 @@ def moment(said: datetime | None) -> datetime | None:
 
 def chosen(text: str, known: Sequence[str]) -> list[str]:
     """Return the names of a list with commas; Invalid for one that is not known."""
-    wanted = [one for one in text.split(",") if one]
+    wanted = listed(text)
     for one in wanted:
         if one not in known:
             raise Invalid(f"fields are some of {', '.join(known)}, with commas between.")
     return wanted
 
 
-def selected(content: dict[str, Any], fields: Sequence[str], attributes: Sequence[str]) -> dict[str, Any]:
+def listed(text: str) -> list[str]:
+    """Return the names of a list with commas."""
+    return [one for one in text.split(",") if one]
+
+
+def selected(content: dict[str, Any], fields: Sequence[str], some: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the chosen parts of a profile; all of it when nothing is chosen."""
-    if attributes:
-        content["attributes"] = {name: content["attributes"].get(name) for name in attributes}
-    if not fields and not attributes:
+    parts = [part for part, names in some.items() if names]
+    for part in parts:
+        content[part] = {name: content.get(part, {}).get(name) for name in some[part]}
+    if not fields and not parts:
         return content
-    wanted = {"individualId", *(fields or ["attributes"])}
+    wanted = {"individualId", *(fields or parts)}
     return {name: value for name, value in content.items() if name in wanted}

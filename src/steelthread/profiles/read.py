@@ -1,6 +1,6 @@
 """Reading profiles: from a reference to the 360, the timeline, the reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,9 +11,10 @@ import psycopg
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
 from steelthread.intake import SHARED_NAMESPACE, key_hash, open_records
-from steelthread.kit import Invalid, NotFound, iso
+from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
 from steelthread.profiles import assemble
+from steelthread.profiles.computed.store import read as read_traits
 from steelthread.profiles.folder import Folder, ProfileRules
 from steelthread.profiles.timeline import Entry, Wanted, read_timeline
 from steelthread.profiles.views import Names, Opener, View
@@ -110,7 +111,7 @@ class Reader:
         first, last = assemble.span(views, summary)
         counts = {"records": len(views)}
         counts.update({event["entity"]: event["count"] for event in summary})
-        return {
+        told = {
             "individualId": str(family.individual_id),
             "aliases": [str(former) for former in family.aliases],
             "firstSeen": first,
@@ -126,6 +127,13 @@ class Reader:
                 if event["amount"] is not None
             ],
         }
+        traits = self._opener.names.traits
+        if traits:
+            told["traits"] = read_traits(self._conn, traits, nodes, now(), self._values)
+        return told
+
+    def _values(self, records: Sequence[int]) -> dict[int, tuple[str, Mapping[str, Any]]]:
+        return {view.record_id: (view.entity, view.values) for view in self._opener.by_id(records)}
 
     def _views(self, records: Sequence[int]) -> list[View]:
         views = self._opener.open(open_records(self._conn, records, MOST_RECORDS))

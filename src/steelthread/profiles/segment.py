@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from steelthread.kit import iso
-from steelthread.profiles.timeline import ORDER_COMPLETED, Entry
+from steelthread.profiles.computed.definition import ORDER_COMPLETED
+from steelthread.profiles.timeline import Entry
 
 _JSON = msgspec.json.Decoder().decode
 _TYPES = {"WebsiteEngagement": "page", "AppEngagement": "screen"}
@@ -37,7 +38,7 @@ def traits(profile: Mapping[str, Any], told: Mapping[str, Any], kind: str) -> di
     if kind != "audience":
         found.update(
             {
-                name: {"value": one["value"], "source_id": "computed", "updated_at": one["asOf"]}
+                name: {"value": one["value"], "source_id": "computed", "updated_at": profile["lastSeen"]}
                 for name, one in profile.get("traits", {}).items()
             }
         )

@@ -9,11 +9,10 @@ import msgspec
 import psycopg
 
 from steelthread.kit import Invalid, iso
+from steelthread.profiles.computed.definition import ORDER_COMPLETED
 from steelthread.profiles.views import Opener, View
 
 Connection = psycopg.Connection[Any]
-ORDER_COMPLETED = "Order Completed"
-"""What an order is called as an event."""
 _NAME = f"coalesce(r.clear->'v'->>'eventType', case n.name when 'SalesOrder' then '{ORDER_COMPLETED}' end, n.name)"
 
 

@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread.intake import RecordRow, entity_names, records_by_id, source_names, told_traits
+from steelthread.profiles.computed.store import Defined, defined
 from steelthread.vault import Vault, unseal
 
 Connection = psycopg.Connection[Any]
@@ -51,11 +52,12 @@ class View(msgspec.Struct):
 
 
 class Names:
-    """What sources and entities are called, remembered for some seconds; readers of one space share it."""
+    """What sources and entities are called, and which traits are computed, remembered for some seconds; readers of one space share it."""
 
     def __init__(self) -> None:
         self.sources: dict[int, tuple[str, int]] = {}
         self.entities: dict[int, str] = {}
+        self.traits: list[Defined] = []
         self._at = -1e9
 
     def fresh(self, conn: Connection) -> None:
@@ -66,6 +68,7 @@ class Names:
     def read(self, conn: Connection) -> None:
         """Read them."""
         self.sources, self.entities = source_names(conn), entity_names(conn)
+        self.traits = defined(conn)
         self._at = time.monotonic()
 
 
@@ -77,6 +80,12 @@ class Opener:
         self._vault = vault
         self._names = names or Names()
 
+    @property
+    def names(self) -> Names:
+        """What sources, entities and traits are called, as they were a moment ago."""
+        self._names.fresh(self._conn)
+        return self._names
+
     def by_id(self, records: Collection[int]) -> list[View]:
         """Open the records with these numbers."""
         return self.open(records_by_id(self._conn, records)) if records else []
@@ -87,7 +96,7 @@ class Opener:
         keys = self._vault.keys({row.subject for row in rows})
         return [self._view(row, keys[row.subject]) for row in rows if row.subject in keys]
 
-    def names(self, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> list[tuple[str, str, str]]:
+    def keys(self, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> list[tuple[str, str, str]]:
         """Return (source, entity, key) of (source, entity, subject, sealed, key hash) rows, in order."""
         rows = list(rows)
         self._know(rows)

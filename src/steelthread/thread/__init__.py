@@ -8,6 +8,7 @@ from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
 from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
 from steelthread.thread.collector import Collector
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.heard import Heard
 from steelthread.thread.live import LiveThread
@@ -34,11 +35,13 @@ __all__ = [
     "Worker",
     "changes_since",
     "events_of",
+    "fill_traits",
     "id_changes",
     "link",
     "live_status",
     "newest",
     "shown",
+    "sync_traits",
     "unlink",
     "verify",
 ]
