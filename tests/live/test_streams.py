@@ -6,9 +6,11 @@ import sys
 import time
 import urllib.error
 
+import jsonschema
 import psycopg
 import pytest
 
+from steelthread.api.asyncapi import event_schema
 from steelthread.thread import changes_since
 
 
@@ -33,6 +35,7 @@ def test_each_event_is_seen_within_a_second_with_what_it_did(served):
         assert told["profile"] == {"individualId": individual, "did": "created"}
         assert told["records"][0]["entity"] == "CustomEngagement"
         assert told["records"][0]["values"]["amount"] == "12.5"
+        jsonschema.validate(told, event_schema(), format_checker=jsonschema.FormatChecker())
         track(served, "u1", number="m1")
         assert next(events)[1] == "duplicate"
         track(served, "u1", number="m2")

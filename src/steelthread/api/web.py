@@ -8,16 +8,19 @@ import psycopg
 from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
+from steelthread.api.asyncapi import asyncapi
 from steelthread.api.collect import Collect, Doorkeeper
 from steelthread.api.context import context
 from steelthread.api.folded import status_now
 from steelthread.api.keys import KeyCache, needs
+from steelthread.api.metrics import metrics
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
 from steelthread.api.reading import OBJECT, answer, reading
 from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
 from steelthread.intake import list_rejects, list_sources
+from steelthread.profiles import filling
 from steelthread.thread import Collector, Heard, Space
 
 
@@ -45,6 +48,8 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         segment_profiles(api, space)
         context(api, space, collector)
     _health(api, space)
+    asyncapi(api)
+    metrics(api, space)
     return api
 
 
@@ -73,6 +78,12 @@ def _records(api: FastAPI, space: Space) -> None:
         """Rows refused and values set aside, with their reasons."""
         with api.state.pool.connection() as conn:
             return answer({"rejects": list_rejects(conn, source, limit)})
+
+    @api.get("/api/traits", tags=["profiles"], dependencies=[Depends(needs("profiles:read"))], responses=OBJECT)
+    def traits() -> Response:
+        """The computed traits, and how far each is filled over history."""
+        with api.state.pool.connection() as conn:
+            return answer({"traits": filling(conn)})
 
     @api.get("/api/sources", tags=["sources"], dependencies=[Depends(needs("sources:read"))], responses=OBJECT)
     def sources() -> Response:
