@@ -1,11 +1,15 @@
-"""`tail`: live events as they are folded in."""
+"""`tail`: live events as they are folded in; `replay`: what is kept, through the present mapping and rules."""
 
+from datetime import UTC, datetime
+
+import msgspec
 import psycopg
 
-from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, emit, err, note, out
 from steelthread.kit import SteelthreadError
 from steelthread.log import channel
-from steelthread.thread import Space, Tail, shown
+from steelthread.thread import Replayed, Space, Tail, shown
+from steelthread.thread import replay as run_again
 
 
 @app.command
@@ -44,3 +48,38 @@ def _watch(space: Space, most: int, *, as_json: bool) -> None:
                         pass
     except psycopg.OperationalError as error:
         raise SteelthreadError(f"The database went away ({type(error).__name__}): start tail again.") from None
+
+
+@app.command
+def replay(
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    source: str = "",
+    common: Common = DEFAULT,
+) -> None:
+    """Run what is kept through the present mapping and rules again: live events from the log, identifiers of all records.
+
+    Parameters
+    ----------
+    since
+        Only what was received or loaded at this time or later (UTC without a zone).
+    until
+        Only what was received or loaded before this time.
+    source
+        Only this source.
+    """
+    with common.space() as space, err.status("replaying") as status:
+
+        def show(done: Replayed) -> None:
+            status.update(f"{done.events:,} events, {done.records:,} records, {done.changed:,} changed")
+
+        done = run_again(space, _moment(since), _moment(until), source, show)
+    if common.json:
+        emit(msgspec.to_builtins(done))
+    else:
+        out.print(f"{done.events:,} live events, {done.records:,} records; {done.changed:,} with other identifiers")
+
+
+def _moment(said: datetime | None) -> datetime | None:
+    return said.replace(tzinfo=UTC) if said is not None and said.tzinfo is None else said

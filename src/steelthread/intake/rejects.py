@@ -44,6 +44,8 @@ class Waiting(msgspec.Struct):
     digest: bytes
     columns: list[str]
     cells: list[str]
+    at: datetime | None = None
+    """When it was refused."""
 
 
 def keep_rejects(conn: Connection, vault: Vault, source: int, load: int, file: str, rejects: Sequence[Reject]) -> None:
@@ -107,17 +109,17 @@ def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:
 def waiting_rejects(conn: Connection, vault: Vault, source: int, after: int, limit: int) -> list[Waiting]:
     """Open the rejects of a source that wait, in the order in which they were kept, after a number."""
     rows = conn.execute(
-        'select reject_id, l.as_of, line, "column", is_row, row_digest, subject, sealed from intake.reject r '
+        'select reject_id, l.as_of, line, "column", is_row, row_digest, subject, sealed, r.at from intake.reject r '
         "join intake.load l using (load_id) where r.source_id = %s and replayed_at is null and reject_id > %s "
         "order by reject_id limit %s",
         (source, after, limit),
     ).fetchall()
     keys = vault.keys({row[6] for row in rows})
     found = []
-    for number, as_of, line, column, is_row, digest, subject, sealed in rows:
+    for number, as_of, line, column, is_row, digest, subject, sealed, at in rows:
         key = keys.get(subject)
         columns, cells = _UNPACK(unseal(key, sealed, b"reject")) if key else ([], [])
-        found.append(Waiting(number, as_of, line, column, is_row, digest, columns, cells))
+        found.append(Waiting(number, as_of, line, column, is_row, digest, columns, cells, at))
     return found
 
 

@@ -79,6 +79,13 @@ class Log:
         facts = _DECODE(unseal(key, body, _context(lane, first)))
         return [Numbered(first + index, fact, at) for index, fact in enumerate(facts)]
 
+    def before(self, conn: psycopg.Connection[Any], lane: str, at: datetime) -> int:
+        """Return the number of the last fact appended before a moment."""
+        row = conn.execute(
+            "select last_no from log.chunk where lane = %s and at < %s order by first_no desc limit 1", (lane, at)
+        ).fetchone()
+        return int(row[0]) if row else 0
+
     def position(self, conn: psycopg.Connection[Any], reader: str, lane: str) -> int:
         """Lock a reader's cursor and return the number of the last fact that it has dealt with."""
         conn.execute("insert into log.reader (name, lane) values (%s, %s) on conflict do nothing", (reader, lane))

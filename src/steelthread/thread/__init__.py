@@ -13,6 +13,7 @@ from steelthread.thread.decide import link, unlink
 from steelthread.thread.heard import Heard
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
+from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.tail import Tail, shown
@@ -30,6 +31,7 @@ __all__ = [
     "LoadResult",
     "Loader",
     "Progress",
+    "Replayed",
     "Space",
     "Tail",
     "Worker",
@@ -40,6 +42,8 @@ __all__ = [
     "link",
     "live_status",
     "newest",
+    "replay",
+    "replay_live_rejects",
     "shown",
     "sync_traits",
     "unlink",

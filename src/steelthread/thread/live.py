@@ -5,7 +5,7 @@ dies anywhere in between has done nothing, and the next one does it once.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -144,7 +144,18 @@ class LiveThread:
                 duplicates.append(number)
         return new, sorted(duplicates)
 
-    def _of_source(self, conn: Connection, live: _Live, messages: list[Message]) -> None:
+    def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
+        """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
+        for number, messages in sorted(grouped.items()):
+            if messages:
+                self._of_source(conn, self._source(conn, number), messages, again=True)
+
+    def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
+        """Return the properties of an event that are set aside under the present mapping."""
+        row = self._words.event(message, self._known(message, self._source(conn, number).namespace))
+        return {issue.column for issue in row.issues}
+
+    def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
         as_of = moment(max(message.received for message in messages))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
@@ -159,9 +170,11 @@ class LiveThread:
                 rejects += _rejects(row, message)
                 prepared += self._prepared(live, row, message.id)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
+        if again:
+            mended |= {one.row_digest for one in prepared}
         if prepared:
             batch.write(prepared, mended)
-        self._reject(conn, live, rejects)
+        self._reject(conn, live, rejects, counted=not again)
 
     def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
         return known_identifiers(self._space, message, namespace)
@@ -169,12 +182,8 @@ class LiveThread:
     def _prepared(self, live: _Live, row: MappedRow, mark: str) -> list[Prepared]:
         prepared = live.preparer.row(row, self._space.vault.digest(mark.encode()))
         for one in prepared:
-            one.idents = [self._walled(ident) for ident in one.idents]
+            one.idents = [walled(ident) for ident in one.idents]
         return prepared
-
-    def _walled(self, ident: Ident) -> Ident:
-        """Two logins of one namespace are two people, whatever they share: a device, an address."""
-        return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
 
     # -- parties -----------------------------------------------------------------------------------------------------
 
@@ -198,6 +207,7 @@ class LiveThread:
             if row is not None and row.subject in keys:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
                 state = _STATE(envelope[_STATE_PLACE]) if len(envelope) > _STATE_PLACE else state
+            state.identifiers = [one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace]
             for message in told[party]:
                 idents = self._known(message, live.namespace) if party[0] == "Individual" else []
                 state.tell(message, idents)
@@ -223,9 +233,10 @@ class LiveThread:
             one.clear = _JSON({**_CLEAR(one.clear), "t": earlier})
         return one
 
-    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject]) -> None:
+    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject], *, counted: bool = True) -> None:
         intake.keep_rejects(conn, self._space.vault, live.facts.source_id, live.load.load_id, "live", rejects)
-        count_live(conn, {"rejected": len(rejects)})
+        if counted:
+            count_live(conn, {"rejected": len(rejects)})
 
     def _source(self, conn: Connection, number: int) -> _Live:
         known = self._sources.get(number)
@@ -249,6 +260,11 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
             continue
         known.append(one)
     return known
+
+
+def walled(ident: Ident) -> Ident:
+    """Two logins of one namespace are two people, whatever they share: a device, an address."""
+    return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
 
 
 def parties(message: Message) -> list[tuple[str, str]]:
