@@ -17,8 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from steelthread import intake
+from steelthread.api.basic import basic_user
 from steelthread.intake import BODY_LIMIT, Decoded, LiveSource
-from steelthread.kit import Invalid, Overloaded, SteelthreadError
+from steelthread.kit import Overloaded, SteelthreadError
 from steelthread.thread import Collector
 
 _REMEMBERED = 5.0
@@ -101,7 +102,7 @@ class Collect:
         return endpoint
 
     async def _take(self, request: Request, decode: Decode) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         if body is None:
             return JSONResponse({"success": False, "message": "larger than 4000 kB"}, 413, _cors(request))
         raw = intake.document(intake.unpacked(body, request.headers.get("content-encoding", "")))
@@ -151,7 +152,7 @@ def _segment(kind: str) -> Decode:
     return lambda raw, received: intake.decode_segment(raw, received, kind)
 
 
-async def _body(request: Request) -> bytes | None:
+async def body_of(request: Request) -> bytes | None:
     """Return the body, None when it is larger than the limit; no more than that is ever held."""
     parts, size = [], 0
     async for part in request.stream():
@@ -166,10 +167,7 @@ def _key(request: Request, raw: dict[str, Any]) -> str:
     """Return the write key: Basic (user name), bearer, header, query or body, as each dialect has it."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.casefold() == "basic":
-        try:
-            return base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode().partition(":")[0]
-        except ValueError:  # not ASCII, not base64 or not UTF-8
-            raise Invalid("The Authorization header is not Basic authentication.") from None
+        return basic_user(request)
     said = (
         raw.get("writeKey"), raw.get("api_key"), raw.get("token"), request.headers.get("x-write-key"),
         request.query_params.get("writeKey"), value if scheme.casefold() == "bearer" else "",

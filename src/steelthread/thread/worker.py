@@ -10,7 +10,10 @@ import structlog
 
 from steelthread.intake import forget_messages
 from steelthread.kit import SteelthreadError, now
-from steelthread.thread.collector import CHANNEL
+from steelthread.log import channel
+from steelthread.profiles import forget_old
+from steelthread.thread.batch import LANE as OUTCOMES
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.live import LANE, MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
@@ -49,11 +52,14 @@ class Worker:
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
+        with self._space.database.connect() as conn:
+            sync_traits(self._space, conn, OUTCOMES)
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
-            heard.execute(f"listen {CHANNEL}")
+            heard.execute(f"listen {channel(LANE)}")
             while not self._stopping:
-                if self._step(thread, conn) == 0:
+                filled = fill_traits(self._space, conn, OUTCOMES)
+                if self._step(thread, conn) + filled == 0:
                     self._tidy(conn)
                     for _ in heard.notifies(timeout=0.5, stop_after=1):
                         pass
@@ -81,5 +87,6 @@ class Worker:
         self._tidied = time.monotonic()
         days = self._space.project.settings.live.deduplicate_days
         forget_messages(conn, now() - timedelta(days=days))
+        forget_old(conn, now())
         self._space.log.forget_read(conn, READER, LANE, self._space.project.settings.live.received_hours)
         conn.commit()

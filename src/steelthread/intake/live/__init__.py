@@ -7,7 +7,7 @@ from steelthread.intake.live.messages import count_live, forget_messages, keep_m
 from steelthread.intake.live.posthog import decode as decode_posthog
 from steelthread.intake.live.segment import SHORT, TYPES
 from steelthread.intake.live.segment import decode as decode_segment
-from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.state import PartyState, told_traits
 from steelthread.intake.live.types import Acceptor, LiveSource, Message, MessageType
 from steelthread.intake.live.words import Words, moment
 
@@ -38,5 +38,6 @@ __all__ = [
     "moment",
     "revoke_write_key",
     "source_of_key",
+    "told_traits",
     "unpacked",
 ]

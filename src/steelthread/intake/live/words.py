@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.state import PartyState, flat
 from steelthread.intake.live.types import Message
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
 from steelthread.intake.values import Convert, converter
@@ -69,7 +69,7 @@ class Words:
         parts: dict[str, dict[str, Any]] = {}
         told: dict[str, int] = {}
         table = TRAITS if entity == "Individual" else GROUP_TRAITS
-        for name, (value, at) in _flat(state.known()):
+        for name, (value, at) in flat(state.known()):
             home = table.get(_plain(name))
             if home is None:
                 row.extras[name] = _text(value)
@@ -100,6 +100,8 @@ class Words:
             values = self._common(message, entity)
             values.update(self._own(row, message, entity, name))
             row.records.append(MappedRecord(entity, message.id, values, [], identifiers))
+            if message.group_id:
+                row.extras["groupId"] = message.group_id
         return row
 
     def _common(self, message: Message, entity: str) -> dict[str, Any]:
@@ -223,17 +225,6 @@ def _kind(message: Message, name: str) -> str:
         if name in _ORDER_STATES:
             return "OrderEngagement"
     return "CustomEngagement"
-
-
-def _flat(known: dict[str, tuple[Any, int]]) -> list[tuple[str, tuple[Any, int]]]:
-    """Return traits one level deep: `address` gives `address.city`."""
-    found: list[tuple[str, tuple[Any, int]]] = []
-    for name, (value, at) in known.items():
-        if isinstance(value, dict):
-            found += [(f"{name}.{inner}", (one, at)) for inner, one in sorted(value.items()) if one not in (None, "")]
-        else:
-            found.append((name, (value, at)))
-    return found
 
 
 def _plain(name: str) -> str:
