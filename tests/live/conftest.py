@@ -76,7 +76,7 @@ def served(space):
         "--project",
         str(space.project.folder),
     ]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ})
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "SHOP_SECRET": "s3cret"})
     try:
         deadline = time.monotonic() + 60
         while True:

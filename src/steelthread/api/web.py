@@ -14,10 +14,11 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
-from steelthread.api.collect import Collect, Doorkeeper
+from steelthread.api.collect import Collect
+from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.keys import KeyCache, needs
 from steelthread.api.problems import install
-from steelthread.intake import list_rejects, list_sources
+from steelthread.intake import Surroundings, list_rejects, list_sources
 from steelthread.kit import Invalid
 from steelthread.profiles import Reader
 from steelthread.thread import Collector, LiveStatus, Space, live_status
@@ -40,12 +41,20 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     api.state.pool = pool
     api.state.key_cache = KeyCache(lambda hashed: _scopes(pool, hashed), time.monotonic)
     if collects:
-        api.router.routes.extend(Collect(Collector(space, pool), Doorkeeper(pool)).routes())
+        files = SourceFiles(space.project.folder, space.model)
+        collect = Collect(Collector(space, pool), Doorkeeper(pool), files, _surroundings(space))
+        api.router.routes.extend(collect.routes())
     if reads:
         _records(api, space)
         _profiles(api, space)
     _health(api, space)
     return api
+
+
+def _surroundings(space: Space) -> Surroundings:
+    live = space.project.settings.live
+    database = space.project.folder / live.country_database if live.country_database else None
+    return Surroundings(database, live.country_header, keeps_ip=live.keep_ip)
 
 
 def _scopes(pool: Any, hashed: bytes) -> list[str] | None:

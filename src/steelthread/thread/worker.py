@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from steelthread.intake import forget_messages
-from steelthread.kit import SteelthreadError, now
+from steelthread.kit import SteelthreadError, Unavailable, now
 from steelthread.thread.collector import CHANNEL
 from steelthread.thread.live import LANE, MOST, READER, LiveThread
 from steelthread.thread.load import hurried
@@ -43,7 +43,8 @@ class Worker:
                     self._work()
                     pause = 0.1
                 except (psycopg.OperationalError, SteelthreadError) as error:
-                    _LOG.warning("worker waits for the database", error=type(error).__name__)
+                    reason = str(error) if isinstance(error, SteelthreadError) else ""
+                    _LOG.warning("worker waits", error=type(error).__name__, reason=reason)
                     time.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -64,7 +65,7 @@ class Worker:
         while True:
             try:
                 return thread.step(conn, most).read
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001  # the loop's edge: one event must not stop all others
                 conn.rollback()
