@@ -72,7 +72,7 @@ def unbase64(text: str) -> bytes:
 
 
 def write_key(call: Call, raw: dict[str, Any]) -> str:
-    """Return the write key: Basic (user name), path, body, header, query or bearer token; Invalid for a broken header."""
+    """Return the write key: Basic (user name), path, header, body, query or bearer token; Invalid for a broken header."""
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
     if scheme.casefold() == "basic":
         try:
@@ -80,10 +80,10 @@ def write_key(call: Call, raw: dict[str, Any]) -> str:
         except (Invalid, ValueError):
             raise Invalid("The Authorization header is not Basic authentication.") from None
     said = (
-        call.key, raw.get("writeKey"), call.headers.get("x-write-key"), call.query.get("writeKey"),
+        call.key, call.headers.get("x-write-key"), raw.get("writeKey"), call.query.get("writeKey"),
         value if scheme.casefold() == "bearer" else "",
     )  # fmt: skip
-    return first_text(*said)
+    return first_text(*said).partition(":")[0]  # Jitsu's SDK takes only keys of the form KEY:SECRET
 
 
 def first_text(*said: Any) -> str:

@@ -51,7 +51,7 @@ def _segment(kind: str, *, limited: bool = False) -> Dialect:
     def read(call: Call) -> dict[str, Any]:
         body = unpacked(call.body, call.headers.get("content-encoding", ""))
         raw = json_of(body)
-        if limited and len(body) > segment.BATCH_LIMIT and not segment.is_rudderstack(raw):
+        if limited and len(body) > segment.BATCH_LIMIT and segment.is_segment(raw):
             raise Invalid(f"The call is larger than {segment.BATCH_LIMIT // 1000} kB: send smaller batches.")
         return raw
 

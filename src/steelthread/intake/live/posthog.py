@@ -1,4 +1,8 @@
-"""PostHog's dialect: /batch/, /capture/, /e/ of its browser SDK. Pure."""
+"""PostHog's dialect: /batch/, /capture/, /e/ of its browser SDK. Pure.
+
+A `distinct_id` is a login or an anonymous visitor, and nothing says which: it is taken for a login, unless it is the device's,
+and answers as an anonymous id too, so that an alias between any two of them holds.
+"""
 
 from typing import Any
 
@@ -48,9 +52,9 @@ def _message(item: Any, sent: Any, received: int) -> Message:
     unknown = device == who and type_ != "identify"
     group = text(properties.get("$group_key"))
     previous = ""
-    if type_ == "alias":  # `alias` is the lasting name of the one that was called `distinct_id` before
-        who, previous, unknown = text(properties.get("alias")), who, False
-        if not who:
+    if type_ == "alias":  # two names of one person; which of them is a login, SDKs do not say
+        previous, unknown = text(properties.get("alias")), True
+        if not previous:
             raise Refused(f"{name} without `alias`")
     if type_ == "group" and not group:
         raise Refused("$groupidentify without $group_key")
@@ -69,6 +73,7 @@ def _message(item: Any, sent: Any, received: int) -> Message:
         once=mapping(item.get("$set_once") or properties.get("$set_once")) if type_ != "group" else {},
         properties={name: value for name, value in properties.items() if not name.startswith("$")},
         context=_context(properties),
+        external_ids=[] if unknown else [("anonymous_id", who)],
     )
 
 

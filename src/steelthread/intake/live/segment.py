@@ -15,7 +15,7 @@ from steelthread.intake.live.decoding import (
 from steelthread.intake.live.types import Message, MessageType
 
 BATCH_LIMIT = 500_000
-"""Bytes of a call, unpacked, for Segment's own SDKs; RudderStack's may send what the door takes."""
+"""Bytes of a call, unpacked, for Segment's own SDKs; others may send what the door takes."""
 MOST_EVENTS = 2500
 _MOST_TRAITS = 300
 _LONGEST_GROUP = 500
@@ -119,13 +119,14 @@ def _merge(item: dict[str, Any], around: dict[str, Any], received: int) -> Messa
     )
 
 
-def is_rudderstack(raw: dict[str, Any]) -> bool:
-    """Whether RudderStack's SDK made the call: its libraries name themselves."""
+def is_segment(raw: dict[str, Any]) -> bool:
+    """Whether a call is under Segment's limit: no SDK names itself, or one of Segment's. Others may send more."""
     first = next(iter(_list(raw.get("batch"))), raw)
     library = mapping(
         mapping(mapping(first).get("context")).get("library") or mapping(raw.get("context")).get("library")
     )
-    return "rudder" in text(library.get("name")).casefold()
+    name = text(library.get("name")).casefold()
+    return not name or name.startswith(("@segment/", "segment", "analytics.js"))
 
 
 def _list(value: Any) -> list[Any]:
