@@ -12,10 +12,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from steelthread import intake
-from steelthread.intake import Call, LiveFile, Surroundings
+from steelthread.intake import Call, LiveFile, Surroundings, Words
 from steelthread.kit import Invalid, TooLarge, Unauthorized
+from steelthread.model import load_model
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -326,6 +329,49 @@ def test_an_ip_address_never_passes_the_door():
         server, {"user-agent": "python", "cf-ipcountry": "gb"}, "203.0.113.8"
     )
     assert server.context == {}
+
+
+def test_the_country_of_an_address_and_then_no_address(tmp_path):
+    made = MMDBWriter(ip_version=6, ipv4_compatible=True, database_type="Country")
+    made.insert_network(IPSet(["203.0.113.0/24"]), {"country": {"iso_code": "GB"}})
+    made.to_db_file(str(tmp_path / "country.mmdb"))
+    surroundings = Surroundings(tmp_path / "country.mmdb")
+    for said, address, country in (
+        ({"ip": "203.0.113.7"}, "", "GB"),
+        ({"direct": True}, "203.0.113.7", "GB"),
+        ({}, "203.0.113.7", None),
+        ({"ip": "198.51.100.1"}, "", None),
+        ({"ip": "no address"}, "", None),
+    ):
+        message = one("/v1/track", {**TRACK, "context": said})
+        surroundings.add(message, {"user-agent": "curl"}, address)
+        assert message.context.get("country") == country
+        assert "ip" not in message.context
+    with pytest.raises(Invalid, match="country_database"):
+        Surroundings(tmp_path / "nothing.mmdb")
+
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+
+@pytest.mark.parametrize(
+    ("context", "wanted"),
+    [
+        ({"userAgent": IPHONE}, {"deviceType": "mobile", "osName": "iOS", "browserName": "Mobile Safari"}),
+        ({"userAgent": FIREFOX}, {"deviceType": "desktop", "osName": "Linux", "browserName": "Firefox"}),
+        ({"userAgent": ROBOT}, {"deviceType": "other", "browserName": "Googlebot", "isBot": True}),
+        ({"device": {"type": "android"}, "os": {"name": "Android"}}, {"deviceType": "mobile", "osName": "Android"}),
+        ({"userAgent": {"a": 1}, "device": 7}, {}),
+    ],
+)
+def test_devices_systems_browsers_and_robots(context, wanted):
+    message = one("/v1/track", {**TRACK, "context": {**context, "country": "GB"}})
+    (record,) = Words(load_model(), "GB").event(message, []).records
+    found = {name: record.values.get(name) for name in ("deviceType", "osName", "browserName", "isBot")}
+    assert {name: value for name, value in found.items() if value is not None} == wanted
+    assert record.values["countryName"] in ("GB", "United Kingdom")
 
 
 # -- whatever comes --------------------------------------------------------------------------------------------------

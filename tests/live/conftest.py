@@ -35,6 +35,10 @@ class Served:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
+    def fetch(self, path, **headers):
+        with urllib.request.urlopen(urllib.request.Request(self.host + path, headers=headers), timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+
     def profile(self, ref):
         return self.get("/api/profiles/" + urllib.parse.quote(ref, safe=""), wait=20)
 

@@ -5,15 +5,17 @@ drop them, so only a call that nobody could ever take (no key, no JSON, too larg
 """
 
 import base64
+import gzip
 import time
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from steelthread import intake
+from steelthread import __version__, intake
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Surroundings
 from steelthread.kit import Forbidden, Overloaded, SteelthreadError, TooLarge, Unauthorized, Unavailable
@@ -26,6 +28,8 @@ _CORS = {
     "Access-Control-Max-Age": "86400",
 }
 _PIXEL = base64.b64decode(b"R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_SNIPPET = (resources.files("steelthread.api") / "snippet" / "steelthread.js").read_bytes()
+_SNIPPET_PACKED = gzip.compress(_SNIPPET, mtime=0)
 _RETRY_SECONDS = "5"
 Answer = Callable[[Request], Any]
 
@@ -47,7 +51,7 @@ class Collect:
             ("/v1/m", ("POST",), self._metrics), ("/v1/projects/{key}/settings", ("GET",), self._settings),
             ("/sourceConfig", ("GET",), self._source_config), ("/sourceConfig/", ("GET",), self._source_config),
             *((f"/{name}{end}", ("POST", "GET"), self._flags) for name in ("flags", "decide") for end in ("", "/")),
-            ("/array/{key}/config", ("GET",), self._flags),
+            ("/array/{key}/config", ("GET",), self._flags), ("/steelthread.js", ("GET",), self._snippet),
         ]  # fmt: skip
         routes = [Route(path, _open(answer), methods=[*methods, "OPTIONS"]) for path, methods, answer in asked]
         return routes + [
@@ -79,6 +83,18 @@ class Collect:
         if source is None:
             raise Unauthorized("invalid write key" if key else "failed to read writekey")
         return source
+
+    async def _snippet(self, request: Request) -> Response:
+        """Give our own browser snippet."""
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {
+            "Cache-Control": "public, max-age=3600",
+            "ETag": f'"{__version__}-{len(_SNIPPET)}"',
+            "Vary": "Accept-Encoding",
+        }
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(_SNIPPET_PACKED if packed else _SNIPPET, media_type="text/javascript", headers=headers)
 
     async def _metrics(self, _: Request) -> Response:
         """Take an SDK's own metrics, of which we want none."""
