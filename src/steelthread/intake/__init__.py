@@ -51,6 +51,7 @@ from steelthread.intake.loads import (
     gone_records,
     note_seen,
     outdated_records,
+    prune_seen,
     save_load,
 )
 from steelthread.intake.mapping import Mapping, compile_mapping
@@ -86,6 +87,7 @@ from steelthread.intake.rejects import (
     waiting_rejects,
     waiting_sources,
 )
+from steelthread.intake.repeats import Repeats
 from steelthread.intake.source import Source, is_live, list_sources, load_live, load_source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected
 
@@ -114,6 +116,7 @@ __all__ = [
     "RecordRow",
     "Refusal",
     "Reject",
+    "Repeats",
     "RowRejected",
     "Seen",
     "Source",
@@ -166,6 +169,7 @@ __all__ = [
     "paths",
     "posthog_config",
     "posthog_key",
+    "prune_seen",
     "read_json",
     "records_by_hash",
     "records_by_id",

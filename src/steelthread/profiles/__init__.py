@@ -2,6 +2,8 @@
 
 from steelthread.profiles.events import (
     Event,
+    adopt,
+    await_parents,
     delete_events,
     delete_profiles,
     events_by_record,
@@ -15,6 +17,7 @@ from steelthread.profiles.events import (
 from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
@@ -32,9 +35,12 @@ __all__ = [
     "Opener",
     "ProfileRules",
     "Reader",
+    "RecordKeys",
     "View",
     "Winner",
     "add_to_tallies",
+    "adopt",
+    "await_parents",
     "count_tallies",
     "delete_events",
     "delete_profiles",
