@@ -9,6 +9,8 @@ from steelthread.thread.collector import Collector
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
+from steelthread.thread.newcomers import resolve_new
+from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.verification import verify
@@ -21,11 +23,14 @@ __all__ = [
     "LoadResult",
     "Loader",
     "Progress",
+    "ResolveResult",
     "Space",
     "Worker",
     "id_changes",
     "link",
     "live_status",
+    "resolve_all",
+    "resolve_new",
     "unlink",
     "verify",
 ]

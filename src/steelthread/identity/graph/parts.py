@@ -28,6 +28,15 @@ class Part:
         self.limited: list[Node] | None = [node] if node.kind in policy.limits else None
         self.words: set[int] | None = words.get(node.id) if words else None
 
+    @classmethod
+    def of(cls, other: "Part") -> "Part":
+        """Return a part of its own with the same nodes and facts."""
+        part = cls.__new__(cls)
+        for slot in cls.__slots__:
+            setattr(part, slot, getattr(other, slot))
+        part.nodes = [*other.nodes]
+        return part
+
     def swallow(self, other: "Part") -> None:
         """Take the other part's nodes and facts in."""
         self.nodes += other.nodes
