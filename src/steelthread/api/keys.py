@@ -12,7 +12,16 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from steelthread.kit import Forbidden, Invalid, SteelthreadError
 from steelthread.thread import Space
 
-SCOPES = ("profiles:read", "records:read", "rejects:read", "sources:read", "model:read")
+SCOPES = (
+    "profiles:read",
+    "records:read",
+    "rejects:read",
+    "sources:read",
+    "model:read",
+    "match:read",
+    "review:read",
+    "review:decide",
+)
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
 
 

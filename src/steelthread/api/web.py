@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI, Query, Response
 from steelthread import __version__
 from steelthread.api.collect import Collect, Doorkeeper
 from steelthread.api.keys import KeyCache, needs
+from steelthread.api.matching import add_matching
 from steelthread.api.problems import install
 from steelthread.intake import list_rejects, list_sources
 from steelthread.kit import Invalid
@@ -44,6 +45,7 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     if reads:
         _records(api, space)
         _profiles(api, space)
+        add_matching(api, space)
     _health(api, space)
     return api
 

@@ -86,16 +86,16 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
             f"  {step['from']}  --  {step['to']}   {step['reason']} ({step['actor']}, {step['at']})", markup=False
         )
         if step["kind"] == "model":
-            _waterfall(step["evidence"])
+            waterfall(step["evidence"])
     for step in told["refused"]:
         out.print(f"  refused: {step['from']}  --  {step['to']}   {step['rule']}: {step['reason']}", markup=False)
     if told["nearest"]:
         near = told["nearest"]
         out.print(f"  nearest: {near['from']}  --  {near['to']}", markup=False)
-        _waterfall(near["evidence"])
+        waterfall(near["evidence"])
 
 
-def _waterfall(evidence: dict[str, Any]) -> None:
+def waterfall(evidence: dict[str, Any]) -> None:
     """Draw a weight: strongest answers first, each with a bar."""
     answers = evidence["waterfall"]
     for one in [*answers[:1], *sorted(answers[1:], key=lambda one: -abs(one["weight"]))]:

@@ -219,6 +219,13 @@ class Waterfall(msgspec.Struct):
     wall: str
     answers: list[Answer]
 
+    def told(self) -> dict[str, Any]:
+        """Return it as a reader gets it."""
+        return {
+            "model": self.model, "weight": self.weight, "threshold": self.threshold, "wall": self.wall or None,
+            "waterfall": [msgspec.structs.asdict(one) for one in self.answers],
+        }  # fmt: skip
+
 
 def waterfall_of(conn: Connection, a: int, b: int) -> Waterfall | None:
     """Return what the model in force says of two records, None when it says nothing."""

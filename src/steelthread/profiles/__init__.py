@@ -19,7 +19,7 @@ from steelthread.profiles.read import Reader
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
-from steelthread.profiles.tally import owners_of
+from steelthread.profiles.tally import owners_of, revenue_of
 from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "move_events",
     "owners_of",
     "reconcile",
+    "revenue_of",
     "tallies_differing",
     "traced",
     "traced_since",

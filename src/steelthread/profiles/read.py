@@ -246,12 +246,7 @@ class Reader:
     def _evidence(self, a: int, b: int) -> dict[str, Any]:
         found = identity.waterfall_of(self._conn, a, b)
         assert found is not None
-        return {
-            "model": found.model, "weight": found.weight, "threshold": found.threshold, "wall": found.wall or None,
-            "waterfall": [
-                {"question": one.question, "answer": one.answer, "weight": one.weight} for one in found.answers
-            ],
-        }  # fmt: skip
+        return found.told()
 
     def _side(self, node: int) -> set[int]:
         cluster = identity.present(self._conn, node)[0]

@@ -7,10 +7,12 @@ person's word.
 from steelthread.thread.changes import id_changes
 from steelthread.thread.collector import Collector
 from steelthread.thread.decide import link, unlink
+from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.resolving import ResolveResult, resolve_all
+from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.verification import verify
@@ -18,6 +20,7 @@ from steelthread.thread.worker import Worker
 
 __all__ = [
     "Collector",
+    "Likeness",
     "LiveStatus",
     "LiveThread",
     "LoadResult",
@@ -31,6 +34,8 @@ __all__ = [
     "live_status",
     "resolve_all",
     "resolve_new",
+    "review",
+    "review_queue",
     "unlink",
     "verify",
 ]
