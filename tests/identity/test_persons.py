@@ -8,7 +8,7 @@ import pytest
 
 from steelthread.identity.graph import Node, Policy, groups_of, micro, part_of
 from steelthread.identity.graph.parts import may_not_join
-from steelthread.identity.graph.types import RULE
+from steelthread.identity.graph.types import SUM
 from steelthread.identity.persons import grouped_atoms
 
 POLICY = Policy({2: [(2, None)]}, lambda a, b: None)
@@ -53,7 +53,7 @@ def naive(atoms, words, evidence, threshold):
             parts = [
                 part_of([node for place in group for node in atoms[place]], POLICY, words) for group in (one, other)
             ]
-            if may_not_join(*parts, RULE, POLICY):
+            if may_not_join(*parts, SUM, POLICY):
                 continue
             names = sorted(min(node.hash for place in group for node in atoms[place]) for group in (one, other))
             rank = (-sum(said) / len(said), *names)

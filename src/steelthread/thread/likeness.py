@@ -9,7 +9,7 @@ from steelthread import identity
 from steelthread.identity import ModelRow, Ref, load_match
 from steelthread.kit import Conflict, Invalid
 from steelthread.thread.newcomers import CANDIDATES, COMMON
-from steelthread.thread.people import Person, people
+from steelthread.thread.people import Person, apart, people, singles_of
 from steelthread.thread.resolving import keys_of, opened_model
 from steelthread.thread.space import Space
 
@@ -40,11 +40,13 @@ class Likeness:
             raise Conflict("There is no model yet: run steelthread resolve first.")
         scorer = self._compiled(row)
         began = time.perf_counter()
-        asked = scorer.prepare(self._values(given))
+        values = self._values(given)
+        asked = scorer.prepare(values)
+        singles = singles_of(values, self._space.rules.exclusive_schemes)
         keys = keys_of(self._space, {0: asked})[0]
         rare = sorted(set(keys) - identity.common_keys(conn, keys, COMMON))
         found = list(people(self._space, conn, identity.found_by(conn, {0: rare}, CANDIDATES)[0]))
-        told = self._ranked(conn, row, scorer, asked, found)
+        told = self._ranked(conn, row, scorer, (asked, singles), found)
         return {
             "model": row.version, "compared": len(found), "individuals": told[:limit],
             "milliseconds": round((time.perf_counter() - began) * 1000, 2),
@@ -74,8 +76,9 @@ class Likeness:
         return identity.match_values(Ref("identifier", text, kind=kind), self._space.rules, country, [])[0]
 
     def _ranked(
-        self, conn: Connection, row: ModelRow, scorer: Any, asked: Any, found: list[Person]
+        self, conn: Connection, row: ModelRow, scorer: Any, given: tuple[Any, Any], found: list[Person]
     ) -> list[dict[str, Any]]:
+        asked, singles = given
         persons = identity.persons_of(conn, [one.record for one in found])
         best: dict[Any, tuple[float, Person, Any]] = {}
         for one in found:
@@ -89,7 +92,7 @@ class Likeness:
             {
                 "individualId": str(individual), "confidence": _confidence(row, weight), "weight": weight,
                 "probability": 1 / (1 + 2.0**-weight), "record": one.view.ref,
-                "wall": scorer.wall(asked, prepared) or None,
+                "wall": scorer.wall(asked, prepared) or apart(singles, one.singles, weight) or None,
                 "waterfall": [
                     {"question": step.comparison, "answer": step.label, "weight": step.weight}
                     for step in scorer.waterfall(asked, prepared)

@@ -15,7 +15,7 @@ import psycopg
 
 from steelthread import identity
 from steelthread.identity import Judgement, ModelRow, load_match
-from steelthread.thread.people import people, person_entities
+from steelthread.thread.people import Person, apart, people, person_entities
 from steelthread.thread.resolving import (
     SAYS,
     Findings,
@@ -63,12 +63,13 @@ class Newcomers:
         self._connects: float = load_match().CONNECTS
         self.scorer = load_match().Scorer(self.model)
         self._rows: dict[int, Any] = {}
+        self._singles: dict[int, dict[str, set[str]]] = {}
         self._pairs = 0
 
     def judge(self, fresh: Collection[int]) -> Findings:
         """Return what the model says of these records and of what they connect."""
         found = list(people(self._space, self._conn, fresh))
-        self._rows.update({one.record: self.scorer.prepare(one.values) for one in found})
+        self._know(found)
         keys = keys_of(self._space, {one.record: self._rows[one.record] for one in found})
         near = {pair for pair in self._candidates(keys) if self._weight(*pair) >= self._connects}
         judged = [
@@ -95,8 +96,12 @@ class Newcomers:
     def open(self, records: Collection[int]) -> None:
         """Have the prepared values of these records."""
         missing = set(records) - self._rows.keys()
-        for one in people(self._space, self._conn, missing):
+        self._know(people(self._space, self._conn, missing))
+
+    def _know(self, found: Iterable[Person]) -> None:
+        for one in found:
             self._rows[one.record] = self.scorer.prepare(one.values)
+            self._singles[one.record] = one.singles
 
     def _weight(self, one: int, other: int) -> float:
         self._pairs += 1
@@ -106,7 +111,7 @@ class Newcomers:
     def _judgement(self, one: int, other: int) -> Judgement | None:
         a, b = self._rows[one], self._rows[other]
         levels, steps = self.scorer.judge(a, b)
-        wall = self.scorer.wall(a, b)
+        wall = self.scorer.wall(a, b) or apart(self._singles[one], self._singles[other], sum(steps))
         if not wall and sum(map(abs, steps[1:])) < SAYS:
             return None
         return Judgement(one, other, sum(steps), levels, steps, wall)

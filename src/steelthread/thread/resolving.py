@@ -20,7 +20,7 @@ from steelthread.kit import now
 from steelthread.model import ProfilesChanged
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
-from steelthread.thread.people import people
+from steelthread.thread.people import Person, apart, people
 from steelthread.thread.space import Space
 from steelthread.vault import seal, unseal
 
@@ -72,7 +72,7 @@ def resolve_all(space: Space, *, keep_model: bool = False) -> ResolveResult:
         resolution = match.resolve([one.values for one in found], former and opened_model(space, former), known)
         model = resolution.model
         findings = Findings(
-            list(judgements(model, resolution.judged, [one.record for one in found])),
+            list(judgements(model, resolution.judged, found)),
             {one.record: one.digest for one in found},
             keys_of(space, {one.record: row for one, row in zip(found, resolution.rows, strict=True)}),
             resolution.pairs,
@@ -96,7 +96,7 @@ def atoms_of(conn: Connection, records: Sequence[int]) -> list[tuple[int, int]]:
     return pairs
 
 
-def judgements(model: Any, judged: Any, records: Sequence[int]) -> Iterator[Judgement]:
+def judgements(model: Any, judged: Any, found: Sequence[Person]) -> Iterator[Judgement]:
     """Yield what a run says of the pairs that say anything."""
     if judged is None:
         return
@@ -104,10 +104,13 @@ def judgements(model: Any, judged: Any, records: Sequence[int]) -> Iterator[Judg
     walls = ["", *(wall.label for wall in model.walls)]
     rows = zip(judged.left, judged.right, judged.levels, judged.steps, judged.wall, said, strict=True)
     for left, right, levels, steps, wall, speaks in rows:
-        if speaks or wall:
-            a, b = sorted((records[int(left)], records[int(right)]))
-            found = steps.tolist()
-            yield Judgement(a, b, sum(found), levels.tolist(), found, walls[int(wall)])
+        one, other = found[int(left)], found[int(right)]
+        parts = steps.tolist()
+        weight = sum(parts)
+        word = walls[int(wall)] or apart(one.singles, other.singles, weight)
+        if speaks or word:
+            a, b = sorted((one.record, other.record))
+            yield Judgement(a, b, weight, levels.tolist(), parts, word)
 
 
 def keys_of(space: Space, rows: Mapping[int, Any]) -> dict[int, list[int]]:
@@ -156,7 +159,7 @@ def write(
         conn,
         ((record, findings.seen[record], keys) for record, keys in findings.keys.items() if record not in stale),
     )
-    if former is not None and former.threshold != model.threshold:
+    if among is None or (former is not None and former.threshold != model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
     merged, split = settle(space, conn, touched, at)
     after = identity.count(conn)

@@ -6,9 +6,9 @@ identifiers and generations (Jr/Sr) as well; weak rules obey the name guard too.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from steelthread.identity.graph.types import WEAK, WORD, Node, Policy
+from steelthread.identity.graph.types import SUM, WEAK, WORD, Node, Policy
 
 Words = Mapping[int, set[int]]
 """Node -> the nodes of which a person said that they are never the same."""
@@ -64,14 +64,15 @@ def part_of(nodes: Iterable[Node], policy: Policy, words: Words) -> Part:
 
 
 def may_not_join(one: Part, other: Part, strictness: int, policy: Policy) -> str:
-    """Return why two parts may not be joined by a link of this strictness (WORD, RULE or WEAK), "" when they may."""
+    """Return why two parts may not be joined by a link of this strictness (WORD, RULE, WEAK or SUM), "" when they may."""
     if (one.words or other.words) and _forbidden(one, other):
         return "a person said never"
     if strictness == WORD:
         return ""
     if one.unique and other.unique and not one.unique.isdisjoint(other.unique):
         return "two records of a source that holds each customer once"
-    if one.exclusive and other.exclusive and _two_of_one(one.exclusive, other.exclusive):
+    weighed = policy.weighed if strictness == SUM else ()
+    if one.exclusive and other.exclusive and _two_of_one(one.exclusive, other.exclusive, weighed):
         return "two different identifiers of which a person has one"
     if one.limited and other.limited and _exceeds(one.limited + other.limited, policy):
         return "more identifiers of one kind than the limit"
@@ -89,8 +90,8 @@ def _forbidden(one: Part, other: Part) -> bool:
     )
 
 
-def _two_of_one(one: Mapping[int, int], other: Mapping[int, int]) -> bool:
-    return any(other.get(group, node) != node for group, node in one.items())
+def _two_of_one(one: Mapping[int, int], other: Mapping[int, int], weighed: Collection[int]) -> bool:
+    return any(other.get(group, node) != node and group not in weighed for group, node in one.items())
 
 
 def _exceeds(nodes: list[Node], policy: Policy) -> bool:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from steelthread.identity.graph.parts import Part, may_not_join
-from steelthread.identity.graph.types import RULE, Policy
+from steelthread.identity.graph.types import SUM, Policy
 
 MICRO = 1_000_000
 _MOST = 12 * MICRO
@@ -63,7 +63,7 @@ class _Linkage:
             _, _, _, one, other, mean = heapq.heappop(heap)
             if sums.get(one, {}).get(other) != mean or other in self._walls[one]:
                 continue
-            if not may_not_join(self._parts[one], self._parts[other], RULE, self._policy):
+            if not may_not_join(self._parts[one], self._parts[other], SUM, self._policy):
                 self._join(one, other)
         return list(self._members.values())
 
