@@ -14,6 +14,7 @@ from steelthread.api.context import context
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.folded import status_now
 from steelthread.api.keys import KeyCache, needs
+from steelthread.api.matching import add_matching
 from steelthread.api.metrics import metrics
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
@@ -50,6 +51,7 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         profiles(api, space)
         segment_profiles(api, space)
         context(api, space, collector, files, _surroundings(space))
+        add_matching(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
