@@ -21,7 +21,7 @@ from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
 from steelthread.model import load_model
 from steelthread.privacy import load_purposes
 from steelthread.profiles import Opener
-from steelthread.thread import Loader, LoadResult, Progress, Space, verify
+from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
 
 _TOML = """# Settings of this project; each also by environment: STEELTHREAD_<SECTION>_<NAME>. See docs/settings.md.
 [project]
@@ -246,7 +246,8 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
     replayed = 0
     for source, _ in waiting:
         if intake.is_live(space.project.folder, source):
-            continue  # what an SDK sent stays as it is; it sends better ones
+            replayed += replay_live_rejects(space, source)
+            continue
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
 
@@ -256,7 +257,7 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
     opener = Opener(conn, space.vault)
     with identity.clusters_csv(conn) as cursor:
         while rows := cursor.fetchmany(2000):
-            names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
+            names = opener.keys((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
 

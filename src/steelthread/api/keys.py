@@ -3,34 +3,22 @@
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from steelthread.kit import Forbidden, Invalid, SteelthreadError
+from steelthread.kit import Forbidden, Invalid, NotFound, Unauthorized, iso
 from steelthread.privacy import load_purposes
 from steelthread.thread import Space
 
 SCOPES = (
-    "profiles:read",
-    "records:read",
-    "rejects:read",
-    "sources:read",
-    "model:read",
-    "consents:write",
-    "decisions:read",
-)
+    "profiles:read", "records:read", "rejects:read", "sources:read", "model:read", "changes:read", "events:read",
+    "events:write", "match:read", "review:read", "review:decide", "consents:write", "decisions:read",
+)  # fmt: skip
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
-
-
-class Unauthorized(SteelthreadError):
-    """The call carries no valid key."""
-
-    status = 401
-    title = "Unauthorized"
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -58,6 +46,26 @@ def create_key(space: Space, scopes: list[str], purposes: list[str] | None = Non
     return secret
 
 
+def list_keys(space: Space) -> list[dict[str, Any]]:
+    """List the keys in force: number, scopes, when made."""
+    with space.database.connect() as conn:
+        rows = conn.execute(
+            "select key_id, scopes, created_at from api.key where revoked_at is null order by 1"
+        ).fetchall()
+    return [{"number": number, "scopes": scopes, "createdAt": iso(made)} for number, scopes, made in rows]
+
+
+def revoke_key(space: Space, number: int) -> None:
+    """Let a key in no longer; NotFound when no key in force has this number."""
+    with space.database.connect() as conn:
+        done = conn.execute(
+            "update api.key set revoked_at = now() where key_id = %s and revoked_at is null", (number,)
+        ).rowcount
+        conn.commit()
+    if not done:
+        raise NotFound(f"No key in force has the number {number}; see: steelthread key list")
+
+
 def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
@@ -72,16 +80,21 @@ def needs(scope: str) -> Callable[..., Awaitable[Caller]]:
             raise Unauthorized(
                 "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
             )
-        cache: KeyCache = request.app.state.key_cache
-        hashed = _hash(credentials.credentials)
-        caller = cache.caller(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.caller, hashed)
-        if caller is None:
-            raise Unauthorized("This key is not known, or was revoked.")
-        if scope not in caller.scopes:
-            raise Forbidden(f"This key lacks the scope {scope}.")
-        return caller
+        return await admit(request, credentials.credentials, scope)
 
     return check
+
+
+async def admit(request: Request, secret: str, scope: str) -> Caller:
+    """Return who calls with a key with this scope: Unauthorized for no key, Forbidden for one without it."""
+    cache: KeyCache = request.app.state.key_cache
+    hashed = _hash(secret)
+    caller = cache.caller(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.caller, hashed)
+    if caller is None:
+        raise Unauthorized("This key is not known, or was revoked.")
+    if scope not in caller.scopes:
+        raise Forbidden(f"This key lacks the scope {scope}.")
+    return caller
 
 
 class KeyCache:
@@ -103,5 +116,8 @@ class KeyCache:
             caller = self._lookup(hashed)
             if len(self._known) > 10_000:
                 self._known.clear()
-            self._known[hashed] = (self._clock(), caller)
+            if caller is None:  # a key that is made in this moment must work at once
+                self._known.pop(hashed, None)
+            else:
+                self._known[hashed] = (self._clock(), caller)
         return caller

@@ -8,8 +8,8 @@ import msgspec
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from steelthread.api.desk import Desk
 from steelthread.api.keys import needs
-from steelthread.api.reading import Desk
 from steelthread.kit import Invalid
 from steelthread.privacy import Decision, Entry, Kind, Statement
 from steelthread.rights import Consents, Saying

@@ -75,6 +75,17 @@ class ProfilesChanged(Fact, frozen=True):
     individuals: list[UUID]
 
 
+class Folded(Fact, frozen=True):
+    """The received events of these numbers (lane `received`) were folded in; the facts of the same commit say what came of it."""
+
+    first: int
+    last: int
+    duplicates: list[int]
+    """Those that had come before."""
+    refused: list[int]
+    """Those that could not be folded in and are kept as rejects."""
+
+
 AnyFact = (
     Received
     | RecordsKept
@@ -85,4 +96,5 @@ AnyFact = (
     | Decided
     | IndividualsErased
     | ProfilesChanged
+    | Folded
 )

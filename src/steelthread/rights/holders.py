@@ -72,6 +72,7 @@ HOLDERS: Sequence[Holder] = (
         "profiles.event", "orders, visits, cases: when, how much, of whom",
         "record_id entity_id owner nodes parent_id at amount currency quantity", {"record_id": "records"},
     ),
+    Holder("profiles.trait", "what events come to for a computed trait", "trait_id owner bucket state", {"owner": "nodes"}),
     Holder("profiles.awaiting", "lines whose order has not come", "parent record_id", {"record_id": "records"}),
     Holder(
         "intake.record", "the source records: sealed values, clear values, times",
@@ -88,12 +89,14 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder(
         "identity.link", "evidence that two nodes are one person",
-        "a b rule strength weak weight first asserted refused opened_at closed_at actor reason", {"a": "nodes", "b": "nodes"},
+        "a b rule strength weak weight first asserted refused opened_at closed_at actor reason levels steps", {"a": "nodes", "b": "nodes"},
     ),
     Holder(
         "identity.decision", "what people said of pairs", "decision_id a b verdict at actor reason superseded_at",
         {"a": "nodes", "b": "nodes"},
     ),
+    Holder("identity.skipped", "pairs that a reviewer put aside", "a b actor at", {"a": "nodes", "b": "nodes"}),
+    Holder("identity.judged", "what the model has seen of a record", "record_id digest keys", {"record_id": "records"}),
     Holder(
         "identity.membership", "past universal IDs of nodes", "node_id individual_id valid_from valid_to recorded_at",
         {"node_id": "nodes", "individual_id": "individuals"},
@@ -102,7 +105,7 @@ HOLDERS: Sequence[Holder] = (
     Holder("identity.cluster", "the present universal ID", "cluster_id individual_id evidence load_id", {"cluster_id": "clusters"}),
     Holder(
         "identity.node", "identifiers and records as keyed hashes",
-        "node_id kind hash birth durable cluster_id first_name suffix unique_source seen exclusive degree generic evidence since",
+        "node_id kind hash birth durable cluster_id first_name suffix unique_source seen exclusive degree generic evidence since atom_id",
         {"node_id": "nodes"},
     ),
     Holder(
@@ -130,8 +133,21 @@ HOLDERS: Sequence[Holder] = (
     Holder("intake.message", "keyed hashes of message ids", "name at", keeps="ids of messages; they go after their window"),
     Holder("intake.tally", "counts of live messages", "name total"),
     Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),
+    Holder(
+        "identity.model", "models of matching: what is common among names and contacts, sealed",
+        "number version subject sealed labels exact strict loose confidence learned_at used_at",
+        keeps="frequencies of the whole, sealed; a person goes with the next model that is learned",
+    ),
     Holder("identity.kind", "kinds of identifiers", "kind_id name"),
+    Holder("profiles.trait_definition", "computed traits in force", "trait_id name told filled owners owners_done"),
     Holder("profiles.folding", "how profiles are folded", "one told"),
+    Holder(
+        "activation.webhook", "who is told of changes, sealed", "webhook_id name types subject sealed delivered disabled_at created_at"
+    ),
+    Holder(
+        "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",
+        keeps="universal IDs only; delivered ones go",
+    ),
     Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes"),
     Holder("store.migration", "which migrations ran", "package number name checksum at"),
     Holder("log.lane", "lanes of the log", "name head"),

@@ -8,7 +8,7 @@ from steelthread.privacy import EVERYTHING, Purpose
 from steelthread.profiles import CONTACT_VALUE
 
 _PARTIES = ("Individual", "Account")
-_SUMS = ("records", "counts", "totals", "aliases")
+_SUMS = ("records", "counts", "totals", "aliases", "traits")
 """Parts of a profile that are shown when `fields` names them."""
 
 
@@ -16,14 +16,15 @@ class Mask:
     """Masks what is read for one purpose."""
 
     def __init__(self, purpose: Purpose, model: Model) -> None:
-        self._all = EVERYTHING in purpose.fields
+        self.whole = EVERYTHING in purpose.fields
+        """Whether everything is shown."""
         self._fields = frozenset(purpose.fields)
         attributes = [one for entity in model.entities.values() for one in entity.attributes.values()]
         self._kinds = {one.identity for one in attributes if one.identity and one.name in self._fields}
 
     def profile(self, content: dict[str, Any]) -> dict[str, Any]:
         """Mask a profile."""
-        if self._all:
+        if self.whole:
             return content
         shown = {
             **content,
@@ -45,7 +46,7 @@ class Mask:
 
     def timeline(self, entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Mask a timeline: what happened when stays, values and the keys of records go as far as they are not fields."""
-        if self._all:
+        if self.whole:
             return list(entries)
         kept = (
             "at",
@@ -57,7 +58,7 @@ class Mask:
 
     def records(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Mask records in full."""
-        if self._all:
+        if self.whole:
             return list(records)
         return [
             {
@@ -70,7 +71,7 @@ class Mask:
 
     def explanation(self, told: dict[str, Any]) -> dict[str, Any]:
         """Mask the reasons why two are one: kinds stay, values go as far as their kind is not a field."""
-        if self._all:
+        if self.whole:
             return told
         steps = {
             part: [{**one, "from": self._name(one["from"]), "to": self._name(one["to"])} for one in told[part]]

@@ -9,6 +9,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from steelthread.intake import (
+    SHARED_NAMESPACE,
     LiveSource,
     Message,
     Refusal,
@@ -17,16 +18,13 @@ from steelthread.intake import (
     count_live,
     keep_rejects,
     source_names,
-    user_namespace,
 )
-from steelthread.kit import Overloaded, Unavailable, now
+from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.fence import Fence
-from steelthread.thread.live import LANE, READER
+from steelthread.thread.live import LANE, READER, source_file
 from steelthread.thread.space import Space
 
-CHANNEL = "steelthread_received"
-"""Where workers listen for new events (LISTEN/NOTIFY)."""
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
@@ -78,8 +76,12 @@ class Collector:
 
     async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
-        if refusals:
+        if not refusals:
+            return
+        try:
             await asyncio.to_thread(self._refuse, source, refusals)
+        except (psycopg.Error, OSError) as error:
+            raise _later(error) from None
 
     def _refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
@@ -103,8 +105,8 @@ class Collector:
                 await asyncio.to_thread(self._commit, [fact for one in batch for fact in one.facts])
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
-            except psycopg.Error as error:
-                _answer(batch, Unavailable(f"The events could not be kept ({type(error).__name__}): send them again."))
+            except (psycopg.Error, OSError, SteelthreadError) as error:
+                _answer(batch, _later(error))
             else:
                 _answer(batch, None)
 
@@ -112,7 +114,6 @@ class Collector:
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             facts = self._admitted(conn, facts)
             self._space.log.append(conn, LANE, facts, hours=1)
-            conn.execute(f"notify {CHANNEL}")
 
     def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
         """Return what the fence lets through: what somebody sends who was erased is not even written down."""
@@ -122,7 +123,8 @@ class Collector:
         for fact in facts:
             if fact.source not in self._names:
                 name, _ = source_names(conn)[fact.source]
-                self._names[fact.source] = (name, user_namespace(self._space.project.folder, name))
+                file, _ = source_file(self._space, name)
+                self._names[fact.source] = (name, file.user_namespace or SHARED_NAMESPACE)
             messages = self._fence.messages(conn, *self._names[fact.source], [_DECODE(fact.message)])
             kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
         return kept
@@ -149,6 +151,10 @@ def _answer(batch: list[_Waiting], error: Exception | None) -> None:
             one.answered.set_result(None)
         else:
             one.answered.set_exception(error)
+
+
+def _later(error: Exception) -> Unavailable:
+    return Unavailable(f"The events could not be kept ({type(error).__name__}): send them again.")
 
 
 def _shown(event: Any) -> str:
