@@ -17,7 +17,7 @@ from steelthread.model import Received
 from steelthread.privacy import JOURNAL, Needles, fence_counts, scan_database
 from steelthread.rights import erase, replay_erasures
 from steelthread.store import backup, restore
-from steelthread.thread import Collector, LiveThread, Space
+from steelthread.thread import Collector, LiveThread, Space, Tail
 
 T0 = 1_790_000_000_000_000
 NUMBERS = itertools.count()
@@ -86,6 +86,19 @@ def test_late_events_do_not_bring_anybody_back(space):
     with space.database.connect() as conn:
         counts = fence_counts(conn)
     assert (counts["droppedEvents"], counts["strippedEvents"]) == (4, 1)
+
+
+def test_what_came_in_before_is_not_shown_after(space):
+    receive(space, [*about_ann(), *about_bob()])
+    fold(space)
+    with space.database.connect() as conn:
+        assert "ann@example.com" in str(Tail(space, conn, 0).step(conn))
+    erase(space, "user_id:ann", "me")
+    with space.database.connect() as conn:
+        shown = Tail(space, conn, 0).step(conn)
+    assert "ann" not in str(shown).casefold()
+    assert "bob@example.com" in str(shown)
+    assert {"verdict": "not shown", "events": 4, "number": 5} in shown
 
 
 def test_the_collector_does_not_even_write_them_down(space):

@@ -30,6 +30,7 @@ def consent_set(
     channel: str = "",
     source: str = "",
     notice: str = "",
+    returns: bool = False,
     valid_until: Annotated[datetime | None, Parameter(name="--valid-until")] = None,
     at: datetime | None = None,
     common: Common = DEFAULT,
@@ -50,13 +51,15 @@ def consent_set(
         Where it was said, such as web-form or call-centre.
     notice
         Name and version of the text that was shown.
+    returns
+        The person was erased, and comes back by own will.
     valid_until
         Until when a yes counts.
     at
         When it was said; now by default.
     """
     saying = Saying(
-        ref=ref, purpose=purpose, said=said, channel=channel, source=source, notice=notice, method="command line",
+        ref=ref, purpose=purpose, said=said, channel=channel, source=source, notice=notice, returns=returns, method="command line",
         actor=f"operator {actor()}", occurred_at=_local(at), valid_until=_local(valid_until),
     )  # fmt: skip
     with common.space() as space, space.database.connect() as conn:

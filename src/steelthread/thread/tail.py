@@ -18,6 +18,7 @@ from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
 from steelthread.thread.batch import LANE as OUTCOMES
+from steelthread.thread.fence import Fence
 from steelthread.thread.live import LANE, known_identifiers, parties
 from steelthread.thread.space import Space
 
@@ -48,6 +49,7 @@ class Tail:
         self._reject = intake.last_reject(conn)
         self._did = _Did(set(), {}, {})
         self._namespaces: dict[str, str] = {}
+        self._fence = Fence(space)
 
     def step(self, conn: Connection) -> list[dict[str, Any]]:
         """Return what happened since the last step, oldest first."""
@@ -83,6 +85,7 @@ class Tail:
             for one in taken
             if isinstance(one.fact, Received)
         ]
+        known = [shown for one in known for shown in self._admitted(conn, *one)]
         homes = self._homes(conn, known)
         told = []
         for one, source, message in known:
@@ -97,6 +100,13 @@ class Tail:
         if count > len(known):
             told.append({"verdict": "not shown", "events": count - len(known), "number": fact.last})
         return told
+
+    def _admitted(
+        self, conn: Connection, one: Numbered, source: str, message: Message
+    ) -> list[tuple[Numbered, str, Message]]:
+        """Return an event as far as it may be shown: whoever was erased since it came in is not."""
+        kept = self._fence.messages(conn, source, self._namespace(source), [message], counted=False)
+        return [(one, source, left) for left in kept]
 
     def _event(self, one: Numbered, source: str, message: Message) -> dict[str, Any]:
         return {
