@@ -228,7 +228,7 @@ def replay_erasures(space: Space) -> int:
                 tokens = [bytes.fromhex(token) for token in line.tokens]
                 conn.execute("delete from privacy.tombstone where token = any(%s)", (tokens,))
                 conn.execute(
-                    "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s)",
+                    "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s) on conflict do nothing",
                     (line.request_id, line.at, now()),
                 )
                 conn.commit()
