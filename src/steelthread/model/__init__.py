@@ -5,6 +5,7 @@ The model is data. `canonical/*.yaml` holds the built-in entities: a curated par
 (origin `project`). See docs/model.md.
 """
 
+from steelthread.model.cim import Imported, Repair, change_enabled, enabled_names
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.facts import (
     AnyFact,
@@ -19,7 +20,7 @@ from steelthread.model.facts import (
     Split,
 )
 from steelthread.model.finding import find
-from steelthread.model.registry import Model, load_model
+from steelthread.model.registry import Model, import_published, load_imported, load_model
 
 __all__ = [
     "AnyFact",
@@ -27,6 +28,7 @@ __all__ = [
     "Decided",
     "Entity",
     "Fact",
+    "Imported",
     "IndividualsCreated",
     "Merged",
     "Model",
@@ -34,7 +36,12 @@ __all__ = [
     "Received",
     "RecordsClosed",
     "RecordsKept",
+    "Repair",
     "Split",
+    "change_enabled",
+    "enabled_names",
     "find",
+    "import_published",
+    "load_imported",
     "load_model",
 ]

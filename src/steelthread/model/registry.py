@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from steelthread.kit import Forbidden, Invalid, NotFound
+from steelthread.model.cim import Imported, definitions, import_cim, keep, kept_entities
 from steelthread.model.definitions import read
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.joining import join
@@ -63,20 +64,34 @@ class Model:
 
 
 def load_model(folder: Path | None = None, *, special: bool = False) -> Model:
-    """Load the built-in model and, with a folder, the project's own entities (`*.yaml` in it).
+    """Load the built-in model and, with a folder, what it enabled of an import and its own entities (`*.yaml` in it).
 
     `special` allows attributes of the special privacy class. Invalid names file and line of what is wrong; a folder
     that is not there counts as empty.
     """
-    entities = _builtin()
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]) if folder is not None else []
-    if files:
-        definitions = [one for file in files for one in read(file, project=True)]
-        entities = MappingProxyType(join(definitions, entities))
+    entities = builtin()
+    if folder is not None:
+        files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+        found = [*definitions(folder, entities), *(one for file in files for one in read(file, project=True))]
+        if found:
+            entities = MappingProxyType(join(found, entities))
     return Model(entities, special_allowed=special)
 
 
+def import_published(folder: Path, file: Path, *, take_missing: bool = False) -> Imported:
+    """Take the published CIM file into a project's model folder; what is there stays until all went well."""
+    imported = import_cim(file, builtin(), take_missing=take_missing)
+    keep(folder, imported)
+    return imported
+
+
+def load_imported(folder: Path) -> Model:
+    """Load the whole imported model alone, as repaired, whatever is enabled; NotFound when there is none."""
+    return Model(MappingProxyType(kept_entities(folder)), special_allowed=True)
+
+
 @cache
-def _builtin() -> Mapping[str, Entity]:
-    definitions = [one for file in sorted(_CANONICAL.glob("*.yaml")) for one in read(file, project=False)]
-    return MappingProxyType(join(definitions, {}))
+def builtin() -> Mapping[str, Entity]:
+    """Return the built-in entities by name."""
+    found = [one for file in sorted(_CANONICAL.glob("*.yaml")) for one in read(file, project=False)]
+    return MappingProxyType(join(found, {}))

@@ -1,0 +1,35 @@
+"""`steelthread model ...` as a program uses it: one line of JSON on stdout, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "cim" / "model.jsonld"
+
+
+def run(folder, *words, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "steelthread", "model", *words, "--project", str(folder)], capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def test_import_tells_what_it_did(tmp_path):
+    if not PUBLISHED.exists():
+        pytest.skip("shared/data is not here")
+    told = json.loads(run(tmp_path, "import-cim", str(PUBLISHED), "--json"))
+    assert [told[key] for key in ("entities", "attributes", "references", "collections")] == [346, 3664, 641, 84]
+    assert {"rule", "attribute", "entities", "was", "now", "reason"} == set(told["repairs"][0])
+    assert len(told["missing"]) == 111
+    assert json.loads(run(tmp_path, "enable", "PersonEducation", "--json")) == {"enabled": ["PersonEducation"]}
+    assert "PersonEducation" in run(tmp_path, "list", "--json")
+    assert run(tmp_path, "enable", "PersonEducaton", "--json", code=1) == ""
+
+
+def test_import_of_nothing(tmp_path):
+    assert run(tmp_path, "import-cim", str(tmp_path / "none"), "--json", code=1) == ""
+    assert list(tmp_path.iterdir()) == []
