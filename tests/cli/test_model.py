@@ -12,7 +12,10 @@ PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "cim" / "mode
 
 def run(folder, *words, code=0):
     done = subprocess.run(
-        [sys.executable, "-m", "steelthread", "model", *words, "--project", str(folder)], capture_output=True, text=True
+        [sys.executable, "-m", "steelthread", "model", *words, "--project", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == code, done.stderr
     return done.stdout
@@ -33,3 +36,15 @@ def test_import_tells_what_it_did(tmp_path):
 def test_import_of_nothing(tmp_path):
     assert run(tmp_path, "import-cim", str(tmp_path / "none"), "--json", code=1) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_export_writes_to_stdout_or_whole_into_a_file(tmp_path):
+    text = run(tmp_path, "export", "--format", "graphql", "--area", "loyalty")
+    assert "type LoyaltyMember" in text
+    out = tmp_path / "deep" / "model.sql"
+    told = json.loads(run(tmp_path, "export", "--format", "sql", "--entity", "Individual", "--out", str(out), "--json"))
+    assert told["bytes"] == out.stat().st_size
+    assert 'create table "individual"' in out.read_text()
+    run(tmp_path, "export", "--format", "sqql", code=1)
+    run(tmp_path, "export", "--format", "sql", "--imported", code=1)
+    run(tmp_path, "export", code=2)

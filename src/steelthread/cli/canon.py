@@ -1,12 +1,12 @@
-"""`model import-cim | enable | disable`: taking in the published model, and which of its entities the project uses."""
+"""`model import-cim | enable | disable | export`: the published model in, ours out."""
 
 from pathlib import Path
 
 from rich.table import Table
 
-from steelthread.cli.models import model
+from steelthread.cli.models import loaded, model
 from steelthread.cli.shell import DEFAULT, Common, emit, err, note
-from steelthread.model import Imported, change_enabled, import_published
+from steelthread.model import Imported, change_enabled, export_model, import_published, load_imported, write_whole
 
 
 @model.command(name="import-cim")
@@ -77,3 +77,42 @@ def _changed(now: tuple[str, ...], common: Common) -> None:
         emit({"enabled": now})
     else:
         note("Enabled: " + (", ".join(now) or "none") + ".")
+
+
+@model.command(name="export")
+def model_export(
+    *, format: str, area: str = "", entity: str = "", imported: bool = False, out: Path | None = None,
+    common: Common = DEFAULT,
+) -> None:  # fmt: skip
+    """Write the model in the words of another system.
+
+    Parameters
+    ----------
+    format
+        jsonschema, openapi, sql, graphql, jsonld, raml, avro, protobuf, dbml, mermaid, linkml or odcs.
+    area
+        Only this area.
+    entity
+        Only this entity with its ancestors and the entities it refers to.
+    imported
+        The imported model whole, as repaired, instead of the project's.
+    out
+        File to write; without it the text goes to stdout.
+    """
+    chosen = load_imported(common.project / "model") if imported else loaded(common)
+    text = export_model(chosen, format, area=area, entity=entity)
+    if out is not None:
+        write_whole(out, text)
+    if common.json:
+        emit(
+            {
+                "format": format,
+                "bytes": len(text.encode()),
+                "out": str(out) if out else None,
+                "text": None if out else text,
+            }
+        )
+    elif out is None:
+        print(text, end="")  # noqa: T201  # the export is what was asked for
+    else:
+        note(f"{out}: {len(text.encode()):,} bytes of {format}.")

@@ -10,7 +10,8 @@ model = App(name="model", help="The canonical model: what everything is called."
 app.command(model)
 
 
-def _model(common: Common) -> Model:
+def loaded(common: Common) -> Model:
+    """Load the project's model."""
     return load_model(common.project / "model")
 
 
@@ -23,7 +24,7 @@ def model_list(*, area: str = "", common: Common = DEFAULT) -> None:
     area
         Only this area.
     """
-    entities = [one for one in _model(common).entities.values() if not area or one.area.casefold() == area.casefold()]
+    entities = [one for one in loaded(common).entities.values() if not area or one.area.casefold() == area.casefold()]
     if common.json:
         emit([_brief(one) for one in entities])
         return
@@ -44,7 +45,7 @@ def model_show(entity: str, /, *, common: Common = DEFAULT) -> None:
     entity
         Name of the entity, such as Individual.
     """
-    one = _model(common).entity(entity)
+    one = loaded(common).entity(entity)
     if common.json:
         emit({**_brief(one), "attributes": list(one.attributes.values())})
         return

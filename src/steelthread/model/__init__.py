@@ -5,7 +5,7 @@ The model is data. `canonical/*.yaml` holds the built-in entities: a curated par
 (origin `project`). See docs/model.md.
 """
 
-from steelthread.model.cim import Imported, Repair, change_enabled, enabled_names
+from steelthread.model.cim import Imported, Repair, change_enabled, enabled_names, write_whole
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.facts import (
     AnyFact,
@@ -20,9 +20,11 @@ from steelthread.model.facts import (
     Split,
 )
 from steelthread.model.finding import find
+from steelthread.model.formats import FORMATS, export_model, select
 from steelthread.model.registry import Model, import_published, load_imported, load_model
 
 __all__ = [
+    "FORMATS",
     "AnyFact",
     "Attribute",
     "Decided",
@@ -40,8 +42,11 @@ __all__ = [
     "Split",
     "change_enabled",
     "enabled_names",
+    "export_model",
     "find",
     "import_published",
     "load_imported",
     "load_model",
+    "select",
+    "write_whole",
 ]

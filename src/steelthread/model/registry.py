@@ -12,15 +12,20 @@ from steelthread.model.entities import Attribute, Entity
 from steelthread.model.joining import join
 from steelthread.model.marked import nearest
 
+UNRELEASED = "0"
+"""The version of a model of which none was released."""
 _CANONICAL = Path(__file__).parent / "canonical"
 
 
 class Model:
     """All entities by name. It does not change after loading, so it may be shared between threads."""
 
-    def __init__(self, entities: Mapping[str, Entity], *, special_allowed: bool = False) -> None:
+    def __init__(
+        self, entities: Mapping[str, Entity], *, special_allowed: bool = False, version: str = UNRELEASED
+    ) -> None:
         self.entities = entities
         self.special_allowed = special_allowed
+        self.version = version
 
     def entity(self, name: str) -> Entity:
         """Give the entity; NotFound with the nearest names."""

@@ -6,7 +6,7 @@ enabled.
 """
 
 from steelthread.model.cim.importing import Imported, import_cim
-from steelthread.model.cim.keeping import change_enabled, definitions, enabled_names, keep, kept_entities
+from steelthread.model.cim.keeping import change_enabled, definitions, enabled_names, keep, kept_entities, write_whole
 from steelthread.model.cim.repairing import Repair
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "import_cim",
     "keep",
     "kept_entities",
+    "write_whole",
 ]
