@@ -48,3 +48,21 @@ def test_export_writes_to_stdout_or_whole_into_a_file(tmp_path):
     run(tmp_path, "export", "--format", "sqql", code=1)
     run(tmp_path, "export", "--format", "sql", "--imported", code=1)
     run(tmp_path, "export", code=2)
+
+
+def test_diff_release_and_versions(tmp_path):
+    (tmp_path / "model").mkdir()
+    own = tmp_path / "model" / "own.yaml"
+    own.write_text("extend: Individual\nattributes: {shoeSize: {type: integer, privacy: none}}\n")
+    assert json.loads(run(tmp_path, "release", "--json")) == {"version": "1.0.0", "changes": []}
+    own.write_text("extend: Individual\nattributes: {shoeWidth: {type: integer, privacy: none}}\n")
+    told = json.loads(run(tmp_path, "diff", "1.0.0", "now", "--json"))
+    assert (told["compatible"], told["needs"]) == (False, "major")
+    assert {(one["kind"], one["attribute"], one["breaking"]) for one in told["changes"]} == {
+        ("attribute_removed", "shoeSize", True), ("attribute_added", "shoeWidth", False),
+    }  # fmt: skip
+    assert {"what": "export", "where": "column shoeSize of `steelthread export`"} in told["changes"][0]["touches"]
+    run(tmp_path, "release", "1.1.0", code=1)
+    assert json.loads(run(tmp_path, "versions", "--json")) == {"versions": ["1.0.0"]}
+    assert "shoeSize" in run(tmp_path, "diff", "1.0.0", "now")
+    assert "version 1.0.0+changed" in run(tmp_path, "export", "--format", "sql", "--entity", "Individual")

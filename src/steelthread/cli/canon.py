@@ -6,7 +6,15 @@ from rich.table import Table
 
 from steelthread.cli.models import loaded, model
 from steelthread.cli.shell import DEFAULT, Common, emit, err, note
-from steelthread.model import Imported, change_enabled, export_model, import_published, load_imported, write_whole
+from steelthread.model import (
+    Imported,
+    change_enabled,
+    export_model,
+    import_published,
+    load_imported,
+    version_of,
+    write_whole,
+)
 
 
 @model.command(name="import-cim")
@@ -99,7 +107,10 @@ def model_export(
     out
         File to write; without it the text goes to stdout.
     """
-    chosen = load_imported(common.project / "model") if imported else loaded(common)
+    folder = common.project / "model"
+    chosen = load_imported(folder) if imported else loaded(common)
+    if not imported:
+        chosen.version = version_of(folder, chosen)
     text = export_model(chosen, format, area=area, entity=entity)
     if out is not None:
         write_whole(out, text)

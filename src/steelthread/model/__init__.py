@@ -6,6 +6,8 @@ The model is data. `canonical/*.yaml` holds the built-in entities: a curated par
 """
 
 from steelthread.model.cim import Imported, Repair, change_enabled, enabled_names, write_whole
+from steelthread.model.comparing import Change, compare, needs
+from steelthread.model.conversions import Adaptation
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.facts import (
     AnyFact,
@@ -22,11 +24,15 @@ from steelthread.model.facts import (
 from steelthread.model.finding import find
 from steelthread.model.formats import FORMATS, export_model, select
 from steelthread.model.registry import Model, import_published, load_imported, load_model
+from steelthread.model.touching import Touched, touched
+from steelthread.model.versions import open_model, release, released, version_of
 
 __all__ = [
     "FORMATS",
+    "Adaptation",
     "AnyFact",
     "Attribute",
+    "Change",
     "Decided",
     "Entity",
     "Fact",
@@ -40,13 +46,21 @@ __all__ = [
     "RecordsKept",
     "Repair",
     "Split",
+    "Touched",
     "change_enabled",
+    "compare",
     "enabled_names",
     "export_model",
     "find",
     "import_published",
     "load_imported",
     "load_model",
+    "needs",
+    "open_model",
+    "release",
+    "released",
     "select",
+    "touched",
+    "version_of",
     "write_whole",
 ]

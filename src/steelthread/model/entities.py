@@ -34,7 +34,8 @@ class Attribute(msgspec.Struct, frozen=True):
     blocked unless the project allows it), none. `identity`: the kind of identifier the value is, if any.
     `iri` names the term in the vocabulary of the origin. `required` is enforced by nobody at intake; `published_required`
     says that the origin asks for it, which is not even told to exports. `formerly` holds names it had before: mappings
-    and stored records that use them mean this attribute. `deprecated` says what to use instead.
+    and stored records that use them mean this attribute; `formerly_type` is the type it had, whose stored values are
+    read as the present one. `deprecated` says what to use instead.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Attribute(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...]
     published_required: bool = False
     formerly: tuple[str, ...] = ()
+    formerly_type: Type | None = None
     deprecated: str = ""
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from steelthread.kit import Forbidden, Invalid, NotFound
 from steelthread.model.cim import Imported, definitions, import_cim, keep, kept_entities
+from steelthread.model.conversions import Adaptation
 from steelthread.model.definitions import read
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.joining import join
@@ -26,6 +27,7 @@ class Model:
         self.entities = entities
         self.special_allowed = special_allowed
         self.version = version
+        self.adaptation = Adaptation(entities)
 
     def entity(self, name: str) -> Entity:
         """Give the entity; NotFound with the nearest names."""
@@ -35,9 +37,12 @@ class Model:
         return found
 
     def attribute(self, entity: str, name: str) -> Attribute:
-        """Give the attribute; NotFound with the nearest names, Forbidden for a special one that is not allowed."""
+        """Give the attribute by its name or a former one.
+
+        NotFound with the nearest names, Forbidden for a special one that is not allowed.
+        """
         attributes = self.entity(entity).attributes
-        found = attributes.get(name)
+        found = attributes.get(name) or next((one for one in attributes.values() if name in one.formerly), None)
         if found is None:
             raise NotFound(f"`{entity}` has no attribute `{name}`{nearest(name, attributes)}.")
         if found.privacy == "special" and not self.special_allowed:

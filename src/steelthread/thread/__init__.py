@@ -9,6 +9,7 @@ from steelthread.thread.collector import Collector
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
+from steelthread.thread.refold import migrate
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.verification import verify
@@ -26,6 +27,7 @@ __all__ = [
     "id_changes",
     "link",
     "live_status",
+    "migrate",
     "unlink",
     "verify",
 ]

@@ -6,7 +6,16 @@ enabled.
 """
 
 from steelthread.model.cim.importing import Imported, import_cim
-from steelthread.model.cim.keeping import change_enabled, definitions, enabled_names, keep, kept_entities, write_whole
+from steelthread.model.cim.keeping import (
+    change_enabled,
+    definitions,
+    enabled_names,
+    keep,
+    kept_entities,
+    read_entities,
+    write_entities,
+    write_whole,
+)
 from steelthread.model.cim.repairing import Repair
 
 __all__ = [
@@ -18,5 +27,7 @@ __all__ = [
     "import_cim",
     "keep",
     "kept_entities",
+    "read_entities",
+    "write_entities",
     "write_whole",
 ]

@@ -21,6 +21,7 @@ FOLDER = "cim"
 FILE = "model.json"
 ENABLED = "enabled.yaml"
 _FORM = 1
+_AGAIN = "Make it again: `steelthread model import-cim FILE` an import, version control a released version."
 _HEAD = (
     "# Entities of the imported model (model.json) that this project uses besides the built-in ones; `all` takes all.\n"
 )
@@ -37,14 +38,26 @@ class _Kept(msgspec.Struct):
 def keep(folder: Path, imported: Imported) -> Path:
     """Write the import into the project's model folder; return the file."""
     path = folder / FOLDER / FILE
-    encoder = msgspec.json.Encoder(order="deterministic")
-    lines = [
-        f"{msgspec.json.encode(name).decode()}:{encoder.encode(one).decode()}"
-        for name, one in sorted(imported.entities.items())
-    ]
-    text = f'{{"form":{_FORM},"origin":"cim@1.0.0","entities":{{\n' + ",\n".join(lines) + "\n}}\n"
-    write_whole(path, text)
+    write_entities(path, imported.entities, "cim@1.0.0")
     return path
+
+
+def write_entities(path: Path, entities: Mapping[str, Entity], origin: str) -> None:
+    """Write entities as one JSON file, a line each, in an order that depends on nothing but their names."""
+    encoder = msgspec.json.Encoder(enc_hook=dict, order="deterministic")  # a joined entity holds a mapping proxy
+    lines = [f"{_json(name)}:{encoder.encode(one).decode()}" for name, one in sorted(entities.items())]
+    head = f'{{"form":{_FORM},"origin":{_json(origin)},"entities":{{'
+    write_whole(path, head + "\n" + ",\n".join(lines) + "\n}}\n")
+
+
+def read_entities(path: Path) -> tuple[str, dict[str, Entity]]:
+    """Read such a file whole; return (origin, entities). Invalid with its line for what is broken."""
+    kept = _read(path)
+    return kept.origin, {name: _entity(path, name, raw) for name, raw in kept.entities.items()}
+
+
+def _json(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -80,7 +93,7 @@ def enabled_names(folder: Path) -> tuple[str, ...]:
 
 def change_enabled(folder: Path, names: Iterable[str], *, enable: bool) -> tuple[str, ...]:
     """Enable or disable entities of the import; return what is enabled now. `all` stands for all."""
-    known = _read(folder).entities
+    known = _read(_import(folder)).entities
     names = list(names)
     for name in names:
         if name != "all" and name not in known:
@@ -98,7 +111,7 @@ def change_enabled(folder: Path, names: Iterable[str], *, enable: bool) -> tuple
 
 def kept_entities(folder: Path) -> dict[str, Entity]:
     """Return the whole import; NotFound when there is none."""
-    return {name: _entity(folder, name, raw) for name, raw in _read(folder).entities.items()}
+    return read_entities(_import(folder))[1]
 
 
 def definitions(folder: Path, known: Mapping[str, Entity]) -> list[Definition]:
@@ -110,7 +123,8 @@ def definitions(folder: Path, known: Mapping[str, Entity]) -> list[Definition]:
     names = enabled_names(folder)
     if not names:
         return []
-    kept = _read(folder).entities
+    path = _import(folder)
+    kept = _read(path).entities
     wanted: dict[str, Entity] = {}
     for name in kept if names == ("all",) else names:
         if name not in kept:
@@ -118,7 +132,7 @@ def definitions(folder: Path, known: Mapping[str, Entity]) -> list[Definition]:
             raise Invalid(f"{where}: the imported model has no entity `{name}`{nearest(name, kept)}.")
         current: str | None = name
         while current is not None and current not in wanted:
-            wanted[current] = _entity(folder, current, kept[current])
+            wanted[current] = _entity(path, current, kept[current])
             current = wanted[current].parent
     # What is known already is taken only where it was asked for by its own name.
     taken = {name: one for name, one in wanted.items() if name not in known or name in names}
@@ -160,27 +174,30 @@ def _has(entity: str, attribute: str, taken: Mapping[str, Entity], known: Mappin
     return holder is not None and attribute in holder.attributes
 
 
-def _read(folder: Path) -> _Kept:
+def _import(folder: Path) -> Path:
     path = folder / FOLDER / FILE
-    try:
-        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-    except FileNotFoundError:
+    if not path.exists():
         raise NotFound(
             f"No imported model in {folder / FOLDER}. Run `steelthread model import-cim FILE` first, or empty {ENABLED}."
-        ) from None
+        )
+    return path
+
+
+def _read(path: Path) -> _Kept:
+    where = f"{path.parent.name}/{path.name}:1"
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-        raise Invalid(f"{FOLDER}/{FILE}:1: not readable. Run `steelthread model import-cim FILE` again.") from None
+        raise Invalid(f"{where}: not readable. {_AGAIN}") from None
     if kept.form != _FORM:
-        raise Invalid(f"{FOLDER}/{FILE}:1: written by another version. Run `steelthread model import-cim FILE` again.")
+        raise Invalid(f"{where}: written by another version of Steelthread. {_AGAIN}")
     return kept
 
 
-def _entity(folder: Path, name: str, raw: msgspec.Raw) -> Entity:
+def _entity(path: Path, name: str, raw: msgspec.Raw) -> Entity:
     try:
         return msgspec.json.decode(raw, type=Entity)
     except (msgspec.DecodeError, msgspec.ValidationError):
-        text = (folder / FOLDER / FILE).read_text("utf-8")
-        line = text.count("\n", 0, max(text.find(f'\n"{name}":'), 0)) + 2
-        raise Invalid(
-            f"{FOLDER}/{FILE}:{line}: `{name}` is broken. Run `steelthread model import-cim FILE` again."
-        ) from None
+        text = path.read_text("utf-8")
+        line = text.count("\n", 0, max(text.find(f"\n{_json(name)}:"), 0)) + 2
+        raise Invalid(f"{path.parent.name}/{path.name}:{line}: `{name}` is broken. {_AGAIN}") from None
