@@ -23,7 +23,9 @@ from steelthread.model.facts import (
 )
 from steelthread.model.finding import find
 from steelthread.model.formats import FORMATS, export_model, select
+from steelthread.model.reference import reference
 from steelthread.model.registry import Model, import_published, load_imported, load_model
+from steelthread.model.searching import Found, search
 from steelthread.model.touching import Touched, touched
 from steelthread.model.versions import open_model, release, released, version_of
 
@@ -36,6 +38,7 @@ __all__ = [
     "Decided",
     "Entity",
     "Fact",
+    "Found",
     "Imported",
     "IndividualsCreated",
     "Merged",
@@ -57,8 +60,10 @@ __all__ = [
     "load_model",
     "needs",
     "open_model",
+    "reference",
     "release",
     "released",
+    "search",
     "select",
     "touched",
     "version_of",

@@ -42,8 +42,9 @@ def draft(
     if changed:
         sheet.use(changed)
     body = kind(sheet, key)
-    for secret in (one for one in sheet.columns if one.plain in vocabulary.SECRET):
-        sheet.use(secret)
+    for column in sheet.columns:
+        if column.plain in vocabulary.SECRET:
+            sheet.use(column)
     if any(line == "  - entity: Individual" for line in body):
         body = with_parts(body, consents(sheet))
     if model is not None:
