@@ -10,7 +10,7 @@ import pytest
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "cim" / "model.jsonld"
 
 
-def run(folder, *words, code=0):
+def run(folder, *words, code=0, given=None):
     done = subprocess.run(
         [sys.executable, "-m", "steelthread", "model", *words, "--project", str(folder)],
         check=False,
@@ -66,3 +66,25 @@ def test_diff_release_and_versions(tmp_path):
     assert json.loads(run(tmp_path, "versions", "--json")) == {"versions": ["1.0.0"]}
     assert "shoeSize" in run(tmp_path, "diff", "1.0.0", "now")
     assert "version 1.0.0+changed" in run(tmp_path, "export", "--format", "sql", "--entity", "Individual")
+
+
+def test_translate_there_and_back(tmp_path):
+    ours = '{"entity":"Individual","id":"p1","firstName":"Ida"}\n{"entity":"ContactPointEmail","partyId":"p1","emailAddress":"ida@example.com"}\n'
+    theirs = run(tmp_path, "translate", "--to", "segment", given=ours)
+    assert json.loads(theirs) == {
+        "type": "identify",
+        "userId": "p1",
+        "traits": {"firstName": "Ida", "email": "ida@example.com"},
+    }
+    (tmp_path / "theirs.jsonl").write_text(theirs)
+    back = json.loads(run(tmp_path, "translate", str(tmp_path / "theirs.jsonl"), "--from", "segment", "--json"))
+    assert [one["entity"] for one in back] == ["Individual", "ContactPointEmail"]
+    run(tmp_path, "translate", "--to", "segment", "--from", "segment", code=1, given="")
+    run(tmp_path, "translate", "--to", "segment", code=1, given="[1]")
+
+
+def test_search_and_reference(tmp_path):
+    found = json.loads(run(tmp_path, "search", "loyalty points", "--json"))
+    assert (found[0]["entity"], found[0]["attribute"]) == ("LoyaltyMember", "pointsBalance")
+    run(tmp_path, "reference", "--out", str(tmp_path / "pages"))
+    assert (tmp_path / "pages" / "loyalty.md").read_text().startswith("<!-- Made by")

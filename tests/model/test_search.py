@@ -26,7 +26,7 @@ PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "cim" / "mode
         ("cookie", "ContactPointApp", "cookieIdText"),
         ("churn", "Customer", "churnScore"),
         ("Geburtsdatum", "Individual", "birthDate"),
-        ("when did the message come back", "ContactPointEmail", "emailLatestBounceDateTime"),
+        ("when a message came back", "ContactPointEmail", "emailLatestBounceDateTime"),
         ("the kind of a case", "Case", "caseType"),
     ],
 )

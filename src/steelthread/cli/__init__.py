@@ -8,7 +8,19 @@ import sys
 
 from cyclopts import CycloptsError
 
-from steelthread.cli import canon, decisions, demo, growth, loading, models, operating, project, reading, serving  # noqa: F401  # each registers its commands
+from steelthread.cli import (  # noqa: F401  # each registers its commands
+    canon,
+    decisions,
+    demo,
+    growth,
+    loading,
+    models,
+    operating,
+    project,
+    reading,
+    serving,
+    tongues,
+)
 from steelthread.cli.shell import app, complain
 from steelthread.kit import SteelthreadError
 

@@ -27,6 +27,7 @@ from steelthread.model.reference import reference
 from steelthread.model.registry import Model, import_published, load_imported, load_model
 from steelthread.model.searching import Found, search
 from steelthread.model.touching import Touched, touched
+from steelthread.model.translating import translate, translate_back, translations
 from steelthread.model.versions import open_model, release, released, version_of
 
 __all__ = [
@@ -66,6 +67,9 @@ __all__ = [
     "search",
     "select",
     "touched",
+    "translate",
+    "translate_back",
+    "translations",
     "version_of",
     "write_whole",
 ]
