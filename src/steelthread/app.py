@@ -131,8 +131,9 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
         if one != name and not intake.is_live(project.folder, one)
     ]
     text = intake.draft(
-        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country
-    )
+        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country,
+        model=model,
+    )  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target, text

@@ -9,8 +9,10 @@ import sys
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    canon,
     decisions,
     demo,
+    growth,
     loading,
     models,
     operating,
@@ -18,6 +20,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     reading,
     reviews,
     serving,
+    tongues,
     traits,
     watching,
     webhooks,

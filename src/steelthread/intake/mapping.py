@@ -210,7 +210,7 @@ class Mapping:
         elif one.parent:
             made.parent = made.above = one.parent
         made.setters = [
-            self._setter(definition.attributes[name], how, f"{path}.attributes.{name}")
+            self._setter(self._model.mappable(one.entity, name), how, f"{path}.attributes.{name}")
             for name, how in one.attributes.items()
         ]
         return made

@@ -15,6 +15,7 @@ from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
+from steelthread.thread.refold import migrate
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
@@ -47,6 +48,7 @@ __all__ = [
     "id_changes",
     "link",
     "live_status",
+    "migrate",
     "newest",
     "replay",
     "replay_live_rejects",
