@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 import psycopg
-import yaml
 
 from steelthread import __version__, identity, intake
 from steelthread.api import create_key as _create_key
 from steelthread.intake import Source
 from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
 from steelthread.model import load_model
+from steelthread.privacy import load_purposes
 from steelthread.profiles import Opener
 from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
 
@@ -41,8 +41,20 @@ _PROFILE = """# Which value a profile shows when sources differ; what is not sai
 attributes: {}
 """
 _PURPOSES = """# What customer data is used for. The command line reads under `default_purpose` of steelthread.toml.
+# See docs/privacy.md. A purpose without a legal basis needs consent.
 purposes:
   operations: {description: Running the business with the customer, legalBasis: contract}
+  analytics:
+    description: Understanding customers as a whole
+    legalBasis: legitimate_interests
+    effect: profiling
+    alsoKnownAs: ["iab:8", "fides:analytics.reporting"]
+  marketing:
+    description: Telling people of what we offer
+    legalBasis: consent
+    channels: [email, sms, phone, post, push]
+    alsoKnownAs: ["iab:4", "fides:marketing.advertising", "salesforce:Marketing"]
+  marketing.newsletter: {description: The newsletter, legalBasis: consent, channels: [email]}
 """
 _IGNORE = "# Data, keys and logs never belong under version control.\n/.steelthread/\n"
 
@@ -75,14 +87,9 @@ def _write(path: Path, text: str) -> None:
 def reading_purpose(project: Project) -> str:
     """Return the purpose for which the operator reads at the command line; Invalid when the project has no such purpose."""
     purpose = project.settings.project.default_purpose
-    path = project.folder / "purposes.yaml"
-    try:
-        content = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
-    except yaml.YAMLError:
-        raise Invalid(f"{path} is not valid YAML: mend it, then read again.") from None
-    known = content.get("purposes") if isinstance(content, dict) else None
-    if not purpose or purpose not in (known or {}):
-        there = ", ".join(sorted(known or {})) or "none yet"
+    known = load_purposes(project.folder / "purposes.yaml")
+    if not purpose or purpose not in known:
+        there = ", ".join(sorted(one.name for one in known)) or "none yet"
         raise Invalid(
             f"default_purpose under [project] in {FILE} names no purpose of purposes.yaml (there are: {there}). "
             "Customer data is read for a purpose: name one."
@@ -290,9 +297,9 @@ def add_write_key(space: Space, name: str, revoke: str = "") -> str:
     return secret
 
 
-def create_key(space: Space, scopes: list[str]) -> str:
-    """Make a bearer key with scopes; its secret is returned once and kept only as a hash."""
-    return _create_key(space, scopes)
+def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None) -> str:
+    """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash."""
+    return _create_key(space, scopes, purposes)
 
 
 def verify_space(space: Space) -> dict[str, Any]:

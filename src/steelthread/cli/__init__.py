@@ -9,6 +9,7 @@ import sys
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    auditing,
     canon,
     decisions,
     demo,
@@ -16,6 +17,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     loading,
     models,
     operating,
+    privacy,
     project,
     reading,
     reviews,

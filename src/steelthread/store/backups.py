@@ -76,7 +76,7 @@ def restore(project: Project, source: Path, *, force: bool = False) -> None:
 
 
 def _check_empty(project: Project, database: Database, *, force: bool) -> None:
-    schemas = ("store", "log", "intake", "identity", "profiles", "api")
+    schemas = ("store", "log", "privacy", "intake", "identity", "profiles", "api", "activation")
     with database.connect() as conn:
         there = conn.execute("select 1 from pg_namespace where nspname = any(%s)", (list(schemas),)).fetchone()
         if (there or (project.keyring / "shards").exists()) and not force:

@@ -32,6 +32,7 @@ from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
@@ -66,7 +67,7 @@ class _Live:
     def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
         country = space.project.settings.project.country
         self.changed = _changed(space, name)
-        file, mapping = _file(space, name)
+        file, mapping = source_file(space, name)
         source = mapping or Source(name=name, entities=[], key="")
         digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
         _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
@@ -85,6 +86,7 @@ class LiveThread:
         self._space = space
         self._words = Words(space.model, space.project.settings.project.country)
         self._sources: dict[int, _Live] = {}
+        self._fence = Fence(space)
 
     def step(self, conn: Connection, most: int = MOST) -> Step:
         """Take up to `most` events from the log, do all that is to be done with them, and commit."""
@@ -162,6 +164,10 @@ class LiveThread:
         return {issue.column for issue in row.issues}
 
     def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
+        self._space.log.lock(conn, OUTCOMES)
+        messages = self._fence.messages(conn, live.name, live.namespace, messages)
+        if not messages:
+            return
         as_of = moment(max(message.received for message in messages))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
@@ -306,7 +312,7 @@ def parties(message: Message) -> list[tuple[str, str]]:
     return [("Individual", key)] if key else []
 
 
-def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
+def source_file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
     """Read a source's file. What it says decides who is who: without it no event can be folded in."""
     try:
         return intake.load_live(space.project.folder, name, space.model)
