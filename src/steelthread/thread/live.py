@@ -6,6 +6,7 @@ dies anywhere in between has done nothing, and the next one does it once.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -47,6 +48,9 @@ _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _UNPACK = msgspec.msgpack.Decoder().decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _CLEAR = msgspec.json.Decoder().decode
+_SHOWN = msgspec.json.Decoder(Message).decode
+_BLOCKED = ["contract"]
+"""The columns of a reject that holds an event which a contract blocked."""
 _STATE_PLACE = 6
 """Where the registers stand in the envelope of a live party's record."""
 
@@ -71,6 +75,7 @@ class _Live:
         _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
         self.name = name
         self.namespace = file.user_namespace or intake.SHARED_NAMESPACE
+        self.plan = _plan(space, name)
         self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
@@ -122,7 +127,11 @@ class LiveThread:
         read = sum(map(len, grouped.values()))
         grouped = self._new(conn, grouped)
         for number, messages in sorted(grouped.items()):
-            self._of_source(conn, self._source(conn, number), messages)
+            live = self._source(conn, number)
+            intake.note_words(conn, number, intake.words_of(messages))
+            admitted = self._admitted(conn, live, messages)
+            if admitted:
+                self._of_source(conn, live, admitted)
         count_live(conn, {"duplicates": read - sum(map(len, grouped.values()))})
 
     def _new(self, conn: Connection, grouped: dict[int, list[Message]]) -> dict[int, list[Message]]:
@@ -141,6 +150,42 @@ class LiveThread:
             if name in fresh:
                 new[number].append(message)
         return new
+
+    def _admitted(self, conn: Connection, live: _Live, messages: list[Message]) -> list[Message]:
+        """Judge events by their source's contract: what it blocks is a reject, what it drops is left out."""
+        if live.plan is None:
+            return messages
+        special = self._space.project.settings.project.special_attributes
+        admitted, rejects, found = [], [], []
+        for message in messages:
+            verdict = intake.judge_event(live.plan, message, special=special) if not message.mapped else None
+            if verdict is None:
+                admitted.append(message)
+                continue
+            found += [(one, message) for one in verdict.violations]
+            if verdict.blocked:
+                worst = next(one for one in verdict.violations if one.action == "block")
+                cells = [_JSON(message).decode()]
+                rejects.append(Reject(0, worst.property, f"contract: {worst.reason}", True, _BLOCKED, cells))
+            else:
+                admitted.append(verdict.message)
+        intake.keep_violations(conn, self._space.vault, live.facts.source_id, found)
+        self._reject(conn, live, rejects)
+        return admitted
+
+    def replay(self, conn: Connection, number: int) -> int:
+        """Judge the events that a source's contract blocked by the present one; return how many it lets in, committed."""
+        live, after, done = self._source(conn, number), 0, 0
+        while waiting := intake.waiting_rejects(conn, self._space.vault, number, after, 500):
+            after = waiting[-1].reject_id
+            blocked = [(one.reject_id, _SHOWN(one.cells[0])) for one in waiting if one.columns == _BLOCKED]
+            intake.settle_rejects(conn, [reject for reject, _ in blocked])
+            admitted = self._admitted(conn, live, [message for _, message in blocked])  # the others wait again
+            if admitted:
+                self._of_source(conn, live, admitted)
+            conn.commit()
+            done += len(admitted)
+        return done
 
     def _of_source(self, conn: Connection, live: _Live, messages: list[Message]) -> None:
         as_of = moment(max(message.received for message in messages))
@@ -278,6 +323,13 @@ def _parties(message: Message) -> list[tuple[str, str]]:
     return [("Individual", key)] if key else []
 
 
+def _plan(space: Space, name: str) -> intake.Plan | None:
+    try:
+        return intake.load_plan(space.project.folder, name)
+    except Invalid as error:
+        raise Unavailable(str(error)) from None
+
+
 def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
     """Read a source's file. What it says decides who is who: without it no event can be folded in."""
     try:
@@ -286,10 +338,15 @@ def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
         raise Unavailable(str(error)) from None
 
 
-def _changed(space: Space, name: str) -> int:
-    """Return when a source's file was changed, 0 when there is none."""
+def _changed(space: Space, name: str) -> tuple[int, int]:
+    """Return when a source's file and its contract were changed, 0 for one that is not there."""
+    folder = space.project.folder
+    return _touched(folder / "sources" / f"{name}.yaml"), _touched(intake.plan_path(folder, name))
+
+
+def _touched(path: Path) -> int:
     try:
-        return (space.project.folder / "sources" / f"{name}.yaml").stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return 0
 
