@@ -1,5 +1,6 @@
 """`contract ...`: what live sources have promised to send, and what they send."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from cyclopts import App
@@ -30,7 +31,7 @@ def infer(source: str, /, *, force: bool = False, common: Common = DEFAULT) -> N
     if common.json:
         emit({"source": source, "contract": str(path)})
         return
-    out.print(text, markup=False)
+    out.print(text, markup=False, soft_wrap=True)
     note(f"Written to {path}. It allows everything: say under customProperties what is dropped or blocked.")
 
 
@@ -108,4 +109,8 @@ def _show(source: str, what: str, common: Common) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
     return "" if value is None else str(value)
