@@ -21,7 +21,7 @@ from steelthread.intake import Source
 from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project, now
 from steelthread.model import load_model
 from steelthread.profiles import Opener
-from steelthread.thread import LiveThread, Loader, LoadResult, Progress, Space, verify
+from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
 
 _TOML = """# Settings of this project; each also by environment: STEELTHREAD_<SECTION>_<NAME>. See docs/settings.md.
 [project]
@@ -239,17 +239,10 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
     replayed = 0
     for source, _ in waiting:
         if intake.is_live(space.project.folder, source):
-            replayed += _replay_blocked(space, source)
+            replayed += replay_live_rejects(space, source)
             continue
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
-
-
-def _replay_blocked(space: Space, name: str) -> int:
-    """Judge the events that a contract blocked by the present one. Whatever else an SDK sent stays as it is."""
-    with space.writer() as conn:
-        number = next(number for number, (known, _) in intake.source_names(conn).items() if known == name)
-        return LiveThread(space).replay(conn, number)
 
 
 def source_number(conn: psycopg.Connection[Any], name: str) -> int:
@@ -297,7 +290,7 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
     opener = Opener(conn, space.vault)
     with identity.clusters_csv(conn) as cursor:
         while rows := cursor.fetchmany(2000):
-            names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
+            names = opener.keys((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
 

@@ -27,13 +27,21 @@ class Served:
     def __init__(self, space, port, process, write_key):
         self.space, self.port, self.process, self.write_key = space, port, process, write_key
         self.host = f"http://127.0.0.1:{port}"
-        self._key = create_key(space, ["profiles:read"])
+        self._key = create_key(space, ["profiles:read", "changes:read", "events:read", "events:write"])
 
     def get(self, path, **query):
         url = f"{self.host}{path}?{urllib.parse.urlencode(query)}"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._key}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
+
+    @contextlib.contextmanager
+    def stream(self, path, **headers):
+        """Open a stream of server-sent events; yields an iterator of (id, type, content)."""
+        said = {"Authorization": f"Bearer {self._key}", "Accept": "text/event-stream", **headers}
+        request = urllib.request.Request(self.host + path, headers=said)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            yield _events(answer)
 
     def fetch(self, path, **headers):
         with urllib.request.urlopen(urllib.request.Request(self.host + path, headers=headers), timeout=30) as answer:
@@ -69,6 +77,17 @@ class Served:
             if parent == self.process.pid and b"worker" in command:
                 found.append(int(process.name))
         return found
+
+
+def _events(answer):
+    said = {}
+    for line in answer:
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name in ("id", "event", "data"):
+            said[name] = value
+        elif not name and "data" in said:
+            yield said.get("id", ""), said["event"], json.loads(said["data"])
+            said = {}
 
 
 @pytest.fixture

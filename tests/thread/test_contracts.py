@@ -77,7 +77,7 @@ def write(space, text):
 def engagements(space):
     with space.database.connect() as conn:
         entries = space.reader(conn).timeline("user_id:u1")
-    return {one["key"]: yaml.safe_load(one["values"].get("properties", "{}")) for one in entries}
+    return {one.view.key: yaml.safe_load(one.view.values.get("properties", "{}")) for one in entries}
 
 
 def test_allowed_dropped_and_blocked_and_then_let_in(space, shop):

@@ -151,7 +151,7 @@ def _open(answer: Answer) -> Answer:
 
 async def _call(request: Request) -> Call:
     return Call(
-        body=await _body(request),
+        body=await body_of(request),
         headers=request.headers,
         query=request.query_params,
         received=time.time_ns() // 1000,
@@ -160,7 +160,7 @@ async def _call(request: Request) -> Call:
     )
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
     """Return the body; TooLarge when it is larger than the limit; no more than that is ever held."""
     parts, size = [], 0
     async for part in request.stream():

@@ -8,7 +8,21 @@ import sys
 
 from cyclopts import CycloptsError
 
-from steelthread.cli import contracts, decisions, demo, loading, models, operating, project, reading, serving  # noqa: F401  # each registers its commands
+from steelthread.cli import (  # noqa: F401  # each registers its commands
+    contracts,
+    decisions,
+    demo,
+    loading,
+    models,
+    operating,
+    project,
+    reading,
+    reviews,
+    serving,
+    traits,
+    watching,
+    webhooks,
+)
 from steelthread.cli.shell import app, complain
 from steelthread.kit import SteelthreadError
 

@@ -10,13 +10,14 @@ from typing import Literal
 import psycopg
 import uvicorn
 
+from steelthread.activation import Deliverer
 from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
 from steelthread.thread import Space, Worker
 
-Part = Literal["all", "collector", "worker", "api"]
+Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 """Tells a worker the number of the server with which it goes."""
@@ -24,7 +25,7 @@ _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 
 @app.command
 def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common = DEFAULT) -> None:
-    """Serve until stopped: HTTP API, collector of live events, worker that folds them in.
+    """Serve until stopped: HTTP API, collector of live events, worker that folds them in, sender of webhooks.
 
     Parameters
     ----------
@@ -40,7 +41,21 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
         with common.space() as space:
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
+    if only == "sender":
+        with common.space() as space:
+            _send(Deliverer(space))
+        return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
+
+
+def _send(deliverer: Deliverer) -> None:
+    """Deliver until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    deliverer.start()
+    stopping.wait()
+    deliverer.stop()
 
 
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
@@ -48,10 +63,14 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     with common.space() as space:
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
+        deliverer = Deliverer(space)
+        if only == "all":
+            deliverer.start()
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
-            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False)
+            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
         finally:
+            deliverer.stop()
             if beside:
                 beside.stop()
 

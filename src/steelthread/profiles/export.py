@@ -86,7 +86,7 @@ def _row(profile: dict[str, Any]) -> dict[str, Any]:
         "individual_id": profile["individualId"],
         "first_seen": profile["firstSeen"],
         "last_seen": profile["lastSeen"],
-        **{name: one["value"] for name, one in profile["attributes"].items()},
+        **{name: one["value"] for name, one in profile["attributes"].items() if "custom" not in one},
         "emails": [one["value"] for one in points if one["kind"] == "email"],
         "phones": [one["value"] for one in points if one["kind"] == "phone"],
         "records": profile["counts"]["records"],

@@ -14,6 +14,7 @@ import yaml
 from steelthread.intake import source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
+from steelthread.profiles.computed.definition import Trait, parse_traits
 from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
 from steelthread.profiles.fold import RULES, Observation, by_time, choose, told_at
 from steelthread.profiles.keys import RecordKeys, tied
@@ -28,6 +29,8 @@ class ProfileRules(msgspec.Struct, frozen=True):
     """Reconciliation per attribute, where the project says other than the model."""
 
     attributes: dict[str, str] = {}
+    traits: dict[str, Trait] = {}
+    """Computed traits by name."""
 
 
 def load_profile_rules(path: Path, model: Model) -> ProfileRules:
@@ -45,7 +48,7 @@ def load_profile_rules(path: Path, model: Model) -> ProfileRules:
             raise Invalid(f"{path}: {name} is no attribute of Individual or Account.")
         if rule not in RULES:
             raise Invalid(f"{path}: {rule} is no reconciliation rule; there are {', '.join(sorted(RULES))}.")
-    return ProfileRules(attributes=rules)
+    return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path)))
 
 
 class Contribution(msgspec.Struct, array_like=True):

@@ -12,6 +12,7 @@ from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
+from steelthread.thread.computing import Computing
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
@@ -82,6 +83,7 @@ class Batch:
         self._edition = load.edition
         self._editions: dict[int, int] = {}
         self._mended: frozenset[bytes] = frozenset()
+        self._computing = Computing(space, conn)
 
     def write(self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset()) -> Written:
         """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew."""
@@ -117,6 +119,7 @@ class Batch:
         for row in parties:
             self._stitch.facts(row.record_id, first_name=0, suffix="", unique_source=0)
             self._stitch.evidence(row.record_id, -1)
+        self._stitch.retire([row.record_id for row in parties])
         self._drop_events([row.record_id for row in rows if not row.is_party])
         intake.close_records(self._conn, ids, self._load, at)
         return self._finish([RecordsClosed(load=self._load, records=ids)])
@@ -406,12 +409,12 @@ class Batch:
             parent = known.get(one.parent) if one.parent else None
             if one.parent and parent is None:
                 self._waiting.append((one.parent, row.record_id))
-            self._events.append(
-                profiles.Event(
-                    row.record_id, row.entity_id, owner, [node for node, _ in trace], parent, at, one.amount,
-                    one.currency, one.quantity,
-                )
+            event = profiles.Event(
+                row.record_id, row.entity_id, owner, [node for node, _ in trace], parent, at, one.amount,
+                one.currency, one.quantity,
             )  # fmt: skip
+            self._events.append(event)
+            self._computing.note(event, one)
 
     def _is_event(self, one: Prepared) -> bool:
         return bool(one.party or one.parent or one.idents or self._space.model.entity(one.entity).event_time)
@@ -513,6 +516,7 @@ class Batch:
         profiles.await_parents(self._conn, self._waiting)
         profiles.add_to_tallies(self._conn, (event for event in simple if event.owner not in anew))
         profiles.count_tallies(self._conn, anew)
+        self._computing.write(self._disowned)
 
     def _is_simple(self, entity: int) -> bool:
         """Whether events of an entity have no lines whose money they are."""

@@ -14,8 +14,6 @@ from steelthread.model import Received
 from steelthread.thread.live import LANE, READER
 from steelthread.thread.space import Space
 
-CHANNEL = "steelthread_received"
-"""Where workers listen for new events (LISTEN/NOTIFY)."""
 _ENCODE = msgspec.msgpack.Encoder().encode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _LONGEST_SHOWN = 64_000
@@ -101,7 +99,6 @@ class Collector:
     def _commit(self, facts: list[Received]) -> None:
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             self._space.log.append(conn, LANE, facts, hours=1)
-            conn.execute(f"notify {CHANNEL}")
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""

@@ -5,7 +5,7 @@ dies anywhere in between has done nothing, and the next one does it once.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ from steelthread.intake import (
 )
 from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.log import Numbered
-from steelthread.model import Received
+from steelthread.model import Folded, Received
+from steelthread.thread.admission import admit, admitted, plan_of
+from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
@@ -48,9 +50,6 @@ _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _UNPACK = msgspec.msgpack.Decoder().decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _CLEAR = msgspec.json.Decoder().decode
-_SHOWN = msgspec.json.Decoder(Message).decode
-_BLOCKED = ["contract"]
-"""The columns of a reject that holds an event which a contract blocked."""
 _STATE_PLACE = 6
 """Where the registers stand in the envelope of a live party's record."""
 
@@ -75,7 +74,7 @@ class _Live:
         _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
         self.name = name
         self.namespace = file.user_namespace or intake.SHARED_NAMESPACE
-        self.plan = _plan(space, name)
+        self.plan = plan_of(space, name)
         self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
@@ -98,7 +97,8 @@ class LiveThread:
         if not taken:
             conn.rollback()
             return Step(0, position)
-        self._fold(conn, taken)
+        duplicates, blocked = self._fold(conn, taken)
+        log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
         log.advance(conn, READER, LANE, taken[-1].number)
         conn.commit()
         return Step(len(taken), taken[-1].number)
@@ -113,81 +113,77 @@ class LiveThread:
             reason = f"cannot be folded in ({type(error).__name__}); please report this"
             cells = [_shown(one.fact.message)]
             self._reject(conn, live, [Reject(0, "", reason, True, ["message"], cells)])
+        log.append(conn, OUTCOMES, [Folded(one.number, one.number, [], [one.number])])
         log.advance(conn, READER, LANE, one.number)
         conn.commit()
         return Step(1, one.number)
 
     # -- one batch ---------------------------------------------------------------------------------------------------
 
-    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> None:
-        grouped: dict[int, list[Message]] = defaultdict(list)
-        for numbered in taken:
-            if isinstance(numbered.fact, Received):
-                grouped[numbered.fact.source].append(_MESSAGE(numbered.fact.message))
-        read = sum(map(len, grouped.values()))
-        grouped = self._new(conn, grouped)
+    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[list[int], list[int]]:
+        """Fold in what is new; return the numbers of what came before, and of what contracts keep out."""
+        grouped, duplicates = self._new(conn, taken)
+        blocked: list[int] = []
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
-            intake.note_words(conn, number, intake.words_of(messages))
-            admitted = self._admitted(conn, live, messages)
-            if admitted:
-                self._of_source(conn, live, admitted)
-        count_live(conn, {"duplicates": read - sum(map(len, grouped.values()))})
+            told = [message for _, message in messages]
+            intake.note_words(conn, number, intake.words_of(told))
+            admission = admit(conn, self._space, number, live.plan, told)
+            blocked += [messages[place][0] for place in admission.blocked]
+            self._reject(conn, live, admission.rejects)
+            self._of_source(conn, live, admission.admitted)
+        count_live(conn, {"duplicates": len(duplicates)})
+        return duplicates, sorted(blocked)
 
-    def _new(self, conn: Connection, grouped: dict[int, list[Message]]) -> dict[int, list[Message]]:
-        """Leave out what came before: by the client's id in the whole space, or in its source."""
-        named: dict[bytes, tuple[int, Message]] = {}
-        for number, messages in grouped.items():
-            for message in messages:
-                scope = str(number) if message.per_source else ""
-                named.setdefault(self._space.vault.blind("message", f"{scope}\x00{message.id}"), (number, message))
+    def _new(
+        self, conn: Connection, taken: Sequence[Numbered]
+    ) -> tuple[dict[int, list[tuple[int, Message]]], list[int]]:
+        """Tell what is new, by source and with its number, from what came before: by the client's id in the whole space, or in its source."""
+        named: dict[bytes, tuple[int, int, Message]] = {}
+        duplicates = []
+        for one in taken:
+            if isinstance(one.fact, Received):
+                message = _MESSAGE(one.fact.message)
+                scope = str(one.fact.source) if message.per_source else ""
+                name = self._space.vault.blind("message", f"{scope}\x00{message.id}")
+                if name in named:
+                    duplicates.append(one.number)
+                else:
+                    named[name] = (one.number, one.fact.source, message)
         if not named:
-            return {}
-        at = moment(max(message.received for _, message in named.values()))
+            return {}, duplicates
+        at = moment(max(message.received for _, _, message in named.values()))
         fresh = keep_messages(conn, list(named), at)
-        new: dict[int, list[Message]] = defaultdict(list)
-        for name, (number, message) in named.items():
+        new: dict[int, list[tuple[int, Message]]] = defaultdict(list)
+        for name, (number, source, message) in named.items():
             if name in fresh:
-                new[number].append(message)
-        return new
-
-    def _admitted(self, conn: Connection, live: _Live, messages: list[Message]) -> list[Message]:
-        """Judge events by their source's contract: what it blocks is a reject, what it drops is left out."""
-        if live.plan is None:
-            return messages
-        special = self._space.project.settings.project.special_attributes
-        admitted, rejects, found = [], [], []
-        for message in messages:
-            verdict = intake.judge_event(live.plan, message, special=special) if not message.mapped else None
-            if verdict is None:
-                admitted.append(message)
-                continue
-            found += [(one, message) for one in verdict.violations]
-            if verdict.blocked:
-                worst = next(one for one in verdict.violations if one.action == "block")
-                cells = [_JSON(message).decode()]
-                rejects.append(Reject(0, worst.property, f"contract: {worst.reason}", True, _BLOCKED, cells))
+                new[source].append((number, message))
             else:
-                admitted.append(verdict.message)
-        intake.keep_violations(conn, self._space.vault, live.facts.source_id, found)
-        self._reject(conn, live, rejects)
-        return admitted
+                duplicates.append(number)
+        return new, sorted(duplicates)
 
-    def replay(self, conn: Connection, number: int) -> int:
-        """Judge the events that a source's contract blocked by the present one; return how many it lets in, committed."""
-        live, after, done = self._source(conn, number), 0, 0
-        while waiting := intake.waiting_rejects(conn, self._space.vault, number, after, 500):
-            after = waiting[-1].reject_id
-            blocked = [(one.reject_id, _SHOWN(one.cells[0])) for one in waiting if one.columns == _BLOCKED]
-            intake.settle_rejects(conn, [reject for reject, _ in blocked])
-            admitted = self._admitted(conn, live, [message for _, message in blocked])  # the others wait again
-            if admitted:
-                self._of_source(conn, live, admitted)
-            conn.commit()
-            done += len(admitted)
-        return done
+    def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
+        """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
+        for number, messages in sorted(grouped.items()):
+            live = self._source(conn, number)
+            self._of_source(conn, live, admitted(self._space, live.plan, messages), again=True)
 
-    def _of_source(self, conn: Connection, live: _Live, messages: list[Message]) -> None:
+    def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
+        """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
+        live = self._source(conn, number)
+        admission = admit(conn, self._space, number, live.plan, messages)
+        self._reject(conn, live, admission.rejects, counted=False)
+        self._of_source(conn, live, admission.admitted)
+        return len(admission.admitted)
+
+    def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
+        """Return the properties of an event that are set aside under the present mapping."""
+        row = self._words.event(message, self._known(message, self._source(conn, number).namespace))
+        return {issue.column for issue in row.issues}
+
+    def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
+        if not messages:
+            return
         as_of = moment(max(message.received for message in messages))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
@@ -198,16 +194,18 @@ class LiveThread:
             if message.mapped:
                 prepared += self._mapped(live, message, rejects)
                 continue
-            for party in _parties(message):
+            for party in parties(message):
                 told[party].append(message)
             if message.type not in ("identify", "group") or message.group_id:
                 row = self._words.event(message, self._known(message, live.namespace))
                 rejects += _rejects(row, message)
                 prepared += self._prepared(live, row, message.id)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
+        if again:
+            mended |= {one.row_digest for one in prepared}
         if prepared:
             batch.write(prepared, mended)
-        self._reject(conn, live, rejects)
+        self._reject(conn, live, rejects, counted=not again)
 
     def _mapped(self, live: _Live, message: Message, rejects: list[Reject]) -> list[Prepared]:
         """Map an event by its source's mapping, as a row of a file is mapped."""
@@ -224,25 +222,13 @@ class LiveThread:
         return live.preparer.row(row, self._space.vault.digest(message.id.encode())) if row.records else []
 
     def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
-        """Return the identifiers of an event that are of a kind which the project has."""
-        known = []
-        for one in identifiers(message, namespace):
-            try:
-                self._space.rules.kind(one[0])
-            except Invalid:
-                continue
-            known.append(one)
-        return known
+        return known_identifiers(self._space, message, namespace)
 
     def _prepared(self, live: _Live, row: MappedRow, mark: str) -> list[Prepared]:
         prepared = live.preparer.row(row, self._space.vault.digest(mark.encode()))
         for one in prepared:
-            one.idents = [self._walled(ident) for ident in one.idents]
+            one.idents = [walled(ident) for ident in one.idents]
         return prepared
-
-    def _walled(self, ident: Ident) -> Ident:
-        """Two logins of one namespace are two people, whatever they share: a device, an address."""
-        return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
 
     # -- parties -----------------------------------------------------------------------------------------------------
 
@@ -266,6 +252,7 @@ class LiveThread:
             if row is not None and row.subject in keys:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
                 state = _STATE(envelope[_STATE_PLACE]) if len(envelope) > _STATE_PLACE else state
+            state.identifiers = [one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace]
             for message in told[party]:
                 idents = self._known(message, live.namespace) if party[0] == "Individual" else []
                 state.tell(message, idents)
@@ -291,9 +278,10 @@ class LiveThread:
             one.clear = _JSON({**_CLEAR(one.clear), "t": earlier})
         return one
 
-    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject]) -> None:
+    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject], *, counted: bool = True) -> None:
         intake.keep_rejects(conn, self._space.vault, live.facts.source_id, live.load.load_id, "live", rejects)
-        count_live(conn, {"rejected": len(rejects)})
+        if counted:
+            count_live(conn, {"rejected": len(rejects)})
 
     def _source(self, conn: Connection, number: int) -> _Live:
         known = self._sources.get(number)
@@ -313,7 +301,24 @@ class LiveThread:
         self._sources.clear()
 
 
-def _parties(message: Message) -> list[tuple[str, str]]:
+def known_identifiers(space: Space, message: Message, namespace: str) -> list[tuple[str, str, str]]:
+    """Return the identifiers of an event that are of a kind which the project has."""
+    known = []
+    for one in identifiers(message, namespace):
+        try:
+            space.rules.kind(one[0])
+        except Invalid:
+            continue
+        known.append(one)
+    return known
+
+
+def walled(ident: Ident) -> Ident:
+    """Two logins of one namespace are two people, whatever they share: a device, an address."""
+    return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
+
+
+def parties(message: Message) -> list[tuple[str, str]]:
     """Return the (entity, key) of the records that a message tells of."""
     if message.type == "group":
         return [("Account", message.group_id)] if message.group_id and message.traits else []
@@ -321,13 +326,6 @@ def _parties(message: Message) -> list[tuple[str, str]]:
         return []
     key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
     return [("Individual", key)] if key else []
-
-
-def _plan(space: Space, name: str) -> intake.Plan | None:
-    try:
-        return intake.load_plan(space.project.folder, name)
-    except Invalid as error:
-        raise Unavailable(str(error)) from None
 
 
 def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:

@@ -19,6 +19,7 @@ from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
 from steelthread.thread.batch import LANE, Batch, SourceFacts
 from steelthread.thread.beside import MapperBeside, MapperHere
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper, RowMapper
 from steelthread.thread.refold import refold
 from steelthread.thread.space import Space
@@ -105,6 +106,9 @@ class Loader:
     ) -> tuple[Load, Ended]:
         facts, load = self._begin(conn, path, as_of)
         refold(self._space, conn, LANE)
+        sync_traits(self._space, conn, LANE)
+        while fill_traits(self._space, conn, LANE):
+            pass
         witness = intake.Witness(conn, facts.source_id, load)
         conn.commit()
         with self._mapper(path, load.rows_done) as mapper:

@@ -11,7 +11,10 @@ import structlog
 
 from steelthread.intake import forget_messages, forget_volume, source_names, volume_alerts
 from steelthread.kit import SteelthreadError, Unavailable, now
-from steelthread.thread.collector import CHANNEL
+from steelthread.log import channel
+from steelthread.profiles import forget_old
+from steelthread.thread.batch import LANE as OUTCOMES
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.live import LANE, MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
@@ -59,11 +62,14 @@ class Worker:
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
+        with self._space.database.connect() as conn:
+            sync_traits(self._space, conn, OUTCOMES)
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
-            heard.execute(f"listen {CHANNEL}")
+            heard.execute(f"listen {channel(LANE)}")
             while not self._ends:
-                if self._step(thread, conn) == 0:
+                filled = fill_traits(self._space, conn, OUTCOMES)
+                if self._step(thread, conn) + filled == 0:
                     self._tidy(conn)
                     for _ in heard.notifies(timeout=0.5, stop_after=1):
                         pass
@@ -93,6 +99,7 @@ class Worker:
         forget_messages(conn, now() - timedelta(days=days))
         forget_volume(conn, now() - timedelta(days=_VOLUME_DAYS))
         self._alert(conn)
+        forget_old(conn, now())
         self._space.log.forget_read(conn, READER, LANE, self._space.project.settings.live.received_hours)
         conn.commit()
 

@@ -2,6 +2,7 @@
 
 from steelthread.intake.live.bodies import BODY_LIMIT, document, unpacked
 from steelthread.intake.live.calls import Call, Dialect, read_json, write_key
+from steelthread.intake.live.cloudevents import decode as decode_cloudevents
 from steelthread.intake.live.decoding import Decoded, Refusal
 from steelthread.intake.live.dialects import Path, paths
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE, identifiers
@@ -13,7 +14,7 @@ from steelthread.intake.live.posthog import remote_config as posthog_config
 from steelthread.intake.live.segment import decode as decode_segment
 from steelthread.intake.live.snowplow import decode as decode_snowplow
 from steelthread.intake.live.source_file import LiveFile
-from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.state import PartyState, told_traits
 from steelthread.intake.live.surroundings import Surroundings
 from steelthread.intake.live.types import Acceptor, LiveSource, Message, MessageType
 from steelthread.intake.live.webhook import cells
@@ -37,6 +38,7 @@ __all__ = [
     "Words",
     "cells",
     "count_live",
+    "decode_cloudevents",
     "decode_posthog",
     "decode_segment",
     "decode_snowplow",
@@ -55,6 +57,7 @@ __all__ = [
     "read_json",
     "revoke_write_key",
     "source_of_key",
+    "told_traits",
     "unpacked",
     "write_key",
 ]

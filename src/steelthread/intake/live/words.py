@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from steelthread.intake.live.agents import device
-from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.state import PartyState, flat
 from steelthread.intake.live.types import Message
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
 from steelthread.intake.values import Convert, converter
@@ -70,7 +70,7 @@ class Words:
         parts: dict[str, dict[str, Any]] = {}
         told: dict[str, int] = {}
         table = TRAITS if entity == "Individual" else GROUP_TRAITS
-        for name, (value, at) in _flat(state.known()):
+        for name, (value, at) in flat(state.known()):
             home = table.get(plain_trait(name))
             if home is None:
                 row.extras[name] = _text(value)
@@ -101,6 +101,8 @@ class Words:
             values = self._common(row, message, entity)
             values.update(self._own(row, message, entity, name))
             row.records.append(MappedRecord(entity, message.id, values, [], identifiers))
+            if message.group_id:
+                row.extras["groupId"] = message.group_id
         return row
 
     def _common(self, row: MappedRow, message: Message, entity: str) -> dict[str, Any]:
@@ -231,17 +233,6 @@ def _kind(message: Message, name: str) -> str:
         if name in _ORDER_STATES:
             return "OrderEngagement"
     return "CustomEngagement"
-
-
-def _flat(known: dict[str, tuple[Any, int]]) -> list[tuple[str, tuple[Any, int]]]:
-    """Return traits one level deep: `address` gives `address.city`."""
-    found: list[tuple[str, tuple[Any, int]]] = []
-    for name, (value, at) in known.items():
-        if isinstance(value, dict):
-            found += [(f"{name}.{inner}", (one, at)) for inner, one in sorted(value.items()) if one not in (None, "")]
-        else:
-            found.append((name, (value, at)))
-    return found
 
 
 def plain_trait(name: str) -> str:
