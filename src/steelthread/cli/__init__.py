@@ -11,6 +11,7 @@ from cyclopts import CycloptsError
 from steelthread.cli import (  # noqa: F401  # each registers its commands
     auditing,
     canon,
+    contracts,
     decisions,
     demo,
     growth,
