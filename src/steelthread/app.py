@@ -107,6 +107,7 @@ def status_of(space: Space) -> dict[str, Any]:
         "postgresql": space.database.version,
         "individuals": individuals,
         "records": int(row[0]),
+        "purpose": project.settings.project.default_purpose,
     }
 
 
@@ -200,11 +201,16 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
         unmapped = mapping.unmapped
+        repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
+            if source.hashes_rows:
+                repeats.mark(mapping.row_text, cells)
             line = batch.lines[index] if batch.lines else batch.first_line + index
             shown.append(
                 {"line": line, "cells": dict(zip(rows.columns, cells, strict=False)), "mapped": _mapped(mapping, cells)}
             )
+        repeats.close()
+    rows.close()
     return {"source": name, "rows": shown, "unmapped": unmapped}
 
 

@@ -41,6 +41,7 @@ from steelthread.intake.loads import (
     gone_records,
     note_seen,
     outdated_records,
+    prune_seen,
     save_load,
 )
 from steelthread.intake.mapping import Mapping, compile_mapping
@@ -78,6 +79,7 @@ from steelthread.intake.rejects import (
     waiting_rejects,
     waiting_sources,
 )
+from steelthread.intake.repeats import Repeats
 from steelthread.intake.source import Source, is_live, list_sources, load_source, user_namespace
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected
 
@@ -103,6 +105,7 @@ __all__ = [
     "RecordRow",
     "Refusal",
     "Reject",
+    "Repeats",
     "RowRejected",
     "Seen",
     "Source",
@@ -149,6 +152,7 @@ __all__ = [
     "open_records",
     "open_rows",
     "outdated_records",
+    "prune_seen",
     "records_by_hash",
     "records_by_id",
     "rejects_after",

@@ -10,7 +10,16 @@ from typing import Any
 import msgspec
 import yaml
 
-from steelthread.intake.language import AttributeMapping, EntityMapping, IdentifierMapping, Key, Moment, PartyMapping
+from steelthread.intake.language import (
+    AttributeMapping,
+    EntityMapping,
+    IdentifierMapping,
+    Key,
+    Moment,
+    ParentMapping,
+    PartyMapping,
+    RowHash,
+)
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE
 from steelthread.intake.readers import Format
 from steelthread.kit import Invalid, NotFound, SteelthreadError
@@ -22,8 +31,8 @@ _PATH = re.compile(r" - at `(\$.*)`")
 _FIELD = re.compile(r"unknown field `(\w+)`")
 
 
-class Source(msgspec.Struct, forbid_unknown_fields=True):
-    """A source: its file and its mapping."""
+class SourceFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What may stand in a source's file."""
 
     name: str
     entities: list[EntityMapping]
@@ -38,6 +47,11 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
     party: PartyMapping | None = None
     identifiers: list[IdentifierMapping] = []
     ignore: list[str] = []
+
+
+class Source(SourceFile):
+    """A source: its file and its mapping."""
+
     digest: str = ""
     place: "Places | None" = None
 
@@ -47,6 +61,15 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
         return next(
             (one.entity for one in self.entities if one.key is None or one.key == self.key), self.entities[0].entity
         )
+
+    @property
+    def hashes_rows(self) -> bool:
+        """Whether some record is known by its whole row, so that equal rows have to be told apart."""
+        keys: list[Key | None] = [self.key]
+        for one in self.entities:
+            above = one.parent.key if isinstance(one.parent, ParentMapping) else None
+            keys += [one.key, above]
+        return any(isinstance(key, RowHash) for key in keys)
 
     def at(self, path: str = "$") -> str:
         """Return the file and line of a part of the mapping, such as $.entities[0].when."""
@@ -116,9 +139,8 @@ def read_source(text: str, where: str, model: Model) -> Source:
             _convert(attributes[name], AttributeMapping, places, f"{path}.{name}").check(places.at(f"{path}.{name}"))
     if isinstance(raw, dict) and isinstance(raw.get("observed_at"), str):
         raw["observed_at"] = {"column": raw["observed_at"]} if raw["observed_at"] else None
-    source: Source = _convert(raw, Source, places, "$")
-    source.digest = hashlib.sha256(text.encode()).hexdigest()
-    source.place = places
+    written: SourceFile = _convert(raw, SourceFile, places, "$")
+    source = Source(**msgspec.structs.asdict(written), digest=hashlib.sha256(text.encode()).hexdigest(), place=places)
     if not source.entities:
         raise Invalid(f"{where}: `entities` is empty, so nothing would be kept.")
     for number, one in enumerate(source.entities):
@@ -190,7 +212,7 @@ def _convert(raw: Any, to: Any, places: Places, path: str) -> Any:
 
 
 def _near(word: str) -> str:
-    words = {name for struct in (Source, EntityMapping, AttributeMapping, IdentifierMapping, PartyMapping, Format)
+    words = {name for struct in (SourceFile, EntityMapping, AttributeMapping, IdentifierMapping, PartyMapping, Format)
              for name in struct.__struct_encode_fields__}  # fmt: skip
     near = get_close_matches(word, words, n=1)
     return f" (did you mean `{near[0]}`?)" if near else ""

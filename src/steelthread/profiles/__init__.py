@@ -5,6 +5,8 @@ from steelthread.profiles.computed.store import Computed, Filling, Happened, fil
 from steelthread.profiles.computed.store import define as define_traits
 from steelthread.profiles.events import (
     Event,
+    adopt,
+    await_parents,
     delete_events,
     delete_profiles,
     events_by_record,
@@ -18,6 +20,7 @@ from steelthread.profiles.events import (
 from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
 from steelthread.profiles.segment import external_ids, links, segment_event, traits
 from steelthread.profiles.tally import add as add_to_tallies
@@ -43,10 +46,13 @@ __all__ = [
     "Opener",
     "ProfileRules",
     "Reader",
+    "RecordKeys",
     "View",
     "Wanted",
     "Winner",
     "add_to_tallies",
+    "adopt",
+    "await_parents",
     "count_tallies",
     "define_traits",
     "delete_events",

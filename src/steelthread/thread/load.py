@@ -128,6 +128,7 @@ class Loader:
                 if progress:
                     progress(Progress(load.read, load.rejected, batch.hashed.position, batch.hashed.total))
         self._close_gone(conn, facts, load)
+        intake.prune_seen(conn, facts.source_id, load)
         intake.save_load(conn, load, finished=now())
         self._forget(conn)
         conn.commit()
@@ -334,6 +335,8 @@ def hurried() -> Iterator[None]:
 
 def _fingerprint(path: Path) -> bytes:
     """Return size and content marks of a file: the same file, cut off and loaded again, has the same."""
+    if path.is_dir():
+        raise Invalid(f"{path} is a folder: name a file in it.")
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
