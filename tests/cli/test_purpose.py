@@ -33,11 +33,11 @@ ANYBODY = "018f0000-0000-7000-8000-000000000000"
 READING = [
     ("profile", "email:a@b.example"), ("search", "Ann"), ("export", "profiles"),
     ("explain", "email:a@b.example", "email:c@d.example"), ("resolve", ANYBODY), ("changes",), ("clusters",),
-    ("source", "preview", "crm"),
+    ("source", "preview", "crm"), ("tail", "--events", "1"), ("review", "--json"),
 ]  # fmt: skip
 NOT_READING = {
     "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
-    "model", "vault", "key",
+    "model", "vault", "key", "replay", "trait", "webhook",
 }  # fmt: skip
 """Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
 

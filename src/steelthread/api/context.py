@@ -8,13 +8,14 @@ from fastapi import Depends, FastAPI, Request, Response
 from psycopg_pool import ConnectionPool
 
 from steelthread import intake
-from steelthread.api.collect import Doorkeeper, body_of
+from steelthread.api.collect import body_of
+from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.folded import folded
-from steelthread.api.keys import Unauthorized, needs
+from steelthread.api.keys import needs
 from steelthread.api.profiles import FIELDS, chosen, listed, selected
 from steelthread.api.reading import OBJECT, answer, reading
-from steelthread.intake import Decoded
-from steelthread.kit import Invalid, NotFound
+from steelthread.intake import Decoded, Surroundings
+from steelthread.kit import Invalid, NotFound, Unauthorized
 from steelthread.thread import Collector, Space
 
 _WAIT = 2.0
@@ -43,7 +44,7 @@ _BODY = {
 }
 
 
-def context(api: FastAPI, space: Space, collector: Collector) -> None:
+def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles, surroundings: Surroundings) -> None:
     """Add the endpoint."""
     pool: ConnectionPool[Any] = api.state.pool
     doorkeeper = Doorkeeper(pool)
@@ -62,8 +63,6 @@ def context(api: FastAPI, space: Space, collector: Collector) -> None:
         `/v1/batch`. `folded` says whether the profile has them already.
         """
         body = await body_of(request)
-        if body is None:
-            raise Invalid("The body is larger than 4000 kB: send fewer events.")
         raw = intake.document(intake.unpacked(body, request.headers.get("content-encoding", "")))
         source = await doorkeeper.source(str(raw.get("writeKey") or request.headers.get("x-write-key", "")))
         if source is None:
@@ -77,7 +76,9 @@ def context(api: FastAPI, space: Space, collector: Collector) -> None:
             if "batch" in raw or "type" in raw
             else Decoded([], [])
         )
-        namespace = intake.user_namespace(space.project.folder, source.name)
+        namespace = files.of(source.name).user_namespace
+        for message in decoded.messages:
+            surroundings.add(message, request.headers, "")
         ref, seconds = _ref(raw, decoded, namespace), _seconds(raw.get("wait", _WAIT))
         await collector.accept(source, decoded.messages)
         await collector.refuse(source, decoded.refusals)

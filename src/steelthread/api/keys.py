@@ -9,21 +9,14 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from steelthread.kit import Forbidden, Invalid, NotFound, SteelthreadError, iso
+from steelthread.kit import Forbidden, Invalid, NotFound, Unauthorized, iso
 from steelthread.thread import Space
 
 SCOPES = (
     "profiles:read", "records:read", "rejects:read", "sources:read", "model:read", "changes:read", "events:read",
-    "events:write",
+    "events:write", "match:read", "review:read", "review:decide",
 )  # fmt: skip
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
-
-
-class Unauthorized(SteelthreadError):
-    """The call carries no valid key."""
-
-    status = 401
-    title = "Unauthorized"
 
 
 def create_key(space: Space, scopes: list[str]) -> str:

@@ -19,10 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from steelthread.api.basic import basic_user
-from steelthread.api.keys import Unauthorized, admit
+from steelthread.api.keys import admit
 from steelthread.api.profiles import moment
 from steelthread.api.reading import reading
-from steelthread.kit import Invalid, NotFound, SteelthreadError, iso, uuid7
+from steelthread.kit import Invalid, NotFound, SteelthreadError, Unauthorized, iso, uuid7
 from steelthread.profiles import Reader, Wanted, external_ids, links, parsed_cursor, segment_event, traits
 from steelthread.thread import Space
 

@@ -10,9 +10,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from steelthread.api.keys import Unauthorized, admit, needs
+from steelthread.api.keys import admit, needs
 from steelthread.api.reading import OBJECT, answer, reading
-from steelthread.kit import Forbidden, Invalid, SteelthreadError
+from steelthread.kit import Forbidden, Invalid, SteelthreadError, Unauthorized
 from steelthread.thread import CHANGE_TYPES, Changes, Heard, Space, Tail, changes_since, newest
 
 _ENCODE = msgspec.json.Encoder().encode

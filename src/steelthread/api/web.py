@@ -9,17 +9,19 @@ from fastapi import Depends, FastAPI, Query, Response
 
 from steelthread import __version__
 from steelthread.api.asyncapi import asyncapi
-from steelthread.api.collect import Collect, Doorkeeper
+from steelthread.api.collect import Collect
 from steelthread.api.context import context
+from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.folded import status_now
 from steelthread.api.keys import KeyCache, needs
+from steelthread.api.matching import add_matching
 from steelthread.api.metrics import metrics
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
 from steelthread.api.reading import OBJECT, answer, reading
 from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
-from steelthread.intake import list_rejects, list_sources
+from steelthread.intake import Surroundings, list_rejects, list_sources
 from steelthread.profiles import filling
 from steelthread.thread import Collector, Heard, Space
 
@@ -36,8 +38,10 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     api.state.pool = pool
     api.state.key_cache = KeyCache(lambda hashed: _scopes(pool, hashed), time.monotonic)
     collector = Collector(space, pool)
+    files = SourceFiles(space.project.folder, space.model)
     if collects:
-        api.router.routes.extend(Collect(collector, Doorkeeper(pool)).routes())
+        collect = Collect(collector, Doorkeeper(pool), files, _surroundings(space))
+        api.router.routes.extend(collect.routes())
     if reads:
         heard = Heard(space)
         api.router.add_event_handler("shutdown", heard.stop)
@@ -46,11 +50,18 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         _records(api, space)
         profiles(api, space)
         segment_profiles(api, space)
-        context(api, space, collector)
+        context(api, space, collector, files, _surroundings(space))
+        add_matching(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
     return api
+
+
+def _surroundings(space: Space) -> Surroundings:
+    live = space.project.settings.live
+    database = space.project.folder / live.country_database if live.country_database else None
+    return Surroundings(database, live.country_header, keeps_ip=live.keep_ip)
 
 
 def _scopes(pool: Any, hashed: bytes) -> list[str] | None:

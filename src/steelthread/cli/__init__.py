@@ -16,6 +16,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     operating,
     project,
     reading,
+    reviews,
     serving,
     traits,
     watching,

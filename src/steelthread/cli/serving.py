@@ -1,22 +1,26 @@
 """`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from typing import Literal
 
+import psycopg
 import uvicorn
 
 from steelthread.activation import Deliverer
 from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
-from steelthread.kit import Project
+from steelthread.kit import Project, SteelthreadError
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
+_BESIDE = "STEELTHREAD_WORKER_BESIDE"
+"""Tells a worker the number of the server with which it goes."""
 
 
 @app.command
@@ -35,7 +39,7 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     project = common.open()
     if only == "worker":
         with common.space() as space:
-            Worker(space).run()
+            Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
         with common.space() as space:
@@ -90,8 +94,11 @@ class WorkerBeside:
         while not self._stopping.wait(_LOOK_SECONDS):
             if process is not None and process.poll() is None:
                 continue
-            if process is not None or self._wanted():
-                process = _start(self._space.project)
+            try:
+                if process is not None or self._wanted():
+                    process = _start(self._space.project)
+            except (SteelthreadError, psycopg.Error):
+                continue  # no database at this moment
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait()
@@ -103,4 +110,4 @@ class WorkerBeside:
 
 def _start(project: Project) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "steelthread", "serve", "--only", "worker", "--project", str(project.folder)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, _BESIDE: str(os.getpid())})

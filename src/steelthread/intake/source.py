@@ -20,13 +20,15 @@ from steelthread.intake.language import (
     PartyMapping,
     RowHash,
 )
-from steelthread.intake.live.identifiers import SHARED_NAMESPACE
+from steelthread.intake.live.source_file import LiveFile
 from steelthread.intake.readers import Format
 from steelthread.kit import Invalid, NotFound, SteelthreadError
 from steelthread.model import Model
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Every scalar is text, as it stands there: no country NO becomes false, no constant 007 becomes 7."""
+_LIVE_WORDS = frozenset(LiveFile.__struct_fields__)
+_LIVE_ONLY = _LIVE_WORDS - {"name"}
 _PATH = re.compile(r" - at `(\$.*)`")
 _FIELD = re.compile(r"unknown field `(\w+)`")
 
@@ -95,9 +97,31 @@ def list_sources(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "sources").glob("*.yaml"))
 
 
-def user_namespace(folder: Path, name: str) -> str:
-    """Return the namespace of the user ids of a live source: its own where its file says `user_namespace`."""
-    return str(_raw(folder, name).get("user_namespace") or SHARED_NAMESPACE)
+def load_live(folder: Path, name: str, model: Model) -> tuple[LiveFile, Source | None]:
+    """Read a live source's file: its settings, and its mapping where it has one. Invalid says where and what to mend.
+
+    A source without a file takes events all the same: its key stands in the database.
+    """
+    path = folder / "sources" / f"{name}.yaml"
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return LiveFile(name=name), None
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"{path} cannot be read, or is not UTF-8: save it so.") from None
+    raw, places = _parsed(text, str(path))
+    if not isinstance(raw, dict):
+        raise Invalid(f"{path}: this is no mapping of words to values. See docs/live.md.")
+    mapped = "entities" in raw
+    said = {word: raw[word] for word in _LIVE_WORDS if word in raw}
+    left = {word: value for word, value in raw.items() if word not in said} if not mapped else {}
+    file: LiveFile = _convert({**said, **left}, LiveFile, places, "$")
+    if file.mapped or file.problem:
+        raise Invalid(f"{path}: `mapped` and `problem` are no words of a live source's file. See docs/live.md.")
+    if not mapped:
+        return file, None
+    mapping = _read({word: value for word, value in raw.items() if word not in _LIVE_ONLY}, text, places, model)
+    return msgspec.structs.replace(file, mapped=True), mapping
 
 
 def is_live(folder: Path, name: str) -> bool:
@@ -133,6 +157,10 @@ def load_source(folder: Path, name: str, model: Model) -> Source:
 def read_source(text: str, where: str, model: Model) -> Source:
     """Read the text of a mapping."""
     raw, places = _parsed(text, where)
+    return _read(raw, text, places, model)
+
+
+def _read(raw: Any, text: str, places: Places, model: Model) -> Source:
     for path, attributes in _attributes(raw):
         for name, how in attributes.items():
             attributes[name] = {"column": how} if isinstance(how, str) else how
@@ -142,7 +170,7 @@ def read_source(text: str, where: str, model: Model) -> Source:
     written: SourceFile = _convert(raw, SourceFile, places, "$")
     source = Source(**msgspec.structs.asdict(written), digest=hashlib.sha256(text.encode()).hexdigest(), place=places)
     if not source.entities:
-        raise Invalid(f"{where}: `entities` is empty, so nothing would be kept.")
+        raise Invalid(f"{places.file}: `entities` is empty, so nothing would be kept.")
     for number, one in enumerate(source.entities):
         _check(one, f"$.entities[{number}]", places, model)
     return source

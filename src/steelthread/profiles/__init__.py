@@ -26,7 +26,7 @@ from steelthread.profiles.segment import external_ids, links, segment_event, tra
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
-from steelthread.profiles.tally import owners_of
+from steelthread.profiles.tally import owners_of, revenue_of
 from steelthread.profiles.timeline import Entry, Wanted, parsed_cursor
 from steelthread.profiles.timeline import shown as shown_entry
 from steelthread.profiles.views import Names, Opener, View
@@ -70,6 +70,7 @@ __all__ = [
     "owners_of",
     "parsed_cursor",
     "reconcile",
+    "revenue_of",
     "segment_event",
     "shown_entry",
     "tallies_differing",

@@ -258,12 +258,18 @@ class Reader:
         return {"individualId": str(answer), "requested": str(individual), "status": status}
 
     def explain(self, a: str, b: str) -> dict[str, Any]:
-        """Say whether two references are one person, by which links, and what was refused if they are not."""
+        """Say whether two references are one person, by which links, and what was refused if they are not.
+
+        A model link carries its waterfall: questions, answers and what each adds, in log2 odds. Of two persons the
+        evidence is told that came closest to joining them, or the wall between them.
+        """
         start, end = self.node(a), self.node(b)
         same = identity.present(self._conn, start)[0] == identity.present(self._conn, end)[0]
         steps = identity.path(self._conn, start, end) if same else []
-        refused = [] if same else self._refused(start, end)
-        nodes = {node for step in steps for node in (step.start, step.end)}
+        sides = [] if same else [self._side(start), self._side(end)]
+        refused = [] if same else [one for one in identity.refusals(self._conn, sides[0]) if {one.a, one.b} & sides[1]]
+        near = None if same else identity.strongest_between(self._conn, sides[0], sides[1])
+        nodes = {node for step in steps for node in (step.start, step.end)} | set(near or ())
         nodes |= {node for refusal in refused for node in (refusal.a, refusal.b)}
         names = self._names(nodes)
         return {
@@ -272,20 +278,26 @@ class Reader:
                 {
                     "from": names[step.start], "to": names[step.end], "kind": step.kind, "reason": step.reason,
                     "at": iso(step.at), "actor": step.actor,
+                    **({"evidence": self._evidence(step.start, step.end)} if step.kind == "model" else {}),
                 }
                 for step in steps
             ],
             "refused": [
                 {"from": names[one.a], "to": names[one.b], "rule": one.rule, "reason": one.reason} for one in refused
             ],
+            "nearest": {"from": names[near[0]], "to": names[near[1]], "evidence": self._evidence(*near)}
+            if near
+            else None,
         }  # fmt: skip
 
-    def _refused(self, start: int, end: int) -> list[identity.Refusal]:
-        sides = []
-        for node in (start, end):
-            cluster = identity.present(self._conn, node)[0]
-            sides.append({member.node_id for member in identity.members(self._conn, cluster)})
-        return [one for one in identity.refusals(self._conn, sides[0]) if {one.a, one.b} & sides[1]]
+    def _evidence(self, a: int, b: int) -> dict[str, Any]:
+        found = identity.waterfall_of(self._conn, a, b)
+        assert found is not None
+        return found.told()
+
+    def _side(self, node: int) -> set[int]:
+        cluster = identity.present(self._conn, node)[0]
+        return {member.node_id for member in identity.members(self._conn, cluster)}
 
     def _names(self, nodes: set[int]) -> dict[int, str]:
         """Name nodes for a reader: records by their reference, identifiers by kind and value."""

@@ -11,9 +11,13 @@ from steelthread.thread.collector import Collector
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.heard import Heard
+from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
+from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
+from steelthread.thread.resolving import ResolveResult, resolve_all
+from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.tail import Tail, shown
@@ -26,12 +30,14 @@ __all__ = [
     "Changes",
     "Collector",
     "Heard",
+    "Likeness",
     "LiveStatus",
     "LiveThread",
     "LoadResult",
     "Loader",
     "Progress",
     "Replayed",
+    "ResolveResult",
     "Space",
     "Tail",
     "Worker",
@@ -44,6 +50,10 @@ __all__ = [
     "newest",
     "replay",
     "replay_live_rejects",
+    "resolve_all",
+    "resolve_new",
+    "review",
+    "review_queue",
     "shown",
     "sync_traits",
     "unlink",

@@ -119,6 +119,7 @@ class Batch:
         for row in parties:
             self._stitch.facts(row.record_id, first_name=0, suffix="", unique_source=0)
             self._stitch.evidence(row.record_id, -1)
+        self._stitch.retire([row.record_id for row in parties])
         self._drop_events([row.record_id for row in rows if not row.is_party])
         intake.close_records(self._conn, ids, self._load, at)
         return self._finish([RecordsClosed(load=self._load, records=ids)])

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+import structlog
 
 from steelthread import intake
 from steelthread.identity import Identifiers
@@ -26,7 +27,7 @@ from steelthread.intake import (
     keep_messages,
     moment,
 )
-from steelthread.kit import Invalid
+from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.thread.batch import LANE as OUTCOMES
@@ -35,6 +36,7 @@ from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
 
+_LOG = structlog.get_logger()
 Connection = psycopg.Connection[Any]
 LANE = "received"
 READER = "thread"
@@ -62,11 +64,15 @@ class _Live:
     """What the thread knows of one live source."""
 
     def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
-        source = Source(name=name, entities=[], key="")
         country = space.project.settings.project.country
-        _, subject, edition = intake.source_row(conn, space.vault, name, 0, space.vault.digest(b"live"), unique=False)
+        self.changed = _changed(space, name)
+        file, mapping = _file(space, name)
+        source = mapping or Source(name=name, entities=[], key="")
+        digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
+        _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
         self.name = name
-        self.namespace = intake.user_namespace(space.project.folder, name)
+        self.namespace = file.user_namespace or intake.SHARED_NAMESPACE
+        self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
         self.preparer = Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
@@ -163,6 +169,9 @@ class LiveThread:
         prepared: list[Prepared] = []
         rejects: list[Reject] = []
         for message in messages:
+            if message.mapped:
+                prepared += self._mapped(live, message, rejects)
+                continue
             for party in parties(message):
                 told[party].append(message)
             if message.type not in ("identify", "group") or message.group_id:
@@ -175,6 +184,20 @@ class LiveThread:
         if prepared:
             batch.write(prepared, mended)
         self._reject(conn, live, rejects, counted=not again)
+
+    def _mapped(self, live: _Live, message: Message, rejects: list[Reject]) -> list[Prepared]:
+        """Map an event by its source's mapping, as a row of a file is mapped."""
+        if live.mapping is None:
+            rejects.append(_refused(message, "its source has no mapping any more"))
+            return []
+        try:
+            row = live.mapping.map(message.properties)
+        except intake.RowRejected as error:
+            rejects.append(_refused(message, error.reason, error.column))
+            return []
+        row.observed_at = row.observed_at or message.timestamp
+        rejects += _rejects(row, message)
+        return live.preparer.row(row, self._space.vault.digest(message.id.encode())) if row.records else []
 
     def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
         return known_identifiers(self._space, message, namespace)
@@ -243,6 +266,12 @@ class LiveThread:
         if known is None:
             name, _ = intake.source_names(conn)[number]
             known = self._sources[number] = _Live(self._space, conn, number, name)
+        elif known.changed != _changed(self._space, known.name):
+            try:
+                known = self._sources[number] = _Live(self._space, conn, number, known.name)
+            except Unavailable as error:  # the file is being edited: go on by what it said before
+                known.changed = _changed(self._space, known.name)
+                _LOG.warning("a live source's file cannot be read", source=known.name, reason=str(error))
         return known
 
     def forget_sources(self) -> None:
@@ -275,6 +304,26 @@ def parties(message: Message) -> list[tuple[str, str]]:
         return []
     key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
     return [("Individual", key)] if key else []
+
+
+def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
+    """Read a source's file. What it says decides who is who: without it no event can be folded in."""
+    try:
+        return intake.load_live(space.project.folder, name, space.model)
+    except (Invalid, NotFound) as error:
+        raise Unavailable(str(error)) from None
+
+
+def _changed(space: Space, name: str) -> int:
+    """Return when a source's file was changed, 0 when there is none."""
+    try:
+        return (space.project.folder / "sources" / f"{name}.yaml").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _refused(message: Message, reason: str, column: str = "") -> Reject:
+    return Reject(0, column, reason, True, ["message"], [_JSON(message).decode()])
 
 
 def _rejects(row: MappedRow, message: Message) -> list[Reject]:

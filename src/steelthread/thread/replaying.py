@@ -122,7 +122,7 @@ class _Records:
         self._facts = SourceFacts(number, row[0], row[1])
         folder, country = space.project.folder, space.project.settings.project.country
         self._live = intake.is_live(folder, self.name)
-        self._namespace = intake.user_namespace(folder, self.name) if self._live else ""
+        self._namespace = intake.load_live(folder, self.name, space.model)[0].user_namespace if self._live else ""
         if not self._live:
             country = intake.load_source(folder, self.name, space.model).country or country
         source = Source(name=self.name, entities=[], key="")

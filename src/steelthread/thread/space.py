@@ -92,7 +92,8 @@ class Space:
             for index, kind in ((kind.index, kind) for kind in self.rules.kinds.values())
             if kind.limit
         }
-        return Policy(limits=limits, conflicts=conflicts)
+        numbers = [self.rules.kind(f"party_id.{scheme}").index for scheme in sorted(self.rules.exclusive_schemes)]
+        return Policy(limits=limits, conflicts=conflicts, weighed=numbers)
 
     def entities(self, conn: psycopg.Connection[Any], names: Collection[str]) -> dict[str, int]:
         """Return the numbers of entities, cached."""

@@ -128,7 +128,9 @@ class Tail:
 
     def _namespace(self, source: str) -> str:
         if source not in self._namespaces:
-            self._namespaces[source] = intake.user_namespace(self._space.project.folder, source)
+            self._namespaces[source] = intake.load_live(self._space.project.folder, source, self._space.model)[
+                0
+            ].user_namespace
         return self._namespaces[source]
 
     def _homes(self, conn: Connection, known: Iterable[tuple[Numbered, str, Message]]) -> dict[int, UUID]:

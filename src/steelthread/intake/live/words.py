@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from steelthread.intake.live.agents import device
 from steelthread.intake.live.state import PartyState, flat
 from steelthread.intake.live.types import Message
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
@@ -97,14 +98,14 @@ class Words:
             self._order(row, message, str(order), identifiers)
         else:
             entity = _kind(message, name)
-            values = self._common(message, entity)
+            values = self._common(row, message, entity)
             values.update(self._own(row, message, entity, name))
             row.records.append(MappedRecord(entity, message.id, values, [], identifiers))
             if message.group_id:
                 row.extras["groupId"] = message.group_id
         return row
 
-    def _common(self, message: Message, entity: str) -> dict[str, Any]:
+    def _common(self, row: MappedRow, message: Message, entity: str) -> dict[str, Any]:
         page, agent = _dict(message.context.get("page")), message.context.get("userAgent")
         campaign = _dict(message.context.get("campaign"))
         said = {
@@ -119,10 +120,17 @@ class Words:
             "utmSource": campaign.get("source"),
             "utmMedium": campaign.get("medium"),
             "campaignId": campaign.get("name"),
-            "properties": _JSON(message.properties).decode() if message.properties else None,
         }
         known = self._model.entity(entity).attributes
-        return {name: _text(value) for name, value in said.items() if value not in (None, "") and name in known}
+        values: dict[str, Any] = {
+            name: _text(value) for name, value in said.items() if value not in (None, "") and name in known
+        }
+        if message.properties:  # whole: JSON that is cut off is none
+            values["properties"] = _JSON(message.properties).decode()
+        values.update(device(agent, message.context))
+        country, address = message.context.get("country"), message.context.get("ip")
+        values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
+        return values
 
     def _own(self, row: MappedRow, message: Message, entity: str, name: str) -> dict[str, Any]:
         said = message.properties
