@@ -197,9 +197,10 @@ class _Records:
     def _above(self, records: Sequence[int]) -> dict[int, tuple[bytes | None, bytes | None]]:
         """Return the names of the person's record and of the record above, of events that name them."""
         rows = self._conn.execute(
-            "select e.record_id, n.hash, r.key_hash from profiles.event e "
+            "select e.record_id, n.hash, coalesce(r.key_hash, a.parent) from profiles.event e "
             "left join identity.node n on n.node_id = e.nodes[1] and n.kind = 0 "
-            "left join intake.record r on r.record_id = e.parent_id where e.record_id = any(%s)",
+            "left join intake.record r on r.record_id = e.parent_id "
+            "left join profiles.awaiting a on a.record_id = e.record_id where e.record_id = any(%s)",
             (list(records),),
         ).fetchall()
         return {record: (party and bytes(party), above and bytes(above)) for record, party, above in rows}
