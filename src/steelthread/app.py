@@ -197,16 +197,17 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1))
     shown: list[dict[str, Any]] = []
     unmapped: list[str] = []
+    warnings: list[str] = []
     batch = next(iter(rows), None)
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
-        unmapped = mapping.unmapped
+        unmapped, warnings = mapping.unmapped, mapping.warnings
         for index, cells in enumerate(batch.rows[:count]):
             line = batch.lines[index] if batch.lines else batch.first_line + index
             shown.append(
                 {"line": line, "cells": dict(zip(rows.columns, cells, strict=False)), "mapped": _mapped(mapping, cells)}
             )
-    return {"source": name, "rows": shown, "unmapped": unmapped}
+    return {"source": name, "rows": shown, "unmapped": unmapped, "warnings": warnings}
 
 
 def _mapped(mapping: intake.Mapping, cells: list[str]) -> list[str]:

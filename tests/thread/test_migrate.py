@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from steelthread.app import load_file, verify_space
+from steelthread.app import load_file, preview_source, verify_space
 from steelthread.kit import Invalid
 from steelthread.thread import Space, migrate
 
@@ -117,6 +117,18 @@ def test_the_way_back(grown):
     with Space(grown.project, grown.database) as older:
         assert migrate(older) == 2
         assert profile(older)["shoeSize"]["value"] == 39
+
+
+def test_former_and_deprecated_names_are_told(grown):
+    folder = grown.project.folder
+    (folder / "model" / "own.yaml").write_text(
+        NEWER.replace("nameOfPet: {privacy: direct", "nameOfPet: {privacy: direct, deprecated: Use nothing.")
+    )
+    with Space(grown.project, grown.database) as again:
+        told = load_file(again, "crm", folder / "crm.csv").warnings
+    assert "crm: `Individual.shoeSize` is called `shoeSizeEU` now; the former name works on." in told
+    assert "crm: `Individual.nameOfPet` is deprecated: Use nothing." in told
+    assert preview_source(grown.project, "crm", 1)["warnings"] == told
 
 
 def test_the_old_mapping_and_the_new_one_go_on(grown, load):

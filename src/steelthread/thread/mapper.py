@@ -101,7 +101,10 @@ class Mapper:
         """Read the next batch."""
         batch = next(self._batches, None)
         if batch is None:
-            return Ended(self._mapping.unmapped if self._mapping else [], self._rows.warnings)
+            mapping = self._mapping
+            return Ended(
+                mapping.unmapped if mapping else [], [*self._rows.warnings, *(mapping.warnings if mapping else ())]
+            )
         mapping = self._mapping
         if mapping is None or len(mapping.columns) != len(self._rows.columns):
             mapping = self._mapping = intake.compile_mapping(
