@@ -21,7 +21,7 @@ from steelthread.intake import Source
 from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
 from steelthread.model import load_model
 from steelthread.profiles import Opener
-from steelthread.thread import Loader, LoadResult, Progress, Space, verify
+from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
 
 _TOML = """# Settings of this project; each also by environment: STEELTHREAD_<SECTION>_<NAME>. See docs/settings.md.
 [project]
@@ -107,6 +107,7 @@ def status_of(space: Space) -> dict[str, Any]:
         "postgresql": space.database.version,
         "individuals": individuals,
         "records": int(row[0]),
+        "purpose": project.settings.project.default_purpose,
     }
 
 
@@ -202,11 +203,16 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
         unmapped, warnings = mapping.unmapped, mapping.warnings
+        repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
+            if source.hashes_rows:
+                repeats.mark(mapping.row_text, cells)
             line = batch.lines[index] if batch.lines else batch.first_line + index
             shown.append(
                 {"line": line, "cells": dict(zip(rows.columns, cells, strict=False)), "mapped": _mapped(mapping, cells)}
             )
+        repeats.close()
+    rows.close()
     return {"source": name, "rows": shown, "unmapped": unmapped, "warnings": warnings}
 
 
@@ -235,7 +241,8 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
     replayed = 0
     for source, _ in waiting:
         if intake.is_live(space.project.folder, source):
-            continue  # what an SDK sent stays as it is; it sends better ones
+            replayed += replay_live_rejects(space, source)
+            continue
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
 
@@ -245,7 +252,7 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
     opener = Opener(conn, space.vault)
     with identity.clusters_csv(conn) as cursor:
         while rows := cursor.fetchmany(2000):
-            names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
+            names = opener.keys((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
 

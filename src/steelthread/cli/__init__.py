@@ -18,8 +18,12 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     operating,
     project,
     reading,
+    reviews,
     serving,
     tongues,
+    traits,
+    watching,
+    webhooks,
 )
 from steelthread.cli.shell import app, complain
 from steelthread.kit import SteelthreadError

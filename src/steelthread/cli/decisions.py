@@ -3,7 +3,7 @@
 import csv
 import sys
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from cyclopts import Parameter
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from steelthread.app import cluster_rows
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
 from steelthread.kit import Invalid
-from steelthread.thread import id_changes
+from steelthread.thread import id_changes, resolve_all, resolve_new
 from steelthread.thread import link as say_same
 from steelthread.thread import unlink as say_never
 
@@ -85,33 +85,81 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
         out.print(
             f"  {step['from']}  --  {step['to']}   {step['reason']} ({step['actor']}, {step['at']})", markup=False
         )
+        if step["kind"] == "model":
+            waterfall(step["evidence"])
     for step in told["refused"]:
         out.print(f"  refused: {step['from']}  --  {step['to']}   {step['rule']}: {step['reason']}", markup=False)
+    if told["nearest"]:
+        near = told["nearest"]
+        out.print(f"  nearest: {near['from']}  --  {near['to']}", markup=False)
+        waterfall(near["evidence"])
+
+
+def waterfall(evidence: dict[str, Any]) -> None:
+    """Draw a weight: strongest answers first, each with a bar."""
+    answers = evidence["waterfall"]
+    for one in [*answers[:1], *sorted(answers[1:], key=lambda one: -abs(one["weight"]))]:
+        bar = ("+" if one["weight"] >= 0 else "-") * min(30, max(1, round(abs(one["weight"]))))
+        out.print(f"      {one['weight']:+7.2f}  {one['answer']:<44} {bar}", markup=False)
+    total = f"      {evidence['weight']:+7.2f}  in sum, under model {evidence['model']}"
+    out.print(f"{total}; the mean of a person's pairs needs {evidence['threshold']:+.2f}", markup=False)
+    if evidence["wall"]:
+        out.print(f"      a wall: {evidence['wall']}", markup=False)
 
 
 @app.command
 def resolve(
-    individual: UUID,
+    individual: UUID | None = None,
     /,
     *,
     as_of: Annotated[datetime | None, Parameter(name="--as-of")] = None,
+    incremental: Annotated[bool, Parameter(negative="")] = False,
+    keep_model: Annotated[bool, Parameter(negative="")] = False,
+    engine: Literal["duckdb"] = "duckdb",
     common: Common = DEFAULT,
 ) -> None:
-    """Say which individual a universal ID, present or former, stands for.
+    """Find who is who by evidence in sum; with a universal ID, say which individual it stands for.
 
     Parameters
     ----------
     individual
-        The universal ID.
+        A universal ID, present or former, to look up.
     as_of
-        At which moment; now by default.
+        With a universal ID: at which moment; now by default.
+    incremental
+        Keep the model in force, and look at new and changed records only.
+    keep_model
+        Look at all records, but under the model in force instead of a new one.
+    engine
+        Where pairs are scored.
     """
-    with common.space() as space, space.database.connect() as conn:
+    if individual is None:
+        if as_of is not None:
+            raise Invalid("--as-of goes with a universal ID: steelthread resolve UUID --as-of TIME")
+        _run(common, incremental=incremental, keep_model=keep_model)
+        return
+    with common.reading() as space, space.database.connect() as conn:
         told = space.reader(conn).resolve(individual, as_of)
     if common.json:
         emit(told)
     else:
         out.print(f"{told['individualId']} ({told['status']})")
+
+
+def _run(common: Common, *, incremental: bool, keep_model: bool) -> None:
+    with common.space() as space:
+        done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model)
+    if common.json:
+        emit(done)
+        return
+    out.print(
+        f"{done.records:,} records, {done.pairs_scored:,} pairs scored in {done.seconds:.1f} s under model {done.model}.\n"
+        f"Links: {done.links_added:,} added, {done.links_closed:,} closed. "
+        f"Individuals: {done.individuals_before:,} before, {done.individuals_after:,} after "
+        f"({done.merged:,} merged into others, {done.split:,} split off)."
+    )
+    for sentence in done.lacks:
+        out.print(sentence, style="dim", markup=False)
 
 
 @app.command
@@ -125,7 +173,7 @@ def changes(*, after: int = 0, limit: int = 1000, common: Common = DEFAULT) -> N
     limit
         At most so many facts of the log.
     """
-    with common.space() as space:
+    with common.reading() as space:
         told = id_changes(space, after, limit)
     if common.json:
         emit(told)
@@ -151,7 +199,7 @@ def clusters(*, format: Literal["csv"] = "csv", common: Common = DEFAULT) -> Non
     """
     if common.json:
         raise Invalid("clusters prints CSV: leave --json out.")
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("source", "entity", "key", "individual_id"))
-    with common.space() as space, space.database.connect() as conn:
+    with common.reading() as space, space.database.connect() as conn:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("source", "entity", "key", "individual_id"))
         writer.writerows(cluster_rows(space, conn))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -65,12 +65,19 @@ class NameGuard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: float = 0.8
 
 
+class Matching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How sure matching by evidence must be before it joins people."""
+
+    confidence: Literal["exact", "strict", "loose"] = "strict"
+
+
 class _Text(msgspec.Struct, forbid_unknown_fields=True):
     kinds: dict[str, Kind] = {}
     exclusive_schemes: list[str] = []
     blocked: dict[str, Blocked] = {}
     rules: list[Composite] = []
     name_guard: NameGuard = NameGuard()
+    matching: Matching = Matching()
 
 
 class IdentityRules:
@@ -80,6 +87,7 @@ class IdentityRules:
         self.kinds: dict[str, Kind] = {}
         self.composites = text.rules
         self.threshold = text.name_guard.threshold
+        self.confidence = text.matching.confidence
         self.exclusive_schemes = frozenset(text.exclusive_schemes)
         self._party = text.kinds.get("party_id", Kind(strength=10, durable=True))
         self._names: dict[int, str] = {}

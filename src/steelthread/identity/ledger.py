@@ -18,28 +18,29 @@ from steelthread.store import NULL, Byteas, Int8s, Texts, Uuids, copy_rows, fiel
 Connection = psycopg.Connection[Any]
 
 NODE_COLUMNS = (
-    "node_id, kind, hash, birth, durable, cluster_id, first_name, suffix, unique_source, seen, exclusive, "
-    "degree, generic, evidence, since"
+    "node_id, kind, hash, birth, durable, coalesce(atom_id, cluster_id), first_name, suffix, unique_source, seen, "
+    "exclusive, degree, generic, evidence, since, cluster_id"
 )
 _NODE_TARGET = (
     "identity.node (node_id, kind, hash, birth, durable, cluster_id, first_name, unique_source, seen, exclusive, "
-    "degree, generic, evidence, since, suffix)"
+    "degree, generic, evidence, since, suffix, atom_id)"
 )
 _NODE = struct.Struct(">hiqihi16si16si?iqiqiiiqihiii?iiiq").pack
 _LINK_TARGET = "identity.link (a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, reason)"
-_LINK = struct.Struct(">hiqiqihi?ifiqiiiq").pack
+_LINK = struct.Struct(">hiqiqihi?idiqiiiq").pack
 _MEMBERSHIP = struct.Struct(">hiqi16siqiq").pack
 _CLUSTER = struct.Struct(">hiqi16sii").pack
 _INT8 = struct.Struct(">iq").pack
 
 
 class NodeRow(Node, eq=False):
-    """A node as the table has it: the graph works on it as it is."""
+    """A node as the table has it: the graph works on it as it is. Its `cluster` is its atom, `person` its person."""
 
     degree: int = 0
     generic: bool = False
     evidence: int = 0
     since: datetime = datetime.max.replace(tzinfo=UTC)
+    person: int = 0
 
 
 class LinkRow(msgspec.Struct):
@@ -82,9 +83,19 @@ def nodes_by_id(conn: Connection, ids: Collection[int]) -> list[NodeRow]:
 
 
 def nodes_of_clusters(conn: Connection, clusters: Collection[int]) -> list[NodeRow]:
-    """Return all nodes of these clusters."""
+    """Return all nodes of these persons."""
     sql = f"select {NODE_COLUMNS} from identity.node where cluster_id = any(%s)"
     return [NodeRow(*row) for row in _binary(conn, sql, (Int8s(clusters),))]
+
+
+def nodes_of_atoms(conn: Connection, atoms: Collection[int]) -> list[NodeRow]:
+    """Return all nodes of these atoms."""
+    sql = (
+        f"select {NODE_COLUMNS} from identity.node where cluster_id = any(%s) and atom_id is null "
+        f"union all select {NODE_COLUMNS} from identity.node where atom_id = any(%s)"
+    )
+    ids = Int8s(atoms)
+    return [NodeRow(*row) for row in _binary(conn, sql, (ids, ids))]
 
 
 def clusters_by_id(conn: Connection, clusters: Collection[int]) -> list[ClusterRow]:
@@ -93,14 +104,16 @@ def clusters_by_id(conn: Connection, clusters: Collection[int]) -> list[ClusterR
     return [ClusterRow(*row) for row in _binary(conn, sql, (Int8s(clusters),))]
 
 
+MODEL = 1000
+"""The strength of model links: they come after all rules."""
 LINK_COLUMNS = "a, b, rule, strength, weak, weight, first, asserted, refused"
 
 
 def links_touching(conn: Connection, nodes: Collection[int]) -> list[LinkRow]:
-    """Return every open link with an end among these nodes, generic ones included."""
+    """Return every open link with an end among these nodes, generic ones included; the model's are asked for apart."""
     sql = (
-        f"select {LINK_COLUMNS} from identity.link where closed_at is null and a = any(%s) "
-        f"union select {LINK_COLUMNS} from identity.link where closed_at is null and b = any(%s)"
+        f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and a = any(%s) "
+        f"union select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and b = any(%s)"
     )
     ids = Int8s(nodes)
     return [LinkRow(*row) for row in _binary(conn, sql, (ids, ids))]
@@ -108,7 +121,7 @@ def links_touching(conn: Connection, nodes: Collection[int]) -> list[LinkRow]:
 
 def links_from(conn: Connection, nodes: Collection[int]) -> list[LinkRow]:
     """Return every open link whose stronger end is among these nodes."""
-    sql = f"select {LINK_COLUMNS} from identity.link where closed_at is null and a = any(%s)"
+    sql = f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and a = any(%s)"
     return [LinkRow(*row) for row in _binary(conn, sql, (Int8s(nodes),))]
 
 
@@ -140,10 +153,10 @@ def insert_nodes(conn: Connection, rows: Iterable[NodeRow]) -> None:
 
 def _packed_node(row: NodeRow) -> bytes:
     return _NODE(
-        15, 8, row.id, 2, row.kind, 16, row.hash, 16, row.birth.bytes, 1, row.durable, 8, row.cluster,
+        16, 8, row.id, 2, row.kind, 16, row.hash, 16, row.birth.bytes, 1, row.durable, 8, row.person,
         8, row.first, 4, row.unique, 8, row.seen, 2, row.exclusive, 4, row.degree, 1, row.generic,
         4, row.evidence, 8, micros_2000(row.since),
-    ) + field(row.suffix.encode())  # fmt: skip
+    ) + field(row.suffix.encode()) + (NULL if row.cluster == row.person else _INT8(8, row.cluster))  # fmt: skip
 
 
 def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
@@ -152,7 +165,7 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
         return
     numbers = [
         Int8s([getattr(row, name) for row in rows])
-        for name in ("id", "cluster", "first", "unique", "seen", "degree", "generic", "evidence")
+        for name in ("id", "person", "first", "unique", "seen", "degree", "generic", "evidence", "cluster")
     ]
     write(
         conn,
@@ -160,10 +173,10 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
         update identity.node n set cluster_id = c.cluster_id, first_name = c.first_name,
             unique_source = c.unique_source, seen = c.seen, degree = c.degree, generic = c.generic <> 0,
             evidence = c.evidence, since = timestamptz '2000-01-01 00:00Z' + c.since * interval '1 microsecond',
-            suffix = c.suffix
+            suffix = c.suffix, atom_id = nullif(c.atom_id, c.cluster_id)
         from unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],
-                    %s::int8[], %s::text[])
-            as c (node_id, cluster_id, first_name, unique_source, seen, degree, generic, evidence, since, suffix)
+                    %s::int8[], %s::int8[], %s::text[])
+            as c (node_id, cluster_id, first_name, unique_source, seen, degree, generic, evidence, atom_id, since, suffix)
         where n.node_id = c.node_id
         """,
         (*numbers, Int8s([micros_2000(row.since) for row in rows]), Texts([row.suffix for row in rows])),
@@ -178,7 +191,7 @@ def insert_links(conn: Connection, rows: Iterable[LinkRow], at: datetime, actor:
 
 def _packed_link(row: LinkRow, moment: int, tail: bytes) -> bytes:
     fixed = _LINK(
-        12, 8, row.a, 8, row.b, 2, row.strength, 1, row.weak, 4, row.weight, 8, row.first, 4, row.asserted, 8, moment
+        12, 8, row.a, 8, row.b, 2, row.strength, 1, row.weak, 8, row.weight, 8, row.first, 4, row.asserted, 8, moment
     )
     return fixed + field(row.rule.encode()) + field(row.refused.encode()) + tail
 

@@ -9,16 +9,19 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.identity.graph import Policy, clusters_of
+from steelthread.identity import evidence
+from steelthread.identity.graph import Part, Policy, atoms, micro, part_of, words_of
 from steelthread.identity.ledger import (
     GENERIC,
     LINK_COLUMNS,
+    MODEL,
     NODE_COLUMNS,
     LinkRow,
     NodeRow,
     graph_link,
     links_touching,
 )
+from steelthread.identity.persons import first_of, grouped_atoms
 from steelthread.kit import NotFound
 
 Connection = psycopg.Connection[Any]
@@ -122,14 +125,36 @@ def families_of_hashes(conn: Connection, hashes: Collection[bytes]) -> dict[byte
         binary=True,
     )
     found: dict[bytes, Family] = {}
-    for name, cluster, individual, evidence, node, kind, hashed, birth, own, alias in rows:
-        family = found.setdefault(name, Family(cluster, individual, evidence, [], []))
+    for name, cluster, individual, shown, node, kind, hashed, birth, own, alias in rows:
+        family = found.setdefault(name, Family(cluster, individual, shown, [], []))
         family.members.append(Member(node, kind, hashed, birth, own))
         if alias is not None:
             family.aliases.append(alias)
     for family in found.values():
         family.aliases.sort()
     return found
+
+
+def families_after(conn: Connection, last: UUID | None, limit: int) -> list[Family]:
+    """Return the clusters that have something to show, by universal ID after `last`, each with its nodes."""
+    rows = conn.execute(
+        "with page as materialized (select cluster_id, individual_id, evidence from identity.cluster where evidence > 0 "
+        "and (%s::uuid is null or individual_id > %s::uuid) order by individual_id limit %s) "
+        "select p.cluster_id, p.individual_id, p.evidence, m.node_id, m.kind, m.hash, m.birth, m.evidence, a.individual_id "
+        "from page p join identity.node m on m.cluster_id = p.cluster_id "
+        "left join identity.alias a on a.node_id = m.node_id order by p.individual_id, m.birth",
+        (last, last, limit),
+        binary=True,
+    )
+    found: dict[UUID, Family] = {}
+    for cluster, individual, weight, node, kind, hashed, birth, own, alias in rows:
+        family = found.setdefault(individual, Family(cluster, individual, weight, [], []))
+        family.members.append(Member(node, kind, hashed, birth, own))
+        if alias is not None:
+            family.aliases.append(alias)
+    for family in found.values():
+        family.aliases.sort()
+    return list(found.values())
 
 
 class Step(msgspec.Struct):
@@ -144,7 +169,7 @@ class Step(msgspec.Struct):
 
 
 def path(conn: Connection, start: int, end: int) -> list[Step]:
-    """Return the shortest chain of accepted links between two nodes of one cluster."""
+    """Return the shortest chain of accepted links between two nodes of one cluster; rules go before models."""
     cluster = present(conn, start)[0]
     nodes = [member.node_id for member in members(conn, cluster)]
     told = {
@@ -156,14 +181,22 @@ def path(conn: Connection, start: int, end: int) -> list[Step]:
     }
     neighbours: dict[int, list[tuple[int, Step]]] = {}
     inside = set(nodes)
+
+    def add(a: int, b: int, strength: int, words: str) -> None:
+        at, actor, reason = told[(a, b, strength)]
+        kind = "must" if strength == 0 else "model" if strength == MODEL else "rule"
+        neighbours.setdefault(a, []).append((b, Step(a, b, kind, reason or words, at, actor)))
+        neighbours.setdefault(b, []).append((a, Step(b, a, kind, reason or words, at, actor)))
+
     for row in sorted(links_touching(conn, nodes), key=lambda row: (row.strength, row.a, row.b)):
-        if row.refused or row.a not in inside or row.b not in inside:
-            continue
-        at, actor, reason = told[(row.a, row.b, row.strength)]
-        kind = "must" if row.strength == 0 else "rule"
-        words = reason or ("a person said so" if kind == "must" else f"same {row.rule}")
-        neighbours.setdefault(row.a, []).append((row.b, Step(row.a, row.b, kind, words, at, actor)))
-        neighbours.setdefault(row.b, []).append((row.a, Step(row.b, row.a, kind, words, at, actor)))
+        if not row.refused and row.a in inside and row.b in inside:
+            add(row.a, row.b, row.strength, "a person said so" if row.strength == 0 else f"same {row.rule}")
+    threshold = evidence.threshold_in_force(conn)
+    if threshold is not None:
+        links = evidence.model_links(conn, nodes)
+        for link in sorted(links, key=lambda link: (-link.weight, link.a, link.b)):
+            if not link.wall and link.weight >= threshold and link.a in inside and link.b in inside:
+                add(link.a, link.b, MODEL, f"alike in sum: {link.weight:+.1f}")
     return _shortest(neighbours, start, end)
 
 
@@ -183,6 +216,18 @@ def _shortest(neighbours: dict[int, list[tuple[int, Step]]], start: int, end: in
         steps.append(came[end])
         end = came[end].start
     return steps[::-1]
+
+
+def strongest_between(conn: Connection, one: Collection[int], other: Collection[int]) -> tuple[int, int] | None:
+    """Return the two records of two persons of which the model says the most, None when it says nothing of any."""
+    sides = (set(one), set(other))
+    links = [
+        link
+        for link in evidence.model_links(conn, one)
+        if (link.a in sides[0] and link.b in sides[1]) or (link.b in sides[0] and link.a in sides[1])
+    ]
+    best = max(links, key=lambda link: (bool(link.wall), link.weight, -link.a, -link.b), default=None)
+    return None if best is None else (best.a, best.b)
 
 
 class Refusal(msgspec.Struct):
@@ -261,25 +306,45 @@ def compare_with_batch(conn: Connection, policy: Policy) -> int:
     links = [
         LinkRow(*row)
         for row in conn.execute(
-            f"select {LINK_COLUMNS} from identity.link where closed_at is null and refused <> %s", (GENERIC,)
+            f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and refused <> %s",
+            (GENERIC,),
         )
     ]
     cannots = conn.execute(
         "select a, b from identity.decision where superseded_at is null and verdict = 'never'"
     ).fetchall()
     pairs = [graph_link(row, hashes[row.a], hashes[row.b]) for row in links]
-    partition, refused = clusters_of(rows, pairs, cannots, policy)
-    expected: dict[int, list[NodeRow]] = {}
-    for row in rows:
-        expected.setdefault(partition[row.id], []).append(row)
+    parts, refused = atoms(rows, pairs, cannots, policy)
+    wrong = sum(bool(link.refused) != bool(refused[link]) for link in pairs)
+    wrong += sum(len(part) for part in parts if len({node.cluster for node in part}) > 1)
     stored = dict(conn.execute("select cluster_id, individual_id from identity.cluster").fetchall())
-    wrong = sum(bool(link.refused) != (link.key in refused) for link in pairs)
-    for group in expected.values():
-        individual = min(group, key=lambda row: (not row.durable, row.birth)).birth
-        labels = {row.cluster for row in group}
-        if len(labels) > 1 or stored.get(group[0].cluster) != individual:
+    by_id = {row.id: row for row in rows}
+    for group in _persons(conn, [[by_id[node.id] for node in part] for part in parts], cannots, policy):
+        labels = {row.person for row in group}
+        if len(labels) > 1 or stored.get(group[0].person) != first_of(group).birth:
             wrong += len(group)
     return wrong
+
+
+def _persons(
+    conn: Connection, parts: list[list[NodeRow]], cannots: list[tuple[int, int]], policy: Policy
+) -> list[list[NodeRow]]:
+    """Return the persons that the definition makes of these atoms."""
+    threshold = evidence.threshold_in_force(conn)
+    if threshold is None:
+        return parts
+    place = {row.id: number for number, part in enumerate(parts) for row in part}
+    links = [
+        (place[link.a], place[link.b], None if link.wall else micro(link.weight))
+        for link in evidence.all_model_links(conn)
+    ]
+    words = words_of(cannots)
+
+    def part(number: int) -> Part:
+        return part_of(parts[number], policy, words)
+
+    groups = grouped_atoms(len(parts), links, threshold, policy, part)
+    return [[row for number in group for row in parts[number]] for group in groups]
 
 
 def keep_kind(conn: Connection, index: int, name: str) -> None:

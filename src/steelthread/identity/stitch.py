@@ -14,9 +14,10 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.identity import ledger
-from steelthread.identity.graph import Link, LiveGraph, Node, Policy
+from steelthread.identity import evidence, ledger
+from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
 from steelthread.identity.ledger import GENERIC, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.kit import births
 from steelthread.model import AnyFact, IndividualsCreated, Merged, Split
 
@@ -88,6 +89,9 @@ class Stitch:
         self._generic_above = generic_above
         self._at = at
         self._load = load
+        self._policy = policy
+        self._threshold = evidence.threshold_in_force(conn)
+        self._touched: set[int] = set()
         self._graph = LiveGraph(weakref.proxy(self), policy)  # no cycle: a batch's objects go when the batch goes
         self._windowed = {kind for kind, rules in policy.limits.items() if any(window for _, window in rules)}
         self._rows: dict[int, NodeRow] = {}
@@ -116,9 +120,22 @@ class Stitch:
     # -- what the live graph asks for ---------------------------------------------------------------------------
 
     def nodes_of_clusters(self, clusters: Collection[int]) -> Iterable[Node]:
-        """Return all nodes of these clusters."""
-        rows = ledger.nodes_of_clusters(self._conn, clusters)
-        return [self._known(row) for row in rows]
+        """Return all nodes of these atoms."""
+        read = ledger.nodes_of_clusters if self._threshold is None else ledger.nodes_of_atoms
+        return [self._known(row) for row in read(self._conn, clusters)]
+
+    def rows_of_persons(self, persons: Collection[int]) -> Iterable[NodeRow]:
+        """Return all nodes of these persons as the database has them, known ones as they are now."""
+        return [self._known(row) for row in ledger.nodes_of_clusters(self._conn, persons)] if persons else []
+
+    def rows(self, nodes: Collection[int]) -> Iterable[NodeRow]:
+        """Return the rows of these nodes."""
+        self.nodes(nodes)
+        return [self._rows[node] for node in nodes]
+
+    def former(self, node: int) -> int | None:
+        """Return the person to whom a node belonged before this transaction."""
+        return self._original.get(node)
 
     def nodes(self, ids: Collection[int]) -> Iterable[Node]:
         """Return these nodes."""
@@ -161,7 +178,7 @@ class Stitch:
             found[spec.hash] = number
             self._rows[number] = NodeRow(
                 number, spec.kind, spec.hash, birth, spec.durable, number, 0, "", 0, spec.seen, spec.exclusive,
-                0, False, 0, self._at,
+                0, False, 0, self._at, number,
             )  # fmt: skip
             self._new[number] = None
             self._pending[spec.hash] = number
@@ -243,13 +260,27 @@ class Stitch:
 
     def forbid(self, a: int, b: int) -> None:
         """Let a 'never' work (the decision itself is written by the caller before)."""
+        self._touched |= {a, b}
         self._prefetch()
         self._graph.add_cannot(a, b)
 
     def allow(self, a: int, b: int) -> None:
         """Take a 'never' out of force."""
+        self._touched |= {a, b}
         self._prefetch()
         self._graph.remove_cannot(a, b)
+
+    # -- what models say ----------------------------------------------------------------------------------------
+
+    def retire(self, records: Collection[int]) -> None:
+        """Close the model links of records that are gone."""
+        if self._threshold is not None:
+            self.reconsider(evidence.retire(self._conn, records, self._at))
+
+    def reconsider(self, nodes: Collection[int]) -> None:
+        """Say that model links at these nodes have changed."""
+        self.nodes(sorted(nodes))
+        self._touched |= set(nodes)
 
     # -- the end of the batch ------------------------------------------------------------------------------------
 
@@ -394,26 +425,42 @@ class Stitch:
 
     def _resolve(self) -> Outcome:
         changes = self._graph.changes()
-        self._load_clusters(set(self._original.values()))
-        self._before = {
-            node: (cluster, self._clusters[cluster].individual_id) for node, cluster in self._original.items()
-        }
         for link, reason in changes.refused.items():
             pair = link.id
             self._links[pair].refused = reason
             self._changed_links.add(pair)
-        for node, cluster in changes.relabelled.items():
-            self._rows[node].cluster = cluster
+        for node, atom in changes.relabelled.items():
+            self._rows[node].cluster = atom
             self._dirty.add(node)
-        return self._individuals(changes.clusters, changes.dissolved)
+        persons = self._persons(changes)
+        for node, person in persons.relabelled.items():
+            row = self._rows[node]
+            if row.person != person:
+                row.person = person
+                self._dirty.add(node)
+        self._load_clusters(set(self._original.values()))
+        self._before = {
+            node: (cluster, self._clusters[cluster].individual_id) for node, cluster in self._original.items()
+        }
+        return self._individuals(persons.clusters, persons.dissolved)
+
+    def _persons(self, changes: Changes) -> PersonChanges:
+        """Return what differs of persons; without a model each atom is one."""
+        if self._threshold is None:
+            return PersonChanges(changes.clusters, changes.dissolved, changes.relabelled)
+        self.rows_of_persons({row.person for row in map(self._rows.__getitem__, self._evident)} - self._new.keys())
+        altered = {node for members, _ in changes.clusters.values() for node in members}
+        region = Region(self._conn, self, self._threshold)
+        region.grow(self.rows(sorted(altered | self._touched)))
+        return changes_of(region, self, self._policy, changes.clusters)
 
     def _individuals(self, live: dict[int, tuple[list[int], UUID]], dissolved: Collection[int]) -> Outcome:
         clusters = dict(live)
-        rest = {self._rows[node].cluster for node in self._evident} - set(clusters)
+        rest = {self._rows[node].person for node in self._evident} - set(clusters)
         members: dict[int, list[int]] = {cluster: [] for cluster in rest}
         for row in self._rows.values():
-            if row.cluster in rest:
-                members[row.cluster].append(row.id)
+            if row.person in rest:
+                members[row.person].append(row.id)
         for cluster in sorted(rest):
             clusters[cluster] = (members[cluster], self._clusters[cluster].individual_id)
         former = {label for label in {*clusters, *dissolved} if label in self._clusters}
@@ -485,7 +532,7 @@ class Stitch:
         facts: list[AnyFact] = []
         merged: dict[UUID, list[UUID]] = defaultdict(list)
         for individual in gone:
-            cluster = births_of[individual].cluster
+            cluster = births_of[individual].person
             if cluster in clusters and clusters[cluster][1] != individual:
                 merged[clusters[cluster][1]].append(individual)
         split = []
@@ -505,7 +552,7 @@ class Stitch:
         if kept is not None:
             return kept
         self._rows[row.id] = row
-        self._original[row.id] = row.cluster
+        self._original[row.id] = row.person
         return row
 
     def _load_clusters(self, clusters: Collection[int]) -> None:

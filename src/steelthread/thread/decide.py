@@ -1,6 +1,9 @@
 """A person's word on two nodes: the same, or never. Written to the ledger, effective in the same transaction."""
 
+from datetime import datetime
 from typing import Any
+
+import psycopg
 
 from steelthread import identity, profiles
 from steelthread.identity import Stitch
@@ -9,6 +12,8 @@ from steelthread.model import AnyFact, Decided, ProfilesChanged
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
+
+Connection = psycopg.Connection[Any]
 
 
 def link(space: Space, a: str, b: str, reason: str, actor: str) -> dict[str, Any]:
@@ -21,6 +26,17 @@ def unlink(space: Space, a: str, b: str, reason: str, actor: str) -> dict[str, A
     return _decide(space, a, b, "never", reason, actor)
 
 
+def decide_undecided(space: Space, a: int, b: int, verdict: str, reason: str, actor: str) -> dict[str, Any]:
+    """Say 'same' or 'never' of two nodes; Conflict when another person's word on them holds already."""
+    at = now()
+    with space.database.connect() as conn:
+        space.log.lock(conn, LANE)
+        said = identity.last_word(conn, a, b)
+        if said is not None:
+            raise Conflict(f"This pair was decided already: {said[0]}, by {said[1]}. To change it: link or unlink.")
+        return _write(space, conn, min(a, b), max(a, b), verdict, reason, actor, at)
+
+
 def _decide(space: Space, a: str, b: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
     at = now()
     with space.database.connect() as conn:
@@ -29,28 +45,34 @@ def _decide(space: Space, a: str, b: str, verdict: str, reason: str, actor: str)
         start, end = sorted((reader.node(a), reader.node(b)))
         if start == end:
             raise Conflict("Both references name the same node: there is nothing to link or unlink.")
-        standing = identity.standing(conn, start, end)
-        said = standing[1] if standing else ""
-        if verdict == "never" and said == "same":
-            verdict = "withdrawn"
-        names = Names(space.vault, conn)
-        stitch = Stitch(conn, space.policy(names.conflict), space.generic_above, at)
-        stitch.nodes([start, end])
-        stitch.touch(start)
-        stitch.touch(end)
-        if said != verdict:
-            identity.record_decision(conn, start, end, verdict, actor, reason, at)
-            _apply(stitch, start, end, said, verdict, actor, reason)
-        stitch.settle()
-        outcome = stitch.finish()
-        stitch.write()
-        profiles.delete_profiles(conn, outcome.gone)
-        space.folder(conn).fold(outcome.touched)
-        facts: list[AnyFact] = [Decided(a=start, b=end, verdict=verdict, actor=actor), *outcome.facts]  # type: ignore[arg-type]  # one of the three words
-        space.log.append(conn, LANE, [*facts, ProfilesChanged(individuals=sorted(outcome.touched))])
-        same = identity.present(conn, start)[1] == identity.present(conn, end)[1]
-        refused = [one.reason for one in identity.refusals(conn, [start]) if {one.a, one.b} == {start, end}]
-        conn.commit()
+        return _write(space, conn, start, end, verdict, reason, actor, at)
+
+
+def _write(
+    space: Space, conn: Connection, start: int, end: int, verdict: str, reason: str, actor: str, at: datetime
+) -> dict[str, Any]:
+    standing = identity.standing(conn, start, end)
+    said = standing[1] if standing else ""
+    if verdict == "never" and said == "same":
+        verdict = "withdrawn"
+    names = Names(space.vault, conn)
+    stitch = Stitch(conn, space.policy(names.conflict), space.generic_above, at)
+    stitch.nodes([start, end])
+    stitch.touch(start)
+    stitch.touch(end)
+    if said != verdict:
+        identity.record_decision(conn, start, end, verdict, actor, reason, at)
+        _apply(stitch, start, end, said, verdict, actor, reason)
+    stitch.settle()
+    outcome = stitch.finish()
+    stitch.write()
+    profiles.delete_profiles(conn, outcome.gone)
+    space.folder(conn).fold(outcome.touched)
+    facts: list[AnyFact] = [Decided(a=start, b=end, verdict=verdict, actor=actor), *outcome.facts]  # type: ignore[arg-type]  # one of the three words
+    space.log.append(conn, LANE, [*facts, ProfilesChanged(individuals=sorted(outcome.touched))])
+    same = identity.present(conn, start)[1] == identity.present(conn, end)[1]
+    refused = [one.reason for one in identity.refusals(conn, [start]) if {one.a, one.b} == {start, end}]
+    conn.commit()
     return {"verdict": verdict, "same": same, "refused": refused[0] if refused and not same else None}
 
 

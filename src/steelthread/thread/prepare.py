@@ -37,6 +37,7 @@ class Prepared(msgspec.Struct, array_like=True):
     """A record on its way into the database; it may come from another process."""
 
     entity: str
+    key: str
     key_hash: bytes
     digest: bytes
     row_digest: bytes
@@ -71,7 +72,7 @@ class Preparer:
         self._model = model
         self._vault = vault
         self._identifiers = identifiers
-        self._direct: dict[str, frozenset[str]] = {}
+        self._clear: dict[str, frozenset[str]] = {}
         self._parties: dict[str, bool] = {}
         self.blocked = 0
         self._token = lru_cache(maxsize=65_536)(vault.token)
@@ -101,11 +102,13 @@ class Preparer:
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
-        content = _PACK([plain, values, parts, record.party, record.parent, row.observed_at])
+        above = (record.parent, record.parent_source) if record.parent_source else record.parent
+        content = _PACK([plain, values, parts, record.party, above, row.observed_at])
         is_party = self.is_party(record.entity)
         at, amount, currency, quantity = _measures(record, self._model) if not is_party else _NOTHING
         return Prepared(
             entity=record.entity,
+            key=record.key,
             key_hash=key_hash(self._vault, source, record.entity, record.key),
             digest=self._vault.digest(content),
             row_digest=row_digest,
@@ -120,7 +123,7 @@ class Preparer:
             suffix=names.suffix,
             name_tokens=self._name_tokens(record) if is_party else [],
             party=key_hash(self._vault, *record.party) if record.party else None,
-            parent=key_hash(self._vault, source, *record.parent) if record.parent else None,
+            parent=key_hash(self._vault, record.parent_source or source, *record.parent) if record.parent else None,
             at=at,
             amount=amount,
             currency=currency,
@@ -130,35 +133,36 @@ class Preparer:
     def _split(
         self, entity: str, values: Dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, tuple[int, int]]]:
-        directs = self._directs(entity)
+        clears = self._clears(entity)
         clear, direct, facets = {}, {}, {}
         for name, value in values.items():
-            if name in directs:
+            if name in clears:
+                clear[name] = value
+            else:
                 direct[name] = value
                 text = str(value)
                 facets[name] = (self._token(text), len(text))
-            else:
-                clear[name] = value
         return clear, direct, facets
 
     def _parts(self, parts: list[MappedPart]) -> tuple[list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]:
         clear, direct = [], []
         for part in parts:
-            directs = self._directs(part.entity)
+            clears = self._clears(part.entity)
             plain: dict[str, Any] = {}
             sealed: dict[str, Any] = {}
             for name, value in part.values.items():
-                (sealed if name in directs else plain)[name] = value
+                (plain if name in clears else sealed)[name] = value
             clear.append((part.entity, plain))
             direct.append(sealed)
         return clear, direct
 
-    def _directs(self, entity: str) -> frozenset[str]:
-        known = self._direct.get(entity)
+    def _clears(self, entity: str) -> frozenset[str]:
+        """Return what may stay clear. A name that the model has no more is sealed: nobody knows what it was."""
+        known = self._clear.get(entity)
         if known is None:
             attributes = self._model.entity(entity).attributes
-            known = frozenset(name for name, one in attributes.items() if one.privacy in ("direct", "special"))
-            self._direct[entity] = known
+            known = frozenset(name for name, one in attributes.items() if one.privacy not in ("direct", "special"))
+            self._clear[entity] = known
         return known
 
     def _name_tokens(self, record: MappedRecord) -> list[int]:

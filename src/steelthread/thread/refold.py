@@ -12,6 +12,8 @@ from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
 _PAGE = 5000
+_FORM = 2
+"""Of the stored profile: ties go by plain keys, money is told per currency."""
 
 
 def migrate(space: Space) -> int:
@@ -66,7 +68,7 @@ def _told(space: Space, conn: Connection) -> dict[str, Any]:
         for name in space.model.entity(entity).attributes
     }
     return {
-        "rules": rules, "priorities": dict(source_names(conn).values()), "adaptation": space.model.adaptation.told(),
+        "form": _FORM, "rules": rules, "priorities": dict(source_names(conn).values()), "adaptation": space.model.adaptation.told(),
     }  # fmt: skip
 
 
@@ -75,7 +77,8 @@ def _differ(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
     Former names and types are to be read in what is stored already, so of them new ones count too.
     """
-    return before.get("adaptation", {}) != after["adaptation"] or any(
+    another = before.get("form") != after["form"] or before.get("adaptation", {}) != after["adaptation"]
+    return another or any(
         name in after[part] and after[part][name] != value
         for part in ("rules", "priorities")
         for name, value in before[part].items()

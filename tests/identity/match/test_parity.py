@@ -107,6 +107,14 @@ def made(count, seed=5):
     ]
 
 
+def splinks(engine, model, pairs):
+    """Return (record, other, weight) as Splink itself weighs the pairs of a table."""
+    predicted = engine._predict(model, pairs, None)
+    rows = engine._sql.execute(f"select record_l, record_r, match_weight from {predicted} order by 1, 2").fetchall()
+    engine._sql.execute(f"drop table {predicted}")
+    return rows
+
+
 @pytest.fixture(scope="module")
 def scored():
     records = made(152) + CLEAN
@@ -115,7 +123,11 @@ def scored():
     model = engine.learn()
     every = [(a, b) for a in range(len(records)) for b in range(a + 1, len(records))]
     engine.add_pairs("every", [a for a, _ in every], [b for _, b in every])
-    return model, engine.rows, list(zip(*engine.score_all(model, "every"), strict=True))
+    judged = engine.judge(model, "every")
+    found = splinks(engine, model, "every")
+    assert [(a, b) for a, b, _ in found] == list(zip(judged.left, judged.right, strict=True))
+    assert max(abs(weight - mine) for (_, _, weight), mine in zip(found, judged.weight, strict=True)) < 1e-6
+    return model, engine.rows, [(*one, wall) for one, wall in zip(found, judged.wall, strict=True)]
 
 
 def test_every_weight_is_splinks_to_a_millionth(scored):
@@ -158,5 +170,5 @@ def test_weights_from_levels_are_splinks_too():
     model = engine.learn()
     left, right, weight = engine.candidates(model, -1000.0)
     engine.add_pairs("again", left, right)
-    splink = {(a, b): found for a, b, found, _ in zip(*engine.score_all(model, "again"), strict=True)}
+    splink = {(a, b): found for a, b, found in splinks(engine, model, "again")}
     assert max(abs(splink[a, b] - found) for a, b, found in zip(left, right, weight, strict=True)) < 1e-4

@@ -1,7 +1,26 @@
 """The identity graph, pure: links in, clusters and universal IDs out."""
 
-from steelthread.identity.graph.batch import atoms, clusters_of
+from steelthread.identity.graph.batch import atoms, clusters_of, words_of
 from steelthread.identity.graph.live import Changes, LiveGraph
+from steelthread.identity.graph.parts import Part, part_of
+from steelthread.identity.graph.persons import Evidence, connected, groups_of, micro
 from steelthread.identity.graph.types import Link, Node, Policy, Source, rank
 
-__all__ = ["Changes", "Link", "LiveGraph", "Node", "Policy", "Source", "atoms", "clusters_of", "rank"]
+__all__ = [
+    "Changes",
+    "Evidence",
+    "Link",
+    "LiveGraph",
+    "Node",
+    "Part",
+    "Policy",
+    "Source",
+    "atoms",
+    "clusters_of",
+    "connected",
+    "groups_of",
+    "micro",
+    "part_of",
+    "rank",
+    "words_of",
+]

@@ -6,9 +6,9 @@ identifiers and generations (Jr/Sr) as well; weak rules obey the name guard too.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from steelthread.identity.graph.types import WEAK, WORD, Node, Policy
+from steelthread.identity.graph.types import SUM, WEAK, WORD, Node, Policy
 
 Words = Mapping[int, set[int]]
 """Node -> the nodes of which a person said that they are never the same."""
@@ -27,6 +27,15 @@ class Part:
         self.exclusive: dict[int, int] | None = {node.exclusive: node.id} if node.exclusive else None
         self.limited: list[Node] | None = [node] if node.kind in policy.limits else None
         self.words: set[int] | None = words.get(node.id) if words else None
+
+    @classmethod
+    def of(cls, other: "Part") -> "Part":
+        """Return a part of its own with the same nodes and facts."""
+        part = cls.__new__(cls)
+        for slot in cls.__slots__:
+            setattr(part, slot, getattr(other, slot))
+        part.nodes = [*other.nodes]
+        return part
 
     def swallow(self, other: "Part") -> None:
         """Take the other part's nodes and facts in."""
@@ -55,14 +64,15 @@ def part_of(nodes: Iterable[Node], policy: Policy, words: Words) -> Part:
 
 
 def may_not_join(one: Part, other: Part, strictness: int, policy: Policy) -> str:
-    """Return why two parts may not be joined by a link of this strictness (WORD, RULE or WEAK), "" when they may."""
+    """Return why two parts may not be joined by a link of this strictness (WORD, RULE, WEAK or SUM), "" when they may."""
     if (one.words or other.words) and _forbidden(one, other):
         return "a person said never"
     if strictness == WORD:
         return ""
     if one.unique and other.unique and not one.unique.isdisjoint(other.unique):
         return "two records of a source that holds each customer once"
-    if one.exclusive and other.exclusive and _two_of_one(one.exclusive, other.exclusive):
+    weighed = policy.weighed if strictness == SUM else ()
+    if one.exclusive and other.exclusive and _two_of_one(one.exclusive, other.exclusive, weighed):
         return "two different identifiers of which a person has one"
     if one.limited and other.limited and _exceeds(one.limited + other.limited, policy):
         return "more identifiers of one kind than the limit"
@@ -80,8 +90,8 @@ def _forbidden(one: Part, other: Part) -> bool:
     )
 
 
-def _two_of_one(one: Mapping[int, int], other: Mapping[int, int]) -> bool:
-    return any(other.get(group, node) != node for group, node in one.items())
+def _two_of_one(one: Mapping[int, int], other: Mapping[int, int], weighed: Collection[int]) -> bool:
+    return any(other.get(group, node) != node and group not in weighed for group, node in one.items())
 
 
 def _exceeds(nodes: list[Node], policy: Policy) -> bool:

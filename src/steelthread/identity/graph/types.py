@@ -61,8 +61,9 @@ def rank(link: Link) -> tuple[int, float, int, bytes]:
     return (link.strength, -link.weight, link.first, link.key)
 
 
-WORD, RULE, WEAK = 0, 1, 2
-"""How many constraints a link obeys: a person's word few, a rule more, a weak rule all."""
+WORD, RULE, WEAK, SUM = 0, 1, 2, 3
+"""How many constraints a link obeys: a person's word few, a rule more, a weak rule all. Evidence in sum obeys what a rule
+does, but for numbers that the model weighs itself, slips of the pen included (`Policy.weighed`)."""
 
 
 def strictness(link: Link) -> int:
@@ -71,15 +72,20 @@ def strictness(link: Link) -> int:
 
 
 class Policy:
-    """The constraints: limits per kind as (count, window in microseconds or None for ever), and what names conflict."""
+    """The constraints: limits per kind as (count, window in microseconds or None for ever), and what names conflict.
+
+    `weighed` are the groups of exclusive identifiers of which a model says itself which differ too much.
+    """
 
     def __init__(
         self,
         limits: Mapping[int, Sequence[tuple[int, int | None]]],
         conflicts: Callable[[Node, Node], str | None],
+        weighed: Collection[int] = (),
     ) -> None:
         self.limits = limits
         self.conflicts = conflicts
+        self.weighed = frozenset(weighed)
 
 
 class Source(Protocol):

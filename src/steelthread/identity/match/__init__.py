@@ -1,8 +1,9 @@
 """Probabilistic matching: who is who by evidence in sum. Splink 5 on DuckDB learns and scores; `docs/matching.md`."""
 
+from steelthread.identity.match.blocking import keys_of
 from steelthread.identity.match.model import Model, Thresholds, decode
 from steelthread.identity.match.prepare import Values
-from steelthread.identity.match.resolve import Resolution, resolve
+from steelthread.identity.match.resolve import CONNECTS, Resolution, resolve
 from steelthread.identity.match.scorer import Scorer, Step
 
-__all__ = ["Model", "Resolution", "Scorer", "Step", "Thresholds", "Values", "decode", "resolve"]
+__all__ = ["CONNECTS", "Model", "Resolution", "Scorer", "Step", "Thresholds", "Values", "decode", "keys_of", "resolve"]

@@ -4,6 +4,10 @@ Keys that stand on many records are left out, as many as it takes to stay within
 they would give is found by another key, or is not one person. So the pairs grow with the records, not with their square.
 """
 
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import duckdb
 
 BUDGET = 60
@@ -11,45 +15,72 @@ BUDGET = 60
 FEW = 1000
 """Up to so many records all pairs are compared."""
 _SPARE = 500_000
-_RULES = (
-    ("mail", "unnest(mails)"),
-    ("phone", "unnest(phones)"),
-    ("number", "unnest(numbers)"),
-    ("local", "case when length(local) > 5 then local end"),
-    ("home", "unnest(homes) || left(first, 1)"),
-    ("home year", "unnest(homes) || year"),
-    ("road", "road || house || first_sound"),
-    ("birth sound", "birthday || left(last_sound, 3)"),
-    ("birth first", "birthday || left(first_sound, 2)"),
-    ("swapped", "least(birthday, swapped) || left(coalesce(last_sound, first_sound), 2)"),
-    ("birth place", "birth || coalesce(postcode, city)"),
-    ("birth area", "birth || area"),
-    ("birth word", "birth || word"),
-    ("full name", "unnest(called) || last_sound"),
-    ("turned name", "least(first, last) || greatest(first, last)"),
-    ("sounds year", "first_sound || last_sound || left(year, 3)"),
-    ("name year", "last || year || left(first, 1)"),
-    ("name place", "unnest(surnames) || postcode"),
-    ("first place", "unnest(called) || postcode"),
-    ("any name postcode", "unnest(names) || postcode"),
-    ("any name city", "unnest(names) || city || left(year, 3)"),
-    ("sound area", "last_sound || area || left(first_sound, 1)"),
-    ("first area", "first || area || year"),
-    ("name city", "last_sound || city || left(first_sound, 1)"),
-    ("postcode year", "postcode || year"),
-    ("postcode job", "postcode || category"),
-    ("city job", "city || category || left(year, 3)"),
-    ("rare name", "unnest(names)"),
-    ("day", "birthday"),
-    ("postcode", "postcode"),
-    ("called city", "unnest(called) || city"),
-    ("surname city", "unnest(surnames) || city"),
-    ("last sound city", "left(last_sound, 3) || city"),
-    ("last start", "left(last, 4) || left(first, 2)"),
-    ("name job", "unnest(names) || category"),
-    ("birth any", "birth || left(coalesce(first, word), 1)"),
-    ("mail words", "unnest(local_words) || left(coalesce(first, last, word), 1)"),
-)
+RULES = (
+    "mails*", "phones*", "numbers*", "local+5", "homes* first:1", "homes* year", "road house first_sound",
+    "birthday last_sound:3", "birthday first_sound:2", "birthday<swapped last_sound|first_sound:2",
+    "birth postcode|city", "birth area", "birth word", "called* last_sound", "first<last first>last",
+    "first_sound last_sound year:3", "last year first:1", "surnames* postcode", "called* postcode", "names* postcode",
+    "names* city year:3", "last_sound area first_sound:1", "first area year", "last_sound city first_sound:1",
+    "postcode year", "postcode category", "city category year:3", "names*", "birthday", "postcode", "called* city",
+    "surnames* city", "last_sound:3 city", "last:4 first:2", "names* category", "birth first|word:1",
+    "local_words* first|last|word:1",
+)  # fmt: skip
+"""Keys as words in a row: a column; `x*` each of a list; `x:2` its first two signs; `x|y` the first that is there;
+`x<y` the lesser, `x>y` the greater of those there; `x+5` only when longer than five signs. All words, or no key."""
+_WORD = re.compile(r"([a-z_|]+)(?:([<>])([a-z_]+)|([:+])(\d)|(\*))?$")
+
+
+class _Word:
+    """A word of a rule, taken apart."""
+
+    def __init__(self, text: str) -> None:
+        found = _WORD.match(text)
+        assert found is not None
+        name, order, other, cut, size, each = (one or "" for one in found.groups())
+        self.names = name.split("|")
+        self.order, self.other, self.cut, self.size, self.each = order, other, cut, int(size or 0), bool(each)
+
+    def sql(self) -> str:
+        """Return the word as SQL."""
+        name = self.names[0]
+        column = f"coalesce({', '.join(self.names)})" if len(self.names) > 1 else name
+        if self.order:
+            return f"{'least' if self.order == '<' else 'greatest'}({name}, {self.other})"
+        if self.cut == ":":
+            return f"left({column}, {self.size})"
+        if self.cut == "+":
+            return f"case when length({name}) > {self.size} then {name} end"
+        return f"unnest({name})" if self.each else column
+
+    def values(self, row: Mapping[str, Any]) -> Sequence[str]:
+        """Return what the word is of a prepared record."""
+        if self.each:
+            return row[self.names[0]] or ()
+        if self.order:
+            there = [row[one] for one in (self.names[0], self.other) if row[one] is not None]
+            return [min(there) if self.order == "<" else max(there)] if there else ()
+        value = next((row[one] for one in self.names if row[one] is not None), None)
+        if value is None or (self.cut == "+" and len(value) <= self.size):
+            return ()
+        return (value[: self.size] if self.cut == ":" else value,)
+
+
+_WORDS = [[_Word(text) for text in rule.split()] for rule in RULES]
+
+
+def keys_of(row: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a prepared record, each with the number of its rule: what `block` joins on."""
+    found = []
+    for number, words in enumerate(_WORDS):
+        values = [f"{number}|"]
+        for word in words:
+            more = word.values(row)
+            if not more:
+                break
+            values = [before + value for before in values for value in more]
+        else:
+            found += values
+    return list(dict.fromkeys(found))
 
 
 def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
@@ -62,8 +93,8 @@ def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
         )
         return records * (records - 1) // 2
     parts = " union all ".join(
-        f"select record, {number}::utinyint as rule, {expression} as value from {table}"
-        for number, (_, expression) in enumerate(_RULES)
+        f"select record, {number}::utinyint as rule, {' || '.join(word.sql() for word in words)} as value from {table}"
+        for number, words in enumerate(_WORDS)
     )
     connection.execute(
         f"create or replace temp table keys as select record, hash(rule, value) as key from ({parts}) where value is not null"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,7 +15,15 @@ from steelthread.identity.match.blocking import block
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.learning import Patterns, learn
-from steelthread.identity.match.levels import levels_sql, patterns_of, probe, together, weight_sql
+from steelthread.identity.match.levels import (
+    has_rarity,
+    levels_sql,
+    patterns_of,
+    probe,
+    steps_of,
+    together,
+    weight_sql,
+)
 from steelthread.identity.match.linkage import Floats, Ints
 from steelthread.identity.match.model import Model, splink_settings
 from steelthread.identity.match.prepare import (
@@ -27,8 +36,27 @@ from steelthread.identity.match.prepare import (
     learn_frequencies,
 )
 
-Scored = tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]
-"""Records, other records, weights, and whether a wall stands between."""
+
+class Judged(msgspec.Struct):
+    """What a model says of pairs.
+
+    `steps` has a row per pair, which sums to its weight: the prior, then a part per comparison; `levels` says which
+    answer gave each part (0: silent, 1: else, then upwards); `wall` is the number of the wall between the two, from 1;
+    0 for none.
+    """
+
+    left: Ints
+    right: Ints
+    levels: npt.NDArray[np.int16]
+    steps: Floats
+    wall: Ints
+
+    @property
+    def weight(self) -> Floats:
+        """The weights, as log2 odds."""
+        return np.asarray(self.steps.sum(axis=1), dtype=np.float64)
+
+
 SAMPLE = 300_000
 """Random pairs that stand for all pairs without a common key."""
 _SEED = 20_260_101
@@ -78,11 +106,11 @@ class Engine:
         learned, prior = learn(comparisons, patterns, self.count)
         return Model(learned, self.frequencies, prior, walls(families=self._families()))
 
-    def _find_levels(self, pairs: str, into: str, comparisons: Sequence[Comparison]) -> None:
+    def _find_levels(self, pairs: str, into: str, comparisons: Sequence[Comparison], kind: str = "float") -> None:
         """Let Splink find the levels of all pairs of a table, once."""
         predicted = self._predict(Model([probe(one) for one in comparisons], self.frequencies, 0.5), pairs, None)
         self._sql.execute(
-            f"create or replace table {into} as {levels_sql(predicted, comparisons)}; drop table {predicted}"
+            f"create or replace table {into} as {levels_sql(predicted, comparisons, kind)}; drop table {predicted}"
         )
 
     def _add_labels(self, label: Sequence[int], comparisons: Sequence[Comparison]) -> None:
@@ -111,16 +139,26 @@ class Engine:
         ).fetchnumpy()
         return found["record_l"], found["record_r"], found["weight"]
 
-    def score_all(self, model: Model, pairs: str) -> Scored:
-        """Return (records, other records, weights, whether a wall stands between) of all pairs of a table."""
-        predicted = self._predict(model, pairs, None)
-        conditions = [["any", *(wall.condition for wall in model.walls)]] if model.walls else []
-        found = self._sql.execute(
-            f"select record_l, record_r, match_weight, {to_sql(conditions[0]) if conditions else 'false'} as wall"
-            f" from ({self._sides(predicted, conditions, 'match_weight')})"
+    def judge(self, model: Model, pairs: str) -> Judged:
+        """Return what the model says of all pairs of a table, and why."""
+        self._find_levels(pairs, "judged_levels", model.comparisons, "double")
+        conditions = [wall.condition for wall in model.walls]
+        cases = " ".join(f"when {to_sql(one)} then {number}" for number, one in enumerate(conditions, 1))
+        found = self._sql.execute("select * from judged_levels order by record_l, record_r").fetchnumpy()
+        walls = self._sql.execute(
+            f"select {f'case {cases} else 0 end' if cases else '0'} as wall"
+            f" from ({self._sides('judged_levels', conditions)}) order by record_l, record_r"
         ).fetchnumpy()
-        self._sql.execute(f"drop table {predicted}")
-        return found["record_l"], found["record_r"], found["match_weight"], found["wall"]
+        self._sql.execute("drop table judged_levels")
+        levels = [found[f"at_{one.name}"].astype(np.int64) for one in model.comparisons]
+        rarity = [found[f"rare_{one.name}"] if has_rarity(one) else None for one in model.comparisons]
+        return Judged(
+            left=found["record_l"],
+            right=found["record_r"],
+            levels=np.column_stack(levels).astype(np.int16),
+            steps=steps_of(model, levels, rarity, len(found["record_l"])),
+            wall=walls["wall"].astype(np.int64),
+        )
 
     def _sides(self, pairs: str, conditions: Sequence[Condition], *others: str) -> str:
         """Return SQL that gives pairs the columns at which conditions look."""

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import duckdb
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from steelthread.identity.match.comparisons import Comparison
-from steelthread.identity.match.learning import Patterns
+from steelthread.identity.match.learning import Floats, Patterns
 from steelthread.identity.match.model import Model
 
 
@@ -26,7 +27,7 @@ def probe(comparison: Comparison) -> Comparison:
     return msgspec.structs.replace(comparison, levels=levels)
 
 
-def _rarity(comparison: Comparison) -> str:
+def _rarity(comparison: Comparison, kind: str = "float") -> str:
     """Return SQL for -log2 of the frequency that counts at the level that holds, "" when none ever counts."""
     cases = []
     for place, level in enumerate(comparison.levels):
@@ -35,15 +36,36 @@ def _rarity(comparison: Comparison) -> str:
             rare = f"-log2(greatest(coalesce({left}, {right}), coalesce({right}, {left})))"
             cases.append(f"when {len(comparison.levels) - place} then coalesce({rare}, 0)")
     number = f"round(mw_{comparison.name})::utinyint"
-    return f"(case {number} {' '.join(cases)} else 0 end)::float" if cases else ""
+    return f"(case {number} {' '.join(cases)} else 0 end)::{kind}" if cases else ""
 
 
-def levels_sql(predicted: str, comparisons: Sequence[Comparison]) -> str:
+def has_rarity(comparison: Comparison) -> bool:
+    """Whether rare values count at some level."""
+    return any(level.frequency for level in comparison.levels)
+
+
+def steps_of(
+    model: Model, levels: Sequence[npt.NDArray[np.int64]], rarity: Sequence[Floats | None], pairs: int
+) -> Floats:
+    """Return what the weight of each pair is made of: a row per pair; the prior, then a step per comparison."""
+    steps = np.zeros((pairs, 1 + len(model.comparisons)))
+    steps[:, 0] = model.prior_weight
+    for column, (one, level, rare) in enumerate(zip(model.comparisons, levels, rarity, strict=True), 1):
+        gains = np.zeros(len(one.levels) + 1)
+        counts = np.zeros(len(one.levels) + 1)
+        for place, answer in enumerate(one.levels):
+            gains[len(one.levels) - place] = math.log2(answer.m) - (0.0 if answer.frequency else math.log2(answer.u))
+            counts[len(one.levels) - place] = bool(answer.frequency)
+        steps[:, column] = gains[level] if rare is None else gains[level] + counts[level] * rare
+    return steps
+
+
+def levels_sql(predicted: str, comparisons: Sequence[Comparison], kind: str = "float") -> str:
     """Return SQL that reads level numbers and -log2 frequencies out of Splink's weights under `probe`."""
     columns = ["record_l", "record_r"]
     for one in comparisons:
         columns.append(f"round(mw_{one.name})::utinyint as at_{one.name}")
-        rarity = _rarity(one)
+        rarity = _rarity(one, kind)
         if rarity:
             columns.append(f"{rarity} as rare_{one.name}")
     return f"select {', '.join(columns)} from {predicted}"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from steelthread.identity.match.calibration import FLOORS, calibrate
-from steelthread.identity.match.engine import Engine, Scored
+from steelthread.identity.match.engine import Engine, Judged
 from steelthread.identity.match.linkage import WALL, Floats, Ints, Join, average_linkage, components, labels_at
 from steelthread.identity.match.model import Model
 from steelthread.identity.match.prepare import Values
@@ -17,6 +18,8 @@ SURE = 2.0
 """Mean weight from which a cluster of the first model teaches the next."""
 LARGEST = 600
 """A component of more records is taken apart by a higher weight first."""
+CONNECTS = FLOORS.loose
+"""Weight from which a pair connects a component, whose pairs are then all compared."""
 _HIGHEST, _LOWEST = 12.0, -12.0
 """Weights are cut here before they are averaged: beyond it a pair is certain, and one pair shall not outvote others."""
 
@@ -30,39 +33,56 @@ class Resolution(msgspec.Struct):
     joins: list[Join]
     lacks: list[str] = []
     """What is missing in the data, for the person who maps it."""
+    rows: list[dict[str, Any]] = []
+    """The records as they were compared."""
+    judged: Judged | None = None
+    """All pairs inside components; None when there are none."""
 
     def clusters(self, threshold: float | None = None) -> list[int]:
         """Return for each record the smallest record of its cluster; without a threshold the strict one."""
         return labels_at(self.records, self.joins, self.model.thresholds.strict if threshold is None else threshold)
 
 
-def resolve(records: Sequence[Values], model: Model | None = None) -> Resolution:
-    """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated."""
+def resolve(records: Sequence[Values], model: Model | None = None, known: Sequence[tuple[int, int]] = ()) -> Resolution:
+    """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated.
+
+    `known` are pairs that are one person already, by rules: what is alike to one of them is compared with the other too.
+    """
     engine = Engine(records, model.frequencies if model else None)
     engine.block()
     if model is not None:
-        return Resolution(len(records), engine.pairs, model, _joins(engine, model, model.thresholds.loose))
+        joins, judged = _joins(engine, model, CONNECTS, known)
+        return Resolution(len(records), engine.pairs, model, joins, [], engine.rows, judged)
     first = engine.learn()
-    label = labels_at(len(records), _joins(engine, first, 0.0), SURE)
+    label = labels_at(len(records), _joins(engine, first, 0.0)[0], SURE)
     model = engine.learn(label)
-    joins = _joins(engine, model, FLOORS.loose)
+    joins, judged = _joins(engine, model, CONNECTS, known)
     model.thresholds = calibrate(len(records), joins)
-    return Resolution(len(records), engine.pairs, model, joins, lacks(engine.filled, engine.count, model))
+    return Resolution(
+        len(records), engine.pairs, model, joins, lacks(engine.filled, engine.count, model), engine.rows, judged
+    )
 
 
-def _joins(engine: Engine, model: Model, down_to: float) -> list[Join]:
+def _joins(
+    engine: Engine, model: Model, down_to: float, known: Sequence[tuple[int, int]] = ()
+) -> tuple[list[Join], Judged | None]:
     left, right, weight = engine.candidates(model, down_to)
+    if known:
+        left = np.concatenate([left, np.array([one for one, _ in known], dtype=np.int64)])
+        right = np.concatenate([right, np.array([other for _, other in known], dtype=np.int64)])
+        weight = np.concatenate([weight, np.full(len(known), np.inf)])
     groups = _groups(_small_components(engine.count, left, right, weight))
     if not groups:
-        return []
+        return [], None
     inside = [np.triu_indices(len(group), 1) for group in groups]
     ones = np.concatenate([group[one] for group, (one, _) in zip(groups, inside, strict=True)])
     others = np.concatenate([group[other] for group, (_, other) in zip(groups, inside, strict=True)])
     engine.add_pairs("inside", np.minimum(ones, others), np.maximum(ones, others))
-    scored = engine.score_all(model, "inside")
-    return [
-        join for group, matrix in _matrices(engine.count, groups, scored) for join in _named(group, matrix, down_to)
+    judged = engine.judge(model, "inside")
+    joins = [
+        join for group, matrix in _matrices(engine.count, groups, judged) for join in _named(group, matrix, down_to)
     ]
+    return joins, judged
 
 
 def _named(group: Ints, matrix: Floats, down_to: float) -> list[Join]:
@@ -89,13 +109,13 @@ def _groups(label: Ints) -> list[Ints]:
     return [order[start:end] for start, end in pairwise(bounds) if end - start > 1]
 
 
-def _matrices(count: int, groups: Sequence[Ints], scored: Scored) -> Iterator[tuple[Ints, Floats]]:
+def _matrices(count: int, groups: Sequence[Ints], judged: Judged) -> Iterator[tuple[Ints, Floats]]:
     """Give each component with the weights of its pairs as a matrix; walls are minus infinity."""
     home, place = np.full(count, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
     for number, group in enumerate(groups):
         home[group], place[group] = number, np.arange(len(group))
-    left, right, weight, wall = scored
-    weight = np.where(wall, WALL, np.clip(weight, _LOWEST, _HIGHEST))
+    left, right, weight = judged.left, judged.right, judged.weight
+    weight = np.where(judged.wall > 0, WALL, np.clip(weight, _LOWEST, _HIGHEST))
     turn = np.argsort(home[left], kind="stable")
     left, right, weight = left[turn], right[turn], weight[turn]
     cuts = np.flatnonzero(np.diff(home[left], prepend=-1, append=-1))

@@ -51,12 +51,17 @@ class _Question:
 
     def ask(self, one: Row, other: Row) -> tuple[str, float]:
         """Return the level's label and its weight; silence weighs nothing."""
+        number, weight = self.answer(one, other)
+        return self.levels[len(self.levels) - number].label if number else "", weight
+
+    def answer(self, one: Row, other: Row) -> tuple[int, float]:
+        """Return the level's number (0: silent, 1: else, then upwards) and its weight."""
         if self.silent(one, other):
-            return "", 0.0
-        for level in self.levels:
+            return 0, 0.0
+        for place, level in enumerate(self.levels):
             if level.test is None or level.test(one, other):
-                return level.label, level.weight + _rarity(level, one, other)
-        return "", 0.0
+                return len(self.levels) - place, level.weight + _rarity(level, one, other)
+        return 0, 0.0
 
 
 def _rarity(level: _Level, one: Row, other: Row) -> float:
@@ -97,6 +102,11 @@ class Scorer:
             if label:
                 steps.append(Step(question.name, label, weight))
         return steps
+
+    def judge(self, one: Row, other: Row) -> tuple[list[int], list[float]]:
+        """Return the level of each question and the steps of the weight, the prior first: as a run writes them."""
+        answers = [question.answer(one, other) for question in self._questions]
+        return [level for level, _ in answers], [self._start, *(weight for _, weight in answers)]
 
     def wall(self, one: Row, other: Row) -> str:
         """Return why two records are never joined, "" when they may be."""

@@ -1,0 +1,112 @@
+"""`review`: pairs in doubt, one after the other."""
+
+import sys
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from steelthread.cli.decisions import waterfall
+from steelthread.cli.shell import DEFAULT, Common, actor, app, complain, emit, note, out
+from steelthread.kit import Conflict
+from steelthread.thread import Space, review_queue
+from steelthread.thread import review as answer_pair
+
+_KEYS = {"s": "same", "d": "different", "k": "skip"}
+
+
+@app.command
+def review(
+    pair: str = "",
+    answer: str = "",
+    /,
+    *,
+    reason: str = "",
+    limit: Annotated[int, Parameter()] = 20,
+    common: Common = DEFAULT,
+) -> None:
+    """Decide pairs of records of which the model is not sure; most uncertain and most important first.
+
+    In a terminal it asks pair by pair: s same, d different, k skip, q quit. Without one, or with --json, it prints
+    the queue. A decision wins over every model; take it back with link or unlink.
+
+    Parameters
+    ----------
+    pair
+        `id` of a pair of the queue, to answer without being asked.
+    answer
+        same, different or skip.
+    reason
+        Why; kept with the decision.
+    limit
+        At most so many pairs.
+    """
+    with common.reading() as space:
+        if pair:
+            _one(space, common, pair, answer, reason)
+            return
+        with space.database.connect() as conn:
+            queue = review_queue(space, conn, actor(), limit)
+        if common.json:
+            emit({"pairs": queue})
+            return
+        if not queue:
+            out.print("Nothing is in doubt.")
+        ask = sys.stdin.isatty()
+        for place, one in enumerate(queue, 1):
+            _draw(one, place, len(queue))
+            if ask and not _asked(space, one, reason):
+                break
+
+
+def _one(space: Space, common: Common, pair: str, answer: str, reason: str) -> None:
+    done = answer_pair(space, pair, _KEYS.get(answer, answer), actor(), reason)  # type: ignore[arg-type]  # checked there
+    if common.json:
+        emit(done)
+    else:
+        _say(done)
+
+
+def _asked(space: Space, one: dict[str, Any], reason: str) -> bool:
+    """Ask for one pair; False to stop."""
+    while True:
+        key = input("  [s]ame  [d]ifferent  s[k]ip  [q]uit: ").strip().lower()[:1]
+        if key == "q":
+            return False
+        if key in _KEYS:
+            break
+    try:
+        _say(answer_pair(space, one["id"], _KEYS[key], actor(), reason))  # type: ignore[arg-type]  # one of the words
+    except Conflict as error:
+        complain(str(error))
+    return True
+
+
+def _say(done: dict[str, Any]) -> None:
+    if done["answer"] == "skip":
+        note("skipped")
+    elif done["same"]:
+        out.print("One person.")
+    else:
+        out.print(f"Two persons{': ' + done['refused'] if done['refused'] else ''}.", markup=False)
+
+
+def _draw(one: dict[str, Any], place: int, count: int) -> None:
+    impact = one["impact"]
+    out.print(
+        f"\n[bold]{place} of {count}[/bold]  {one['id']}  {one['question']}  "
+        f"mean {one['mean']:+.2f} (needs {one['threshold']:+.2f}), {impact['records']:,} records, revenue {impact['revenue']}"
+    )
+    table = Table(show_header=True, box=None)
+    for name in ("", *(record["record"] for record in one["records"])):
+        table.add_column(name, overflow="fold")
+    words = dict.fromkeys(word for record in one["records"] for word in record["values"])
+    for word in words:
+        table.add_row(word, *(_shown(record["values"].get(word, "")) for record in one["records"]))
+    out.print(table)
+    if one["evidence"]:
+        waterfall(one["evidence"])
+
+
+def _shown(value: Any) -> str:
+    return (", ".join(value) if isinstance(value, list) else str(value)).replace("[", "\\[")

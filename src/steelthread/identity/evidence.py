@@ -1,0 +1,313 @@
+"""Model links and model versions in PostgreSQL: what matching by evidence in sum writes to the ledger."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from steelthread.identity.ledger import MODEL
+from steelthread.store import Int8s
+
+Connection = psycopg.Connection[Any]
+
+
+class ModelLink(msgspec.Struct):
+    """An open model link: two records, the weight (log2 odds of one person) and why it is a wall, if it is one."""
+
+    a: int
+    b: int
+    weight: float
+    wall: str
+
+
+class Judgement(msgspec.Struct):
+    """What a model says of two records; the steps sum to the weight, `levels` says which answer gave each."""
+
+    a: int
+    b: int
+    weight: float
+    levels: list[int]
+    steps: list[float]
+    wall: str
+
+
+class ModelRow(msgspec.Struct):
+    """A model version; what it knows of names is sealed."""
+
+    version: str
+    subject: int
+    sealed: bytes
+    labels: list[tuple[str, list[str]]]
+    """Questions, and their answers from most alike to different."""
+    exact: float
+    strict: float
+    loose: float
+    confidence: str
+    learned_at: datetime
+
+    @property
+    def threshold(self) -> float:
+        """The mean weight from which people are joined."""
+        return float(getattr(self, self.confidence))
+
+
+_MODEL = ", ".join(ModelRow.__struct_fields__)
+
+
+def model_in_force(conn: Connection) -> ModelRow | None:
+    """Return the model version in force, if the space was ever resolved."""
+    row = conn.execute(f"select {_MODEL} from identity.model order by used_at desc, number desc limit 1").fetchone()
+    return None if row is None else ModelRow(*row)
+
+
+def model_version(conn: Connection, version: str) -> ModelRow | None:
+    """Return a model version."""
+    row = conn.execute(f"select {_MODEL} from identity.model where version = %s", (version,)).fetchone()
+    return None if row is None else ModelRow(*row)
+
+
+def use_model(conn: Connection, row: ModelRow, at: datetime) -> None:
+    """Put a version in force; one that was kept before stays as it is."""
+    conn.execute(
+        f"insert into identity.model ({_MODEL}, used_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict (version) do update set used_at = excluded.used_at, confidence = excluded.confidence",
+        (*(Jsonb(value) if isinstance(value, list) else value for value in msgspec.structs.astuple(row)), at),
+    )
+
+
+def threshold_in_force(conn: Connection) -> float | None:
+    """Return the mean weight from which people are joined; None when no model was ever used."""
+    row = model_in_force(conn)
+    return None if row is None else row.threshold
+
+
+def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
+    """Return the open model links with an end among these records."""
+    sql = f"select a, b, weight, refused from identity.link where closed_at is null and strength = {MODEL} and "
+    ids = Int8s(records)
+    rows = conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (ids, ids))
+    return [ModelLink(*row) for row in rows]
+
+
+def all_model_links(conn: Connection) -> list[ModelLink]:
+    """Return every open model link."""
+    sql = f"select a, b, weight, refused from identity.link where closed_at is null and strength = {MODEL}"
+    return [ModelLink(*row) for row in conn.execute(sql)]
+
+
+def retire(conn: Connection, records: Collection[int], at: datetime) -> set[int]:
+    """Close what the model said of records that are gone; return the records at either end."""
+    ids = Int8s(records)
+    rows = conn.execute(
+        f"update identity.link set closed_at = %s, asserted = 0 where closed_at is null and strength = {MODEL} "
+        "and (a = any(%s) or b = any(%s)) returning a, b",
+        (at, ids, ids),
+    ).fetchall()
+    conn.execute("delete from identity.judged where record_id = any(%s)", (ids,))
+    return {end for row in rows for end in row}
+
+
+def write_judgements(
+    conn: Connection, found: Iterable[Judgement], version: str, at: datetime, among: Sequence[int] | None
+) -> tuple[int, int, set[int]]:
+    """Put what a model says in place of what was said before; return (added, closed, records at changed links).
+
+    `among` are the records looked at: links of theirs that are not said again close; None means all.
+    Links that are said again as they stand stay as they are.
+    """
+    conn.execute(
+        "create temporary table judgement (a bigint, b bigint, weight double precision, levels smallint[], "
+        "steps double precision[], wall text) on commit drop"
+    )
+    with conn.cursor().copy("copy judgement from stdin") as copy:
+        for one in found:
+            steps = ",".join(map(repr, one.steps))
+            levels = ",".join(map(str, one.levels))
+            copy.write(f"{one.a}\t{one.b}\t{one.weight!r}\t{{{levels}}}\t{{{steps}}}\t{one.wall}\n")
+    conn.execute("create index on judgement (a, b)")
+    conn.execute("analyze judgement")
+    scope, values = ("", ()) if among is None else ("and (l.a = any(%s) or l.b = any(%s)) ", (Int8s(among),) * 2)
+    rule = f"model {version}"
+    closed = conn.execute(
+        f"update identity.link l set closed_at = %s, asserted = 0 where l.closed_at is null and l.strength = {MODEL} "
+        f"{scope}and not exists (select from judgement j where j.a = l.a and j.b = l.b and j.weight = l.weight "
+        "and j.wall = l.refused and l.rule = %s) returning l.a, l.b",
+        (at, *values, rule),
+    ).fetchall()
+    added = conn.execute(
+        "insert into identity.link (a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, levels, steps) "
+        f"select a, b, {MODEL}, true, weight, 0, 1, %s, %s, wall, 'model', levels, steps from judgement "
+        "on conflict (a, b, strength) where closed_at is null do nothing returning a, b",
+        (at, rule),
+    ).fetchall()
+    conn.execute("drop table judgement")
+    return len(added), len(closed), {end for pair in (*added, *closed) for end in pair}
+
+
+def note_judged(conn: Connection, rows: Iterable[tuple[int, bytes, list[int]]]) -> None:
+    """Keep which version of a record the model has seen: (record, digest, keyed hashes by which it is found)."""
+    conn.execute("create temporary table seen (record_id bigint, digest bytea, keys bigint[]) on commit drop")
+    with conn.cursor().copy("copy seen from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+    conn.execute(
+        "insert into identity.judged select * from seen on conflict (record_id) do update "
+        "set digest = excluded.digest, keys = excluded.keys"
+    )
+    conn.execute("drop table seen")
+
+
+def forget_judged(conn: Connection) -> None:
+    """Forget all that a former model has seen."""
+    conn.execute("truncate identity.judged")
+
+
+def unjudged(conn: Connection, entities: Collection[int]) -> list[int]:
+    """Return the open records of these entities that are new, or changed, since a model saw them."""
+    rows = conn.execute(
+        "select r.record_id from intake.record r left join identity.judged j using (record_id) "
+        "where r.is_party and r.closed_at is null and r.entity_id = any(%s) "
+        "and (j.digest is null or j.digest <> r.digest) order by 1",
+        (list(entities),),
+    )
+    return [record for (record,) in rows]
+
+
+def found_by(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -> dict[int, list[int]]:
+    """Return for each asker the records that share keys with it, at most so many: those with the most in common first."""
+    askers = [asker for asker, wanted in keys.items() for _ in wanted]
+    rows = conn.execute(
+        "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1) "
+        "select asker, record_id from asked, lateral (select record_id from identity.judged j where j.keys && asked.keys "
+        "order by (select count(*) from unnest(j.keys) k where k = any(asked.keys)) desc, record_id limit %s) found",
+        (Int8s(askers), Int8s([key for wanted in keys.values() for key in wanted]), most),
+    )
+    found: dict[int, list[int]] = {asker: [] for asker in keys}
+    for asker, record in rows:
+        found[asker].append(record)
+    return found
+
+
+def common_keys(conn: Connection, keys: Collection[int], most: int) -> set[int]:
+    """Return those of these keys that stand on more than so many records: they find too much to be of use."""
+    rows = conn.execute(
+        "select key from unnest(%s::int8[]) key where (select count(*) from (select from identity.judged "
+        "where keys @> array[key] limit %s) found) > %s",
+        (Int8s(keys), most + 1, most),
+    )
+    return {key for (key,) in rows}
+
+
+class Answer(msgspec.Struct):
+    """One part of a weight: the question, the answer that holds, and what it adds (log2 odds)."""
+
+    question: str
+    answer: str
+    weight: float
+
+
+class Waterfall(msgspec.Struct):
+    """What a weight is made of; the answers sum to it."""
+
+    model: str
+    weight: float
+    threshold: float
+    wall: str
+    answers: list[Answer]
+
+    def told(self) -> dict[str, Any]:
+        """Return it as a reader gets it."""
+        return {
+            "model": self.model, "weight": self.weight, "threshold": self.threshold, "wall": self.wall or None,
+            "waterfall": [msgspec.structs.asdict(one) for one in self.answers],
+        }  # fmt: skip
+
+
+def waterfall_of(conn: Connection, a: int, b: int) -> Waterfall | None:
+    """Return what the model in force says of two records, None when it says nothing."""
+    low, high = sorted((a, b))
+    row = conn.execute(
+        "select rule, weight, levels, steps, refused from identity.link "
+        f"where closed_at is null and strength = {MODEL} and a = %s and b = %s",
+        (low, high),
+    ).fetchone()
+    if row is None:
+        return None
+    model = model_version(conn, row[0].removeprefix("model "))
+    assert model is not None
+    answers = [Answer("prior", "any two records", row[3][0])]
+    for (question, labels), level, step in zip(model.labels, row[2], row[3][1:], strict=True):
+        if level:
+            answers.append(Answer(question, labels[len(labels) - level], step))
+    return Waterfall(model.version, row[1], model.threshold, row[4], answers)
+
+
+def persons_of(conn: Connection, records: Collection[int]) -> dict[int, UUID]:
+    """Return the individual of each of these records."""
+    rows = conn.execute(
+        "select node_id, individual_id from identity.node join identity.cluster using (cluster_id) "
+        "where node_id = any(%s)",
+        (Int8s(records),),
+    )
+    return dict(rows.fetchall())
+
+
+def atoms_of_records(conn: Connection, records: Collection[int]) -> dict[int, int]:
+    """Return the atom of each of these records: what rules and people have joined."""
+    rows = conn.execute(
+        "select node_id, coalesce(atom_id, cluster_id) from identity.node where node_id = any(%s)", (Int8s(records),)
+    )
+    return dict(rows.fetchall())
+
+
+def digests_of(conn: Connection, records: Collection[int]) -> dict[int, bytes]:
+    """Return the digest of the present version of each of these records that is open."""
+    rows = conn.execute(
+        "select record_id, digest from intake.record where closed_at is null and record_id = any(%s)", (Int8s(records),)
+    )
+    return dict(rows.fetchall())
+
+
+def records_joined_by_models(conn: Connection, row: ModelRow) -> set[int]:
+    """Return a record of every person of several atoms, and of every pair that may make one: who moves with a threshold."""
+    rows = conn.execute(
+        "select node_id from identity.node where atom_id is not null and kind = 0 "
+        f"union select a from identity.link where closed_at is null and strength = {MODEL} and weight >= %s "
+        "and refused = ''",
+        (row.threshold,),
+    )
+    return {record for (record,) in rows}
+
+
+def components_of(conn: Connection, records: Collection[int]) -> dict[int, int]:
+    """Return a group for each of these records: those that model links connect stand in one."""
+    parent = {record: record for record in records}
+
+    def root(record: int) -> int:
+        while parent[record] != record:
+            parent[record] = parent[parent[record]]
+            record = parent[record]
+        return record
+
+    links = model_links(conn, list(records)) if records else []
+    for link in links:
+        if link.a in parent and link.b in parent:
+            parent[root(link.a)] = root(link.b)
+    return {record: root(record) for record in sorted(parent)}
+
+
+def records_of_atoms_of(conn: Connection, records: Collection[int]) -> set[int]:
+    """Return the open records in the atoms of these records, and these."""
+    ids = Int8s(records)
+    rows = conn.execute(
+        "with own as (select distinct coalesce(atom_id, cluster_id) as atom from identity.node where node_id = any(%s)) "
+        "select node_id from own join identity.node n on n.cluster_id = own.atom and n.atom_id is null "
+        "where n.kind = 0 and n.evidence > 0 "
+        "union select node_id from own join identity.node n on n.atom_id = own.atom where n.kind = 0 and n.evidence > 0",
+        (ids,),
+    )
+    return {record for (record,) in rows} | set(records)

@@ -1,0 +1,91 @@
+"""Pairs in doubt: atoms that model links nearly join, and atoms that they barely do."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.identity.evidence import ModelRow
+from steelthread.identity.ledger import MODEL
+from steelthread.store import Int8s
+
+Connection = psycopg.Connection[Any]
+BELOW, ABOVE = 6.0, 4.0
+"""How far from the threshold a mean weight may be to be in doubt, in log2 odds."""
+
+
+class Doubt(msgspec.Struct):
+    """Two atoms, the mean weight between them and the two records that speak for it the most."""
+
+    a: int
+    b: int
+    mean: float
+    pairs: int
+    one: int
+    other: int
+    joined: bool
+    evidence: int
+    """How many records and events the persons have."""
+
+
+def doubts(conn: Connection, model: ModelRow, actor: str, most: int) -> list[Doubt]:
+    """Return pairs in doubt, those nearest to the threshold first, without what was decided or skipped by this reviewer."""
+    rows = conn.execute(
+        f"""
+        with said as (
+            select l.a, l.b, l.weight, l.refused, x.cluster_id as one, y.cluster_id as other,
+                coalesce(x.atom_id, x.cluster_id) as p, coalesce(y.atom_id, y.cluster_id) as q
+            from identity.link l join identity.node x on x.node_id = l.a join identity.node y on y.node_id = l.b
+            where l.closed_at is null and l.strength = {MODEL}
+        ), pair as (
+            select (array_agg(a order by weight desc, a, b))[1] as a, (array_agg(b order by weight desc, a, b))[1] as b,
+                avg(greatest(-12, least(12, weight))) as mean, count(*) as pairs,
+                min(least(one, other)) as one, min(greatest(one, other)) as other
+            from said where p <> q group by least(p, q), greatest(p, q)
+            having bool_and(refused = '') and avg(greatest(-12, least(12, weight))) between %s and %s
+        )
+        select p.a, p.b, p.mean, p.pairs, p.one, p.other, p.one = p.other,
+            k.evidence + case when p.one = p.other then 0 else m.evidence end
+        from pair p join identity.cluster k on k.cluster_id = p.one join identity.cluster m on m.cluster_id = p.other
+        where not exists (select from identity.skipped s where s.a = p.a and s.b = p.b and s.actor = %s)
+            and not exists (
+                select from identity.decision d join identity.node x on x.node_id = d.a
+                join identity.node y on y.node_id = d.b
+                where d.superseded_at is null and d.verdict <> 'withdrawn'
+                    and least(x.cluster_id, y.cluster_id) = p.one and greatest(x.cluster_id, y.cluster_id) = p.other
+            )
+        order by abs(p.mean - %s), p.a, p.b limit %s
+        """,
+        (model.threshold - BELOW, model.threshold + ABOVE, actor, model.threshold, most),
+    )
+    return [Doubt(*row) for row in rows]
+
+
+def skip(conn: Connection, a: int, b: int, actor: str, at: datetime) -> None:
+    """Remember that a reviewer put a pair aside."""
+    conn.execute(
+        "insert into identity.skipped (a, b, actor, at) values (%s, %s, %s, %s) "
+        "on conflict (a, b, actor) do update set at = excluded.at",
+        (a, b, actor, at),
+    )
+
+
+def are_records(conn: Connection, nodes: Collection[int]) -> bool:
+    """Whether all of these nodes are records that there are."""
+    row = conn.execute(
+        "select count(*) from identity.node where kind = 0 and evidence > 0 and node_id = any(%s)", (Int8s(nodes),)
+    ).fetchone()
+    assert row is not None
+    return int(row[0]) == len(set(nodes))
+
+
+def last_word(conn: Connection, a: int, b: int) -> tuple[str, str] | None:
+    """Return (verdict, who) of the decision in force on a pair."""
+    row = conn.execute(
+        "select verdict, actor from identity.decision where superseded_at is null and verdict <> 'withdrawn' "
+        "and (a, b) in ((%s, %s), (%s, %s))",
+        (a, b, b, a),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])

@@ -1,0 +1,105 @@
+"""What matching by evidence sees of a person's record: personal values, unsealed in memory only, in its own few words."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import psycopg
+from rapidfuzz.distance import DamerauLevenshtein
+
+from steelthread.intake import RecordRow, entity_names, records_by_id
+from steelthread.profiles import Opener, View
+from steelthread.thread.space import Space
+
+Connection = psycopg.Connection[Any]
+Values = dict[str, Any]
+_PAGE = 5000
+LIKELY = 0.0
+"""Log2 odds of one person from which no number that differs keeps two records apart: one of them was written wrongly."""
+SLIP = 2
+"""Up to so many signs that differ (or neighbours that are swapped) two numbers may be one, written wrongly."""
+_OWN = ("firstName", "middleName", "lastName", "personName", "nameSuffix")
+_PLACE = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText")
+
+
+class Person:
+    """A record as matching sees it."""
+
+    __slots__ = ("digest", "record", "singles", "values", "view")
+
+    def __init__(self, row: RecordRow, view: View, exclusive: Collection[str]) -> None:
+        self.record = row.record_id
+        self.digest = row.digest
+        self.view = view
+        self.values = values_of(view)
+        self.singles = singles_of(self.values, exclusive)
+
+
+def values_of(view: View) -> Values:
+    """Return the values of a record in the words of matching (docs/matching.md)."""
+    own = view.values
+    values: Values = {name: str(own[name]) for name in _OWN if own.get(name)}
+    for name, word in (("birthDate", "birthDate"), ("genderId", "gender"), ("occupation", "category")):
+        if own.get(name):
+            values[word] = str(own[name])
+    if own.get("secondLastName") and values.get("lastName"):
+        values["lastName"] = f"{values['lastName']} {own['secondLastName']}"
+    numbers = [(kind, value) for kind, value in view.identifiers if kind.startswith("party_id.")]
+    lists = {
+        "emailAddress": [value for kind, value in view.identifiers if kind == "email"],
+        "telephoneNumber": [value for kind, value in view.identifiers if kind == "phone"],
+        "partyIdentification": [f"{kind.removeprefix('party_id.')}:{value}" for kind, value in numbers],
+    }
+    values.update({word: found for word, found in lists.items() if found})
+    for entity, part in view.parts:
+        if entity == "ContactPointAddress":
+            values.update({name: str(part[name]) for name in _PLACE if part.get(name) and name not in values})
+    if own.get("birthPlace") and "cityName" not in values:
+        values["cityName"] = str(own["birthPlace"])
+    return values
+
+
+def singles_of(values: Values, exclusive: Collection[str]) -> dict[str, set[str]]:
+    """Return the numbers of the schemes of which a person has one: scheme -> numbers."""
+    found: dict[str, set[str]] = {}
+    for one in values.get("partyIdentification", ()):
+        scheme, _, number = one.partition(":")
+        if scheme in exclusive:
+            found.setdefault(scheme, set()).add("".join(filter(str.isalnum, number.casefold())))
+    return found
+
+
+def apart(one: Mapping[str, set[str]], other: Mapping[str, set[str]], weight: float) -> str:
+    """Return why two records' numbers keep them apart, "" when they do not: none alike, not even by a slip of the pen.
+
+    `weight` is what the model says in sum, the numbers counted against it: who is likely one person all the same has a wrong number.
+    """
+    if weight >= LIKELY:
+        return ""
+    for scheme in one.keys() & other.keys():
+        pairs = [(a, b) for a in one[scheme] for b in other[scheme]]
+        if all(DamerauLevenshtein.distance(a, b, score_cutoff=SLIP) > SLIP for a, b in pairs):
+            return f"two different numbers of which a person has one ({scheme})"
+    return ""
+
+
+def person_entities(space: Space, conn: Connection) -> list[int]:
+    """Return the numbers of the entities whose records are people."""
+    return [number for number, name in entity_names(conn).items() if space.model.is_a(name, "Individual")]
+
+
+def people(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
+    """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
+    wanted = _numbers(space, conn) if records is None else sorted(records)
+    opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
+    for start in range(0, len(wanted), _PAGE):
+        rows = {row.record_id: row for row in records_by_id(conn, wanted[start : start + _PAGE])}
+        views = opener.open([row for _, row in sorted(rows.items()) if row.closed_at is None])
+        yield from (Person(rows[view.record_id], view, space.rules.exclusive_schemes) for view in views)
+
+
+def _numbers(space: Space, conn: Connection) -> list[int]:
+    rows = conn.execute(
+        "select record_id from intake.record where is_party and closed_at is null and entity_id = any(%s) order by 1",
+        (person_entities(space, conn),),
+    )
+    return [record for (record,) in rows]

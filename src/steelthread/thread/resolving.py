@@ -1,0 +1,204 @@
+"""`steelthread resolve`: people's records -> matching by evidence -> model links in the ledger -> persons.
+
+Scoring happens before the identity lane is locked; what it found is written in one transaction, so a run that is cut
+off leaves nothing behind. Records that changed meanwhile are left for the next run.
+"""
+
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread import identity, profiles
+from steelthread.identity import Judgement, ModelRow, Stitch, load_match
+from steelthread.kit import now
+from steelthread.model import ProfilesChanged
+from steelthread.thread.batch import LANE
+from steelthread.thread.names import Names
+from steelthread.thread.people import Person, apart, people
+from steelthread.thread.space import Space
+from steelthread.vault import seal, unseal
+
+Connection = psycopg.Connection[Any]
+SAYS = 1.0
+"""A pair whose answers come to less than this, taken together, says nothing: it is evidence neither for nor against."""
+_PAGE = 4000
+
+
+class ResolveResult(msgspec.Struct, rename="camel"):
+    """What a run did."""
+
+    records: int
+    pairs_scored: int
+    links_added: int
+    links_closed: int
+    individuals_before: int
+    individuals_after: int
+    merged: int
+    split: int
+    seconds: float
+    model: str
+    lacks: list[str] = []
+    """What the data lack, in sentences."""
+
+
+class Findings(msgspec.Struct):
+    """What a model says, ready to be written."""
+
+    judgements: list[Judgement]
+    seen: dict[int, bytes]
+    """Record -> digest of the version that was looked at."""
+    keys: dict[int, list[int]]
+    pairs: int
+
+
+def resolve_all(space: Space, *, keep_model: bool = False) -> ResolveResult:
+    """Learn a model from all records of people, and put what it says in place of what was said before.
+
+    With `keep_model` the model in force says anew what it has to say of all.
+    """
+    began = time.monotonic()
+    match = load_match()
+    with space.database.connect() as conn:
+        former = identity.model_in_force(conn) if keep_model else None
+        found = list(people(space, conn))
+        known = atoms_of(conn, [one.record for one in found])
+        conn.rollback()
+        resolution = match.resolve([one.values for one in found], former and opened_model(space, former), known)
+        model = resolution.model
+        findings = Findings(
+            list(judgements(model, resolution.judged, found)),
+            {one.record: one.digest for one in found},
+            keys_of(space, {one.record: row for one, row in zip(found, resolution.rows, strict=True)}),
+            resolution.pairs,
+        )
+        result = write(space, conn, former or sealed_model(space, model), findings, None)
+    result.lacks = resolution.lacks
+    result.seconds = round(time.monotonic() - began, 3)
+    return result
+
+
+def atoms_of(conn: Connection, records: Sequence[int]) -> list[tuple[int, int]]:
+    """Return pairs of places in `records` that rules and people have joined already: a chain through each atom."""
+    atoms = identity.atoms_of_records(conn, records)
+    last: dict[int, int] = {}
+    pairs = []
+    for place, record in enumerate(records):
+        atom = atoms[record]
+        if atom in last:
+            pairs.append((last[atom], place))
+        last[atom] = place
+    return pairs
+
+
+def judgements(model: Any, judged: Any, found: Sequence[Person]) -> Iterator[Judgement]:
+    """Yield what a run says of the pairs that say anything."""
+    if judged is None:
+        return
+    said = abs(judged.steps[:, 1:]).sum(axis=1) >= SAYS
+    walls = ["", *(wall.label for wall in model.walls)]
+    rows = zip(judged.left, judged.right, judged.levels, judged.steps, judged.wall, said, strict=True)
+    for left, right, levels, steps, wall, speaks in rows:
+        one, other = found[int(left)], found[int(right)]
+        parts = steps.tolist()
+        weight = sum(parts)
+        word = walls[int(wall)] or apart(one.singles, other.singles, weight)
+        if speaks or word:
+            a, b = sorted((one.record, other.record))
+            yield Judgement(a, b, weight, levels.tolist(), parts, word)
+
+
+def keys_of(space: Space, rows: Mapping[int, Any]) -> dict[int, list[int]]:
+    """Return the keyed hashes by which each of these prepared records is found."""
+    match, token = load_match(), space.vault.token
+    return {record: sorted({token(f"match|{key}") for key in match.keys_of(row)}) for record, row in rows.items()}
+
+
+def sealed_model(space: Space, model: Any) -> ModelRow:
+    """Return a model as it is kept: what it knows of names and contacts is sealed under a subject of its own."""
+    ((subject, key),) = space.vault.new_subjects(1)
+    thresholds = model.thresholds
+    labels = [(one.name, [level.label for level in one.levels]) for one in model.comparisons]
+    sealed = seal(key, zlib.compress(model.encode(), 6), b"model " + model.version.encode())
+    return ModelRow(
+        model.version, subject, sealed, labels, thresholds.exact, thresholds.strict, thresholds.loose, space.rules.confidence,
+        now(),
+    )  # fmt: skip
+
+
+def opened_model(space: Space, row: ModelRow) -> Any:
+    """Return the model of a row."""
+    text = zlib.decompress(unseal(space.vault.key(row.subject), row.sealed, b"model " + row.version.encode()))
+    return load_match().decode(text)
+
+
+def write(
+    space: Space, conn: Connection, model: ModelRow, findings: Findings, among: Collection[int] | None
+) -> ResolveResult:
+    """Write what a model says and compute the persons anew, in one transaction; `among` limits which links may close."""
+    at = now()
+    space.log.lock(conn, LANE)
+    before = identity.count(conn)
+    current = identity.digests_of(conn, list(findings.seen))
+    stale = {record for record, digest in findings.seen.items() if current.get(record) != digest}
+    former = identity.model_in_force(conn)
+    model.confidence = space.rules.confidence
+    identity.use_model(conn, model, at)
+    kept = [one for one in findings.judgements if one.a not in stale and one.b not in stale]
+    if among is None:
+        identity.forget_judged(conn)
+    added, closed, touched = identity.write_judgements(
+        conn, kept, model.version, at, None if among is None else sorted(set(among) - stale)
+    )
+    identity.note_judged(
+        conn,
+        ((record, findings.seen[record], keys) for record, keys in findings.keys.items() if record not in stale),
+    )
+    if among is None or (former is not None and former.threshold != model.threshold):
+        touched |= identity.records_joined_by_models(conn, model)
+    merged, split = settle(space, conn, touched, at)
+    after = identity.count(conn)
+    conn.commit()
+    return ResolveResult(
+        len(findings.seen), findings.pairs, added, closed, before, after, merged, split, 0.0, model.version
+    )
+
+
+def settle(space: Space, conn: Connection, touched: Collection[int], at: datetime) -> tuple[int, int]:
+    """Compute the persons of these records anew, page by page; return how many individuals went and came."""
+    merged = split = 0
+    names = Names(space.vault, conn)
+    policy = space.policy(names.conflict)
+    for page in _pages(conn, touched):
+        stitch = Stitch(conn, policy, space.generic_above, at)
+        stitch.reconsider(page)
+        stitch.settle()
+        outcome = stitch.finish()
+        stitch.write()
+        if outcome.touched or outcome.gone:
+            profiles.delete_profiles(conn, outcome.gone)
+            space.folder(conn).fold(outcome.touched)
+            space.log.append(conn, LANE, [*outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))])
+        merged += len(outcome.gone)
+        split += len(outcome.fresh)
+    return merged, split
+
+
+def _pages(conn: Connection, touched: Collection[int]) -> Iterator[list[int]]:
+    """Yield pages of records; those that model links or rules connect stand on one page, as far as links go."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for record, name in identity.components_of(conn, touched).items():
+        groups[name].append(record)
+    page: list[int] = []
+    for group in groups.values():
+        page += group
+        if len(page) >= _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page

@@ -1,0 +1,85 @@
+"""Average linkage of atoms against a naive reading of the definition, on random evidence, walls and constraints."""
+
+import random
+from itertools import combinations
+from uuid import UUID
+
+import pytest
+
+from steelthread.identity.graph import Node, Policy, groups_of, micro, part_of
+from steelthread.identity.graph.parts import may_not_join
+from steelthread.identity.graph.types import SUM
+from steelthread.identity.persons import grouped_atoms
+
+POLICY = Policy({2: [(2, None)]}, lambda a, b: None)
+
+
+def made(chance):
+    """Return atoms (lists of nodes), words, and evidence between records of different atoms."""
+    atoms, numbers = [], iter(range(1, 1000))
+    for _ in range(chance.randrange(2, 9)):
+        nodes = []
+        for _ in range(chance.randrange(1, 4)):
+            number = next(numbers)
+            nodes.append(
+                Node(number, chance.choice((0, 0, 2)), number.to_bytes(8), UUID(int=number), True, number,
+                     suffix=chance.choice(("", "", "", "jr", "sr")), unique=chance.choice((0, 0, 0, 7)))
+            )  # fmt: skip
+        if len({node.suffix for node in nodes} - {""}) < 2:
+            atoms.append(nodes)
+    words = {}
+    for _ in range(chance.randrange(3)):
+        a, b = (chance.choice(chance.choice(atoms)).id for _ in range(2))
+        if a != b:
+            words.setdefault(a, set()).add(b)
+            words.setdefault(b, set()).add(a)
+    evidence = []
+    for one, other in combinations(range(len(atoms)), 2):
+        for _ in range(chance.choice((0, 0, 1, 2))):
+            weight = chance.choice((None, -4.0, -1.0, 0.5, 1.0, 3.0, 20.0)) if chance.random() < 0.9 else None
+            evidence.append((one, other, weight if weight is None else micro(weight)))
+    return atoms, words, evidence
+
+
+def naive(atoms, words, evidence, threshold):
+    """Join the best pair again and again, asking everything anew each time."""
+    groups = [[place] for place in range(len(atoms))]
+    while True:
+        best = None
+        for one, other in combinations(groups, 2):
+            said = [weight for a, b, weight in evidence if (a in one and b in other) or (b in one and a in other)]
+            if not said or None in said or sum(said) / len(said) < threshold * 1_000_000:
+                continue
+            parts = [
+                part_of([node for place in group for node in atoms[place]], POLICY, words) for group in (one, other)
+            ]
+            if may_not_join(*parts, SUM, POLICY):
+                continue
+            names = sorted(min(node.hash for place in group for node in atoms[place]) for group in (one, other))
+            rank = (-sum(said) / len(said), *names)
+            if best is None or rank < best[0]:
+                best = (rank, one, other)
+        if best is None:
+            return {frozenset(group) for group in groups}
+        _, one, other = best
+        groups = [group for group in groups if group not in (one, other)] + [one + other]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_groups_are_those_of_the_definition(seed):
+    chance = random.Random(seed)
+    atoms, words, evidence = made(chance)
+    threshold = chance.choice((-2.0, 0.0, 1.0))
+    expected = naive(atoms, words, evidence, threshold)
+    parts = [part_of(nodes, POLICY, words) for nodes in atoms]
+    assert {frozenset(one) for one in groups_of(parts, evidence, threshold, POLICY)} == expected
+    for _ in range(3):  # the order in which evidence is told does not matter
+        chance.shuffle(evidence)
+        found = grouped_atoms(len(atoms), evidence, threshold, POLICY, parts.__getitem__)
+        assert {frozenset(one) for one in found} == expected
+
+
+def test_who_says_nothing_speaks_neither_for_nor_against():
+    parts = [part_of([Node(n, 0, bytes([n]), UUID(int=n), True, n)], POLICY, {}) for n in range(3)]
+    assert groups_of(parts, [(0, 1, micro(4)), (0, 2, micro(2))], 0.0, POLICY) == [[0, 1, 2]]
+    assert groups_of(parts, [(0, 1, micro(4)), (0, 2, micro(2)), (1, 2, micro(-9))], 0.0, POLICY) == [[0, 1], [2]]
