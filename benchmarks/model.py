@@ -33,6 +33,8 @@ def told(what: str, seconds: float, more: str = "") -> None:
 
 def main() -> None:
     file = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data/cim/model.jsonld")
+    if not file.exists():
+        sys.exit(f"{file} is not here: name dist/model.jsonld of the Cloud Information Model 1.0.0.")
     folder = Path(tempfile.mkdtemp()) / "model"
     began = time.perf_counter()
     built_in = load_model()
