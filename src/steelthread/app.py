@@ -205,10 +205,11 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1))
     shown: list[dict[str, Any]] = []
     unmapped: list[str] = []
+    warnings: list[str] = []
     batch = next(iter(rows), None)
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
-        unmapped = mapping.unmapped
+        unmapped, warnings = mapping.unmapped, mapping.warnings
         repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
             if source.hashes_rows:
@@ -219,7 +220,7 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
             )
         repeats.close()
     rows.close()
-    return {"source": name, "rows": shown, "unmapped": unmapped}
+    return {"source": name, "rows": shown, "unmapped": unmapped, "warnings": warnings}
 
 
 def _mapped(mapping: intake.Mapping, cells: list[str]) -> list[str]:

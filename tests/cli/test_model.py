@@ -14,6 +14,7 @@ def run(folder, *words, code=0, given=None):
     done = subprocess.run(
         [sys.executable, "-m", "steelthread", "model", *words, "--project", str(folder)],
         check=False,
+        input=given,
         capture_output=True,
         text=True,
     )

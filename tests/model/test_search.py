@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from steelthread.model import import_published, load_imported, load_model, reference_pages, search
+from steelthread.model import import_published, load_imported, load_model, reference, search
 
 MODEL = load_model()
 DOCS = Path(__file__).parents[2] / "docs" / "model"
@@ -53,14 +53,14 @@ def test_the_import_is_searched_too(tmp_path):
 
 
 def test_the_pages_in_the_docs_are_those_of_the_model():
-    pages = reference_pages(MODEL)
+    pages = reference(MODEL)
     assert {path.name for path in DOCS.glob("*.md")} == set(pages)
     stale = [name for name, text in pages.items() if (DOCS / name).read_text("utf-8") != text]
     assert stale == [], "run: steelthread model reference --out docs/model"
 
 
 def test_every_link_of_the_pages_leads_to_a_heading():
-    pages = reference_pages(MODEL)
+    pages = reference(MODEL)
     headings = {
         name: {one.lower() for one in re.findall(r"^## (\w+)$", text, re.MULTILINE)} for name, text in pages.items()
     }

@@ -145,7 +145,7 @@ def test_everything_that_is_carried_comes_back(name, entity):
         record["eventType"] = "opened"
     record["id"] = "r1"
     parts = []
-    for number, part in enumerate(one for one in rule.parts if one.only is None):
+    for number, part in enumerate(one for one in rule.parts if not one.also):
         places = [(part.value, "")] if part.value else list(part.attributes.items())
         held = {"entity": part.ours, "id": f"x{number}", part.by: "r1", **part.where}
         for key, place in places:
@@ -187,6 +187,19 @@ def test_what_a_customer_360_needs_is_mapped(name):
         "WebsiteEngagement",
     }
     assert needed <= mapped
+
+
+def test_an_identity_that_stands_nowhere_else_is_read():
+    profile = {
+        "@schema": "https://ns.adobe.com/xdm/context/profile", "_id": "p1",
+        "identityMap": {"Email": [{"id": "ida@example.com"}, {"id": "other@example.com"}], "Phone": [{"id": "+441"}]},
+        "personalEmail": {"address": "ida@example.com"},
+    }  # fmt: skip
+    back = list(translate_back([profile], "adobe_xdm", MODEL))
+    assert [one["emailAddress"] for one in back if one["entity"] == "ContactPointEmail"] == [
+        "ida@example.com", "other@example.com",
+    ]  # fmt: skip
+    assert [one["telephoneNumber"] for one in back if one["entity"] == "ContactPointPhone"] == ["+441"]
 
 
 def test_consent_that_is_gone_never_comes_out_as_given():

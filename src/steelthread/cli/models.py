@@ -6,7 +6,7 @@ from cyclopts import App
 from rich.table import Table
 
 from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
-from steelthread.model import Attribute, Entity, Model, load_imported, load_model, reference_pages, search, write_whole
+from steelthread.model import Attribute, Entity, Model, load_imported, load_model, reference, search, write_whole
 
 model = App(name="model", help="The canonical model: what everything is called.")
 app.command(model)
@@ -60,7 +60,7 @@ def model_show(entity: str, /, *, common: Common = DEFAULT) -> None:
     for attribute in one.attributes.values():
         table.add_row(
             attribute.name, _type(attribute), attribute.privacy, attribute.identity or "", attribute.reconciliation,
-            attribute.description,
+            _described(attribute),
         )  # fmt: skip
     out.print(table)
 
@@ -103,7 +103,7 @@ def model_reference(*, out: Path, common: Common = DEFAULT) -> None:
     out
         Folder for the pages.
     """
-    pages = reference_pages(loaded(common))
+    pages = reference(loaded(common))
     for name, text in pages.items():
         write_whole(out / name, text)
     if common.json:
@@ -117,6 +117,15 @@ def _brief(one: Entity) -> dict[str, object]:
         "entity": one.name, "label": one.label, "area": one.area, "category": one.category, "key": one.key,
         "eventTime": one.event_time, "parent": one.parent, "origin": one.origin, "description": one.description,
     }  # fmt: skip
+
+
+def _described(attribute: Attribute) -> str:
+    parts = [attribute.description]
+    if attribute.formerly:
+        parts.append(f"Formerly {', '.join(attribute.formerly)}.")
+    if attribute.deprecated:
+        parts.append(f"Deprecated: {attribute.deprecated}")
+    return " ".join(filter(None, parts))
 
 
 def _type(attribute: Attribute) -> str:

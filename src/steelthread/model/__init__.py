@@ -25,7 +25,7 @@ from steelthread.model.facts import (
 )
 from steelthread.model.finding import find
 from steelthread.model.formats import FORMATS, export_model, select
-from steelthread.model.reference import reference_pages
+from steelthread.model.pages import reference
 from steelthread.model.registry import Model, import_published, load_imported, load_model
 from steelthread.model.searching import Found, search
 from steelthread.model.touching import Touched, touched
@@ -65,7 +65,7 @@ __all__ = [
     "load_model",
     "needs",
     "open_model",
-    "reference_pages",
+    "reference",
     "release",
     "released",
     "search",

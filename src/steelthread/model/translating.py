@@ -44,8 +44,8 @@ class Part(msgspec.Struct, forbid_unknown_fields=True):
     attributes: dict[str, str | Place] = {}
     constants: dict[str, Any] = {}
     where: dict[str, str] = {}
-    only: Literal["out"] | None = None
-    """Not read back: the same record stands elsewhere too."""
+    also: bool = False
+    """The same record stands elsewhere too: read back only where it does not."""
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True):
@@ -249,9 +249,8 @@ def _back(record: Record, rule: Rule, vocabulary: Translation, model: Model) -> 
     _read(mine, record, vocabulary.places(rule), model)
     yield mine
     key = str(mine.get("id", ""))
-    for place, part in enumerate(rule.parts):
-        if part.only == "out":
-            continue
+    made: list[Record] = []
+    for place, part in enumerate(sorted(rule.parts, key=lambda part: part.also)):
         held = _get(record, part.at) if part.at else record
         for number, inner in enumerate(held if isinstance(held, list) else [] if held is None else [held]):
             one: Record = {"entity": part.ours, **part.where}
@@ -259,7 +258,10 @@ def _back(record: Record, rule: Rule, vocabulary: Translation, model: Model) -> 
                 one[part.value] = inner
             else:
                 _read(one, inner, _places(part.attributes), model)
-            if len(one) > 1 + len(part.where):
+            if len(one) > 1 + len(part.where) and not (
+                part.also and any(one.items() <= other.items() for other in made)
+            ):
+                made.append(one)
                 yield {"id": f"{key}:{part.ours}:{place}:{number}", **one, part.by: key}
 
 

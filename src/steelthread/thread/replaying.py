@@ -130,7 +130,7 @@ class _Records:
         self._preparer = Preparer(
             source, space.model, space.vault, Identifiers(space.rules, space.model, self.name, country)
         )
-        self._opener = Opener(conn, space.vault)
+        self._opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
 
     def run(self, span: tuple[datetime, datetime], done: Replayed, progress: Callable[[Replayed], None] | None) -> None:
         """Go through the records that were loaded in a time range."""
@@ -172,9 +172,8 @@ class _Records:
         record = MappedRecord(view.entity, view.key, view.values, parts, self._identifiers(view))
         changed = microseconds(row.changed_at) if row.changed_at else None
         (one,) = self._preparer.row(MappedRow([record], changed, [], view.extras), row.row_digest)
-        clear = _JSON(row.clear)
-        if "t" in clear:
-            one.clear = _WRITE({**_JSON(one.clear), "t": clear["t"]})
+        if view.times:
+            one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
         if self._live:
             one.idents = [walled(ident) for ident in one.idents]
             if len(envelope) > 6:  # a party's registers go with it, as the live thread keeps them

@@ -14,7 +14,7 @@ from steelthread.model.registry import Model
 _MADE = "<!-- Made by `steelthread model reference`; edit the model, not this page. -->"
 
 
-def reference_pages(model: Model) -> dict[str, str]:
+def reference(model: Model) -> dict[str, str]:
     """Return file name -> text: README.md with all entities, and one page per area."""
     areas = sorted({one.area for one in model.entities.values()})
     pages = {f"{area}.md": "\n".join(_page(model, area)) + "\n" for area in areas}
