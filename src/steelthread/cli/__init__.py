@@ -8,7 +8,7 @@ import sys
 
 from cyclopts import CycloptsError
 
-from steelthread.cli import decisions, demo, loading, models, operating, project, reading, reviews, serving  # noqa: F401  # each registers its commands
+from steelthread.cli import decisions, demo, loading, models, operating, planning, project, reading, reviews, serving  # noqa: F401  # each registers its commands
 from steelthread.cli.shell import app, complain
 from steelthread.kit import SteelthreadError
 

@@ -11,6 +11,7 @@ from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
+from steelthread.thread.planning import Plan, apply, plan
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.space import Space
@@ -25,13 +26,16 @@ __all__ = [
     "LiveThread",
     "LoadResult",
     "Loader",
+    "Plan",
     "Progress",
     "ResolveResult",
     "Space",
     "Worker",
+    "apply",
     "id_changes",
     "link",
     "live_status",
+    "plan",
     "resolve_all",
     "resolve_new",
     "review",
