@@ -18,6 +18,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     loading,
     models,
     operating,
+    planning,
     privacy,
     project,
     reading,
