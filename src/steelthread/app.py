@@ -17,7 +17,7 @@ import psycopg
 from steelthread import __version__, identity, intake
 from steelthread.api import create_key as _create_key
 from steelthread.intake import Source
-from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
+from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project, now
 from steelthread.model import load_model
 from steelthread.privacy import load_purposes
 from steelthread.profiles import Opener
@@ -138,8 +138,9 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
         if one != name and not intake.is_live(project.folder, one)
     ]
     text = intake.draft(
-        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country
-    )
+        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country,
+        model=model,
+    )  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target, text
@@ -204,10 +205,11 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1))
     shown: list[dict[str, Any]] = []
     unmapped: list[str] = []
+    warnings: list[str] = []
     batch = next(iter(rows), None)
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
-        unmapped = mapping.unmapped
+        unmapped, warnings = mapping.unmapped, mapping.warnings
         repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
             if source.hashes_rows:
@@ -218,7 +220,7 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
             )
         repeats.close()
     rows.close()
-    return {"source": name, "rows": shown, "unmapped": unmapped}
+    return {"source": name, "rows": shown, "unmapped": unmapped, "warnings": warnings}
 
 
 def _mapped(mapping: intake.Mapping, cells: list[str]) -> list[str]:
@@ -250,6 +252,46 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
             continue
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
+
+
+def source_number(conn: psycopg.Connection[Any], name: str) -> int:
+    """Return a source's number; NotFound when nothing was ever received or loaded from a source of this name."""
+    numbers = {known: number for number, (known, _) in intake.source_names(conn).items()}
+    if name not in numbers:
+        there = ", ".join(sorted(numbers)) or "none yet"
+        raise NotFound(f"There is no source {name} in the database. There are: {there}.")
+    return numbers[name]
+
+
+def infer_contract(space: Space, name: str, *, force: bool = False) -> tuple[Path, str]:
+    """Draft contracts/NAME.odcs.yaml from what a live source sent; return its path and text."""
+    target = intake.plan_path(space.project.folder, name)
+    with space.database.connect() as conn:
+        seen = intake.list_seen(conn, source_number(conn, name))
+    if not seen:
+        raise NotFound(f"{name} has sent nothing yet that a contract could be drafted from.")
+    if target.exists() and not force:
+        raise Conflict(f"{target} is there already. Edit it, or draft it anew with --force.")
+    text = intake.draft_plan(name, seen, space.model)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return target, text
+
+
+def watch_contract(space: Space, name: str, what: str) -> list[dict[str, Any]]:
+    """List what a live source sent (`seen`), what broke its contract (`violations`), or jumps and drops (`alerts`)."""
+    with space.database.connect() as conn:
+        number = source_number(conn, name)
+        if what == "violations":
+            return intake.list_violations(conn, space.vault, number)
+        if what == "alerts":
+            return intake.volume_alerts(conn, number, now())
+        plan = intake.load_plan(space.project.folder, name)
+        seen = intake.list_seen(conn, number)
+    for word in seen if plan else ():
+        event = plan.events.get(word["event"]) if plan else None
+        word["known"] = event is not None and (not word["property"] or word["property"] in event.properties)
+    return seen
 
 
 def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[str, str, str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+import psycopg
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -92,6 +93,10 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
                 content = await to_thread.run_sync(_answered, *asked, limiter=readers)
             except SteelthreadError as error:
                 return _refused(error, number)
+            except psycopg.DataError:
+                return _refused(
+                    Invalid("A value of the call is out of range, or holds a character that no text may hold."), number
+                )
             return Response(_ENCODE(content), media_type="application/json", headers={"Request-Id": number})
 
         return take
@@ -100,10 +105,9 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
 
 
 def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
-    """Read for `purpose=`; clients of Segment's know of none, so a key that carries one only says it by itself."""
-    said = request.query_params.get("purpose", "")
+    """Read for `purpose=`; clients of Segment's know of none: they need a key that carries one only."""
     desk: Desk = api.state.desk
-    granted = desk.grant(caller, said or (caller.purposes[0] if len(caller.purposes) == 1 else ""))
+    granted = desk.grant(caller, request.query_params.get("purpose", ""))
     if not granted.mask.whole:
         raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
     return granted

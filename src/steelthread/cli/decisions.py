@@ -147,7 +147,7 @@ def resolve(
 
 
 def _run(common: Common, *, incremental: bool, keep_model: bool) -> None:
-    with common.space() as space:
+    with common.acting("resolve all") as space:
         done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model)
     if common.json:
         emit(done)

@@ -67,6 +67,10 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
          len({str(other["value"]) for other in one["alternatives"]} - {str(one["value"])}) or "")
         for name, one in content["attributes"].items()
     ])  # fmt: skip
+    _table("traits", ("trait", "value", "function", "over"), [
+        (name, _trait(one["value"]), one["function"], one["over"] + (" (filling)" if one.get("filling") else ""))
+        for name, one in content.get("traits", {}).items()
+    ])  # fmt: skip
     _table("contact points", ("kind", "value", "state", "sources", "last seen"), [
         (one["kind"], one["value"], one["state"], ", ".join(one["sources"]), (one["lastSeen"] or "")[:10])
         for one in content["contactPoints"]
@@ -87,6 +91,12 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
         out.print("[bold]why these records are one[/bold]")
         for reason in reasons:
             out.print("  " + reason, markup=False)
+
+
+def _trait(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _safe(text: str) -> str:

@@ -8,13 +8,16 @@ from steelthread.identity.evidence import (
     atoms_of_records,
     common_keys,
     components_of,
+    count_records,
     digests_of,
     forget_judged,
     found_by,
+    linked_records,
     model_in_force,
     model_links,
     model_version,
     note_judged,
+    note_run,
     persons_of,
     records_joined_by_models,
     records_of_atoms_of,
@@ -53,7 +56,8 @@ from steelthread.identity.queries import (
     strongest_between,
 )
 from steelthread.identity.reviews import Doubt, are_records, doubts, last_word, skip
-from steelthread.identity.stitch import NewNode, Outcome, Rule, Stitch
+from steelthread.identity.stitch import Stitch
+from steelthread.identity.types import NewNode, Outcome, Rule
 
 __all__ = [
     "NODES_OF",
@@ -87,6 +91,7 @@ __all__ = [
     "components_of",
     "conflict",
     "count",
+    "count_records",
     "default_text",
     "digests_of",
     "doubts",
@@ -98,6 +103,7 @@ __all__ = [
     "keep_kind",
     "kind_names",
     "last_word",
+    "linked_records",
     "load_match",
     "load_rules",
     "match_values",
@@ -111,6 +117,7 @@ __all__ = [
     "node_of_hash",
     "node_of_individual",
     "note_judged",
+    "note_run",
     "parse_ref",
     "path",
     "persons_of",

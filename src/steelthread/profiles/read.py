@@ -47,7 +47,7 @@ class Reader:
         self._vault = vault
         self._rules = rules
         self._country = country
-        self._opener = Opener(conn, vault, names)
+        self._opener = Opener(conn, vault, names, model.adaptation)
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
 
     # -- from a reference to a node ------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
+from steelthread.thread.planning import Plan, apply, plan
+from steelthread.thread.refold import migrate
 from steelthread.thread.removal import lock_identity, take_out, tell_erased
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
@@ -36,12 +38,14 @@ __all__ = [
     "LiveThread",
     "LoadResult",
     "Loader",
+    "Plan",
     "Progress",
     "Replayed",
     "ResolveResult",
     "Space",
     "Tail",
     "Worker",
+    "apply",
     "changes_since",
     "events_of",
     "fill_traits",
@@ -49,7 +53,9 @@ __all__ = [
     "link",
     "live_status",
     "lock_identity",
+    "migrate",
     "newest",
+    "plan",
     "replay",
     "replay_live_rejects",
     "resolve_all",

@@ -505,7 +505,7 @@ class Batch:
     def _tally(self) -> None:
         """Write the events and what they come to."""
         above = {event.parent_id for event in self._events if event.parent_id is not None}
-        anew = self._disowned
+        anew = set(self._disowned)
         simple = []
         for event in self._events:
             if event.owner is None or event.parent_id is not None:
@@ -518,7 +518,8 @@ class Batch:
         profiles.await_parents(self._conn, self._waiting)
         profiles.add_to_tallies(self._conn, (event for event in simple if event.owner not in anew))
         profiles.count_tallies(self._conn, anew)
-        self._computing.write(self._disowned)
+        adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
+        self._computing.write(self._disowned | adopting)
 
     def _is_simple(self, entity: int) -> bool:
         """Whether events of an entity have no lines whose money they are."""
