@@ -11,8 +11,9 @@ import pytest
 from steelthread.app import verify_space
 from steelthread.kit import Conflict, NotFound
 from steelthread.privacy import Audit, Needles, checker, fence_counts, scan_database, scan_files
-from steelthread.rights import Consents, Saying, erase, finish_erasures
+from steelthread.rights import Consents, Saying, access, erase, finish_erasures
 from steelthread.thread import link, unlink
+from steelthread.vault import seal
 
 PEOPLE = """customer_id,first_name,last_name,email,phone,loyalty_number
 1,Ann,Needle,ann.needle@example.com,+44 20 7946 0958,LN-77-1001
@@ -182,6 +183,25 @@ def test_refused_rows_go_too(space, shop, load):
         assert conn.execute("select count(*) from intake.reject").fetchone()[0] == before - rejects
     assert rejects == 1
     assert before == 2
+
+
+def test_samples_of_broken_contracts_go_too(space, shop, tmp_path):
+    with space.database.connect() as conn:
+        source = conn.execute("select source_id from intake.source limit 1").fetchone()[0]
+        for (subject, key), who in zip(
+            space.vault.new_subjects(2), ("Ann.Needle@example.com", "bob.needle@example.com"), strict=True
+        ):
+            sealed = seal(key, msgspec.msgpack.encode({"traits": {"mail": who}}), b"violation")
+            conn.execute(
+                "insert into intake.violation values (%s, 'Seen', %s, 'wrong', 'allow', 1, now(), now(), %s, %s)",
+                (source, who[:3], subject, sealed),
+            )
+        conn.commit()
+    access(space, REFS[0], tmp_path / "ann", "me")
+    assert "Ann.Needle@example.com" in (tmp_path / "ann" / "data.json").read_text(), "opened"
+    told = erase(space, REFS[0], "me")
+    assert {store["store"]: store["rows"] for store in told.stores}["intake.violation"] == 1
+    assert everything(space, "intake.violation", "property") == ["('bob',)"]
 
 
 def test_unmerge_then_erase_leaves_the_other_as_it_was(space, load):

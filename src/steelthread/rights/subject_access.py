@@ -16,8 +16,9 @@ from steelthread.privacy import EVERYTHING, Entry, Purpose, load_purposes
 from steelthread.profiles import Opener, View
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.holders import HOLDERS
-from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, shared_with_others
+from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, find_samples, shared_with_others
 from steelthread.thread import Space
+from steelthread.vault import unseal
 
 _JSON = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
 _INFERRED = (
@@ -59,8 +60,9 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
             person.nodes.keys() - shared_with_others(conn, person.nodes, [row.record_id for row in person.rows]),
             clusters_of(conn, person.nodes),
             list(find_rejects(space, conn, person.rows, [value for _, value in person.values])),
+            find_samples(space, conn, [value for _, value in person.values]),
         )
-        stores = [
+        stores: list[dict[str, Any]] = [
             {
                 "store": one.table, "what": one.what, "rows": one.rows(conn, reach),
                 "kind": "inferred" if one.table in _INFERRED else "told or observed",
@@ -68,6 +70,8 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
             for one in HOLDERS
             if one.by
         ]  # fmt: skip
+        for store in stores:
+            _open(space, str(store["store"]), store["rows"])
         conn.rollback()
     content: dict[str, Any] = {
         "madeAt": iso(now()), "profile": profile, "purposes": [_purpose(one) for one in purposes], "records": values,
@@ -96,6 +100,17 @@ _RIGHTS = (
 def _write(path: Path, content: bytes) -> None:
     path.touch(mode=0o600)
     path.write_bytes(content)
+
+
+def _open(space: Space, table: str, rows: list[dict[str, Any]]) -> None:
+    """Open the sealed rows that are no records: what was refused, and samples of broken contracts."""
+    context = {"intake.reject": b"reject", "intake.violation": b"violation"}.get(table)
+    if context is None:
+        return
+    keys = space.vault.keys({row["subject"] for row in rows})
+    for row in rows:
+        if row["subject"] in keys:
+            row["opened"] = msgspec.msgpack.decode(unseal(keys[row["subject"]], row["sealed"], context))
 
 
 def _others(person: Person) -> list[str]:
