@@ -34,6 +34,7 @@ from steelthread.model import Folded, Received
 from steelthread.thread.admission import admit, admitted, plan_of
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
@@ -68,7 +69,7 @@ class _Live:
     def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
         country = space.project.settings.project.country
         self.changed = _changed(space, name)
-        file, mapping = _file(space, name)
+        file, mapping = source_file(space, name)
         source = mapping or Source(name=name, entities=[], key="")
         digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
         _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
@@ -88,6 +89,7 @@ class LiveThread:
         self._space = space
         self._words = Words(space.model, space.project.settings.project.country)
         self._sources: dict[int, _Live] = {}
+        self._fence = Fence(space)
 
     def step(self, conn: Connection, most: int = MOST) -> Step:
         """Take up to `most` events from the log, do all that is to be done with them, and commit."""
@@ -126,10 +128,11 @@ class LiveThread:
         blocked: list[int] = []
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
-            told = [message for _, message in messages]
+            numbers = {message.id: place for place, message in messages}
+            told = self._past_the_fence(conn, live, [message for _, message in messages])
             intake.note_words(conn, number, intake.words_of(told))
             admission = admit(conn, self._space, number, live.plan, told)
-            blocked += [messages[place][0] for place in admission.blocked]
+            blocked += [numbers[told[place].id] for place in admission.blocked]
             self._reject(conn, live, admission.rejects)
             self._of_source(conn, live, admission.admitted)
         count_live(conn, {"duplicates": len(duplicates)})
@@ -166,12 +169,13 @@ class LiveThread:
         """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
-            self._of_source(conn, live, admitted(self._space, live.plan, messages), again=True)
+            told = self._past_the_fence(conn, live, messages)
+            self._of_source(conn, live, admitted(self._space, live.plan, told), again=True)
 
     def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
         live = self._source(conn, number)
-        admission = admit(conn, self._space, number, live.plan, messages)
+        admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
         self._reject(conn, live, admission.rejects, counted=False)
         self._of_source(conn, live, admission.admitted)
         return len(admission.admitted)
@@ -180,6 +184,11 @@ class LiveThread:
         """Return the properties of an event that are set aside under the present mapping."""
         row = self._words.event(message, self._known(message, self._source(conn, number).namespace))
         return {issue.column for issue in row.issues}
+
+    def _past_the_fence(self, conn: Connection, live: _Live, messages: list[Message]) -> list[Message]:
+        """Return the events that may be kept at all: nothing of whoever was erased, not even as a reject."""
+        self._space.log.lock(conn, OUTCOMES)
+        return self._fence.messages(conn, live.name, live.namespace, messages)
 
     def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
         if not messages:
@@ -328,7 +337,7 @@ def parties(message: Message) -> list[tuple[str, str]]:
     return [("Individual", key)] if key else []
 
 
-def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
+def source_file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
     """Read a source's file. What it says decides who is who: without it no event can be folded in."""
     try:
         return intake.load_live(space.project.folder, name, space.model)
