@@ -59,6 +59,8 @@ def test_browser_sdks_lose_nothing_and_count_nothing_twice(served, faulty):
         browser.stdin.close()
         browser.wait(timeout=90)
         errors = browser.stderr.read()
+        browser.stdout.close()
+        browser.stderr.close()
     assert set(visitors) == set(RETRIES), errors
     for sdk, visitor in visitors.items():
         profile = served.profile(f"email:{sdk}@example.com")
