@@ -8,11 +8,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from steelthread.app import verify_space
-from steelthread.kit import Conflict, NotFound
+from steelthread.app import add_live_source, source_number, verify_space, watch_contract
+from steelthread.intake import Message
+from steelthread.kit import Conflict, NotFound, now
+from steelthread.model import Received
 from steelthread.privacy import Audit, Needles, checker, fence_counts, scan_database, scan_files
 from steelthread.rights import Consents, Saying, erase, finish_erasures
-from steelthread.thread import link, unlink
+from steelthread.thread import LiveThread, link, unlink
 
 PEOPLE = """customer_id,first_name,last_name,email,phone,loyalty_number
 1,Ann,Needle,ann.needle@example.com,+44 20 7946 0958,LN-77-1001
@@ -255,3 +257,26 @@ def test_the_command_line(space, shop, tmp_path):
     assert run("scan", *NEEDLES, "--derived")["hits"] == []
     run("erase", REFS[0], code=1)
     assert run("audit", "verify")["good"]
+
+
+def test_samples_of_broken_contracts_go_with_whom_they_tell_of(space):
+    add_live_source(space, "web")
+    (space.project.folder / "contracts").mkdir()
+    (space.project.folder / "contracts" / "web.odcs.yaml").write_text(
+        "{apiVersion: v3.1.0, kind: DataContract, id: web, version: 1.0.0, status: active, schema: [{name: identify}]}"
+    )
+    at = int(now().timestamp() * 1_000_000)
+    said = [("ann", {"email": "ann.needle@example.com"}), ("bob", {"email": "bob.needle@example.com", "plan": "gold"})]
+    events = [
+        Message(id=user, type="identify", timestamp=at + n, received=at + n, user_id=user, traits=traits)
+        for n, (user, traits) in enumerate(said)
+    ]
+    with space.writer() as conn:
+        number = source_number(conn, "web")
+        space.log.append(conn, "received", [Received(number, msgspec.msgpack.encode(one)) for one in events], hours=1)
+        conn.commit()
+        while LiveThread(space).step(conn).read:
+            pass
+    assert {one["property"] for one in watch_contract(space, "web", "violations")} == {"email", "plan"}
+    erase(space, "email:ann.needle@example.com", "operator")
+    assert [one["property"] for one in watch_contract(space, "web", "violations")] == ["plan"]

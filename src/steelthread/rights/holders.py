@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 
 Connection = psycopg.Connection[Any]
-By = Literal["records", "rejects", "nodes", "hashes", "individuals", "clusters"]
+By = Literal["records", "rejects", "samples", "nodes", "hashes", "individuals", "clusters"]
 
 
 class Reach(msgspec.Struct):
@@ -20,6 +20,8 @@ class Reach(msgspec.Struct):
 
     records: list[int] = []
     rejects: list[int] = []
+    samples: list[int] = []
+    """Subjects of the samples of violations."""
     nodes: list[int] = []
     hashes: list[bytes] = []
     individuals: list[UUID] = []
@@ -88,6 +90,10 @@ HOLDERS: Sequence[Holder] = (
         {"reject_id": "rejects"},
     ),
     Holder(
+        "intake.violation", "what broke contracts, with a sample each, sealed",
+        "source_id event property reason action total first_at last_at subject sealed", {"subject": "samples"},
+    ),
+    Holder(
         "identity.link", "evidence that two nodes are one person",
         "a b rule strength weak weight first asserted refused opened_at closed_at actor reason levels steps", {"a": "nodes", "b": "nodes"},
     ),
@@ -131,12 +137,17 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder("intake.load_seen", "which record numbers a load showed", "load_id first_row records", keeps="numbers of rows that are gone"),
     Holder("intake.message", "keyed hashes of message ids", "name at", keeps="ids of messages; they go after their window"),
+    Holder("intake.seen_word", "names of events and properties", "source_id event property types total first_at last_at"),
+    Holder("intake.volume", "how many of each event came by the hour", "source_id event hour total"),
     Holder("intake.tally", "counts of live messages", "name total"),
     Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),
     Holder(
         "identity.model", "models of matching: what is common among names and contacts, sealed",
         "number version subject sealed labels exact strict loose confidence learned_at used_at",
         keeps="frequencies of the whole, sealed; a person goes with the next model that is learned",
+    ),
+    Holder(
+        "identity.run", "what runs of matching did, counted", "run_id at model records pairs added closed before after merged split"
     ),
     Holder("identity.kind", "kinds of identifiers", "kind_id name"),
     Holder("profiles.trait_definition", "computed traits in force", "trait_id name told filled owners owners_done"),

@@ -32,11 +32,18 @@ class Person(msgspec.Struct):
     individuals: list[UUID]
     values: list[tuple[bytes, str]]
 
-    def reach(self, nodes: Collection[int], clusters: Sequence[int] = (), rejects: Sequence[int] = ()) -> Reach:
+    def reach(
+        self,
+        nodes: Collection[int],
+        clusters: Sequence[int] = (),
+        rejects: Sequence[int] = (),
+        samples: Sequence[int] = (),
+    ) -> Reach:
         """Return it for the holders, with these nodes only."""
         return Reach(
             records=[row.record_id for row in self.rows],
             rejects=list(rejects),
+            samples=list(samples),
             nodes=sorted(nodes),
             hashes=[self.nodes[node] for node in sorted(nodes)],
             individuals=self.individuals,
@@ -122,8 +129,7 @@ def find_rejects(space: Space, conn: Connection, rows: Sequence[RecordRow], valu
 
     Every reject is opened for it: they lie sealed, and nothing about them tells whose they are.
     """
-    needles = [value.casefold() for value in values if len(value) >= _SHORTEST]
-    needles += ["".join(filter(str.isdigit, value))[-9:] for value in values if value.startswith("+")]
+    needles = _needles(values)
     digests = {row.row_digest for row in rows if row.row_digest}
     found: dict[int, int] = {}
     after = 0
@@ -137,10 +143,26 @@ def find_rejects(space: Space, conn: Connection, rows: Sequence[RecordRow], valu
             told = bytes(digest) in digests
             if not told and subject in keys:
                 text = "\n".join(_UNPACK(unseal(keys[subject], sealed, b"reject"))[1]).casefold()
-                told = any(one in text or one in text.replace(" ", "") for one in needles)
+                told = _stands_in(needles, text)
             if told:
                 found[number] = subject
     return found
+
+
+def find_samples(space: Space, conn: Connection, values: Collection[str]) -> list[int]:
+    """Return the subjects of the samples of violations in which an identifier stands; each sample is opened for it."""
+    needles = _needles(values)
+    samples = intake.violation_samples(conn, space.vault)
+    return [subject for subject, text in samples if _stands_in(needles, text.casefold())]
+
+
+def _needles(values: Collection[str]) -> list[str]:
+    needles = [value.casefold() for value in values if len(value) >= _SHORTEST]
+    return needles + ["".join(filter(str.isdigit, value))[-9:] for value in values if value.startswith("+")]
+
+
+def _stands_in(needles: Collection[str], text: str) -> bool:
+    return any(one in text or one in text.replace(" ", "") for one in needles)
 
 
 def shared_nodes(conn: Connection, nodes: Collection[int]) -> set[int]:

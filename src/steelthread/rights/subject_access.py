@@ -16,7 +16,7 @@ from steelthread.privacy import EVERYTHING, Entry, Purpose, load_purposes
 from steelthread.profiles import Opener, View
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.holders import HOLDERS
-from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, shared_with_others
+from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, find_samples, shared_with_others
 from steelthread.thread import Space
 
 _JSON = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
@@ -59,6 +59,7 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
             person.nodes.keys() - shared_with_others(conn, person.nodes, [row.record_id for row in person.rows]),
             clusters_of(conn, person.nodes),
             list(find_rejects(space, conn, person.rows, [value for _, value in person.values])),
+            find_samples(space, conn, [value for _, value in person.values]),
         )
         stores = [
             {
