@@ -13,6 +13,7 @@ from steelthread.intake.contracts import (
     load_plan,
     note_words,
     plan_path,
+    violation_samples,
     volume_alerts,
     words_of,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "unpacked",
     "update_records",
     "versions",
+    "violation_samples",
     "volume_alerts",
     "waiting_rejects",
     "waiting_sources",

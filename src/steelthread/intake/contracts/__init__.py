@@ -9,6 +9,7 @@ from steelthread.intake.contracts.watching import (
     list_seen,
     list_violations,
     note_words,
+    violation_samples,
     volume_alerts,
     words_of,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "load_plan",
     "note_words",
     "plan_path",
+    "violation_samples",
     "volume_alerts",
     "words_of",
 ]

@@ -1,6 +1,6 @@
 """What live sources send, counted: events and properties by name, violations, volumes by hour. PostgreSQL; no values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from steelthread.vault import Vault, seal, unseal
 Connection = psycopg.Connection[Any]
 _LONGEST = 200
 _MOST_PROPERTIES = 300
+_JSON = msgspec.json.Encoder().encode
 _PACK = msgspec.msgpack.Encoder().encode
 _UNPACK = msgspec.msgpack.Decoder(Message).decode
 
@@ -132,6 +133,15 @@ def list_violations(conn: Connection, vault: Vault, source: int) -> list[dict[st
         for row in rows
         if row[7] in keys
     ]
+
+
+def violation_samples(conn: Connection, vault: Vault) -> Iterator[tuple[int, str]]:
+    """Yield (subject, content as JSON) of every sample, opened."""
+    rows = conn.execute("select subject, sealed from intake.violation order by subject").fetchall()
+    keys = vault.keys({subject for subject, _ in rows})
+    for subject, sealed in rows:
+        if subject in keys:
+            yield subject, _JSON(_UNPACK(unseal(keys[subject], sealed, b"violation"))).decode()
 
 
 def list_seen(conn: Connection, source: int) -> list[dict[str, Any]]:
