@@ -1,7 +1,7 @@
 """From a mapped row to what is kept: split by privacy class, hashed, ready to be sealed. No I/O beyond the keyring.
 
-`direct` values (and columns that nobody mapped) go into the envelope; `indirect` and `none` values stay clear; a direct
-value leaves its keyed token and its length behind, which is all that folding needs.
+`direct` values, identifiers of any kind (and columns that nobody mapped) go into the envelope; `indirect` and `none`
+values stay clear; a sealed value leaves its keyed token and its length behind, which is all that folding needs.
 """
 
 from collections.abc import Mapping as Dict
@@ -161,7 +161,11 @@ class Preparer:
         known = self._clear.get(entity)
         if known is None:
             attributes = self._model.entity(entity).attributes
-            known = frozenset(name for name, one in attributes.items() if one.privacy not in ("direct", "special"))
+            known = frozenset(
+                name
+                for name, one in attributes.items()
+                if one.privacy not in ("direct", "special") and not one.identity
+            )
             self._clear[entity] = known
         return known
 

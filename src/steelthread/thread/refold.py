@@ -68,7 +68,8 @@ def _told(space: Space, conn: Connection) -> dict[str, Any]:
         for name in space.model.entity(entity).attributes
     }
     return {
-        "form": _FORM, "rules": rules, "priorities": dict(source_names(conn).values()), "adaptation": space.model.adaptation.told(),
+        "form": _FORM, "rules": rules, "priorities": dict(source_names(conn).values()),
+        "adaptation": space.model.adaptation.told(),
     }  # fmt: skip
 
 
@@ -77,8 +78,8 @@ def _differ(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
     Former names and types are to be read in what is stored already, so of them new ones count too.
     """
-    another = before.get("form") != after["form"] or before.get("adaptation", {}) != after["adaptation"]
-    return another or any(
+    other = before.get("form") != after["form"] or before.get("adaptation", {}) != after["adaptation"]
+    return other or any(
         name in after[part] and after[part][name] != value
         for part in ("rules", "priorities")
         for name, value in before[part].items()

@@ -21,6 +21,7 @@ from steelthread.kit import NotFound
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.profiles import Opener, View
+from steelthread.thread.admission import BLOCKED
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts, microseconds
 from steelthread.thread.live import LANE, LiveThread, walled
@@ -195,9 +196,10 @@ class _Records:
     def _above(self, records: Sequence[int]) -> dict[int, tuple[bytes | None, bytes | None]]:
         """Return the names of the person's record and of the record above, of events that name them."""
         rows = self._conn.execute(
-            "select e.record_id, n.hash, r.key_hash from profiles.event e "
+            "select e.record_id, n.hash, coalesce(r.key_hash, a.parent) from profiles.event e "
             "left join identity.node n on n.node_id = e.nodes[1] and n.kind = 0 "
-            "left join intake.record r on r.record_id = e.parent_id where e.record_id = any(%s)",
+            "left join intake.record r on r.record_id = e.parent_id "
+            "left join profiles.awaiting a on a.record_id = e.record_id where e.record_id = any(%s)",
             (list(records),),
         ).fetchall()
         return {record: (party and bytes(party), above and bytes(above)) for record, party, above in rows}
@@ -234,9 +236,16 @@ def replay_live_rejects(space: Space, source: str) -> int:
             taken, settled = _taken(thread, conn, number, waiting)
             space.log.append(conn, LANE, [Received(number, _ENCODE(one)) for one in taken], hours=1)
             intake.settle_rejects(conn, settled)
+            closed += len(settled) + _unblocked(thread, conn, number, waiting)
             conn.commit()
-            closed += len(settled)
     return closed
+
+
+def _unblocked(thread: LiveThread, conn: Connection, number: int, waiting: Sequence[Waiting]) -> int:
+    """Let in what a contract blocked and the present one allows; it came once and was told apart already."""
+    blocked = [one for one in waiting if one.columns == BLOCKED]
+    intake.settle_rejects(conn, [one.reject_id for one in blocked])
+    return thread.unblock(conn, number, [_KEPT(one.cells[0]) for one in blocked])
 
 
 def _taken(
@@ -273,4 +282,8 @@ def _decoded(one: Waiting) -> Decoded:
         return Decoded([], [])  # it was too long to be kept whole
     if not isinstance(raw, dict):
         return Decoded([], [])
+    if "specversion" in raw:
+        return intake.decode_cloudevents({"batch": [raw]}, received)
+    if "e" in raw and "type" not in raw:
+        return intake.decode_snowplow(raw, received)
     return intake.decode_posthog(raw, received) if "distinct_id" in raw else intake.decode_segment(raw, received)
