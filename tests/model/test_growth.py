@@ -79,6 +79,13 @@ def test_each_kind_of_change(model, old, new, kind, attribute, breaking):
     assert all((one.breaking, bool(one.reason)) == (breaking, True) for one in found)
 
 
+def test_a_way_out_is_told_where_there_is_one(model):
+    (change,) = changed(model, "mileage: {type: integer", "mileage: {type: decimal")
+    assert "`formerly_type: integer`" in change.reason
+    (change,) = changed(model, "mileage: {type: integer", "mileage: {type: boolean")
+    assert "load them again" in change.reason
+
+
 def test_nothing_changed(model):
     before = model(BEFORE)
     assert compare(before.entities, model(BEFORE).entities) == []

@@ -1,10 +1,8 @@
 """`model diff | release | versions | migrate`: letting the model grow without breaking what uses it."""
 
-from rich.table import Table
-
 from steelthread.cli.models import model
 from steelthread.cli.shell import DEFAULT, Common, emit, note, out
-from steelthread.model import Change, compare, needs, open_model, release, released, touched
+from steelthread.model import Change, Touched, compare, needs, open_model, release, released, touched
 from steelthread.thread import migrate
 
 
@@ -28,17 +26,8 @@ def model_diff(old: str, new: str, /, *, common: Common = DEFAULT) -> None:
             "changes": [{**_told(change), "touches": places} for change, places in found],
         })  # fmt: skip
         return
-    table = Table()
-    for column in ("", "change", "of", "was", "now", "why", "touches"):
-        table.add_column(column, overflow="fold")
     for change, places in found:
-        table.add_row(
-            "[red]breaking[/red]" if change.breaking else "compatible", change.kind,
-            ".".join(filter(None, (change.entity, change.attribute))), _shown(change.was), _shown(change.now),
-            change.reason, "\n".join(f"{one.what} {one.where}" for one in places),
-        )  # fmt: skip
-    if changes:
-        out.print(table)
+        _print(change, places)
     note(f"{len(changes)} changes, {sum(one.breaking for one in changes)} of them breaking; needs: {needs(changes)}.")
 
 
@@ -89,6 +78,19 @@ def _told(change: Change) -> dict[str, object]:
         "kind": change.kind, "entity": change.entity, "attribute": change.attribute, "was": change.was, "now": change.now,
         "breaking": change.breaking, "reason": change.reason, "heirs": change.heirs,
     }  # fmt: skip
+
+
+def _print(change: Change, places: list[Touched]) -> None:
+    """Print a change in a line or two, and what uses it below."""
+    kind = change.kind.replace("_", " ")
+    of = ".".join(filter(None, (change.entity, change.attribute)))
+    out.print("breaking  " if change.breaking else "compatible", style="red" if change.breaking else "green", end="  ")
+    values = "" if change.was is None or change.now is None else f" ({_shown(change.was)} -> {_shown(change.now)})"
+    out.print(f"{kind}: {of}{values}: {change.reason}", markup=False)
+    if change.heirs:
+        out.print(f"            also in {', '.join(change.heirs)}", style="dim", markup=False)
+    for one in places:
+        out.print(f"            {one.what}: {one.where}", style="dim", markup=False)
 
 
 def _shown(value: object) -> str:

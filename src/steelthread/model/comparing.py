@@ -123,8 +123,10 @@ def _attribute(entity: str, was: Attribute, now: Attribute) -> Iterator[Change]:
         return Change(f"attribute_{kind}", entity, was.name, *values, breaking=breaking, reason=reason)
 
     if was.type != now.type:
-        carried = now.formerly_type == was.type and (was.type, now.type) in CONVERSIONS
-        reason = "stored values are read as the new type" if carried else "stored values are of the old type"
+        possible = (was.type, now.type) in CONVERSIONS
+        carried = possible and now.formerly_type == was.type
+        hint = f"; `formerly_type: {was.type}` reads them as the new one" if possible else ": load them again"
+        reason = "stored values are read as the new type" if carried else f"stored values are of the old type{hint}"
         yield change("type", not carried, reason, (was.type, now.type))
     for facet, judge in _FACETS.items():
         values = getattr(was, facet), getattr(now, facet)

@@ -80,7 +80,7 @@ def gather(space: Space, conn: Connection, start: Collection[int], records: Coll
     )
     was = {one for (one,) in former if one in births.values()}
     individuals = sorted(present | was | {one for (one,) in aliases})
-    values = _values(space, Opener(conn, space.vault).open(rows))
+    values = _values(space, Opener(conn, space.vault, adaptation=space.model.adaptation).open(rows))
     return Person(rows, {node: bytes(hashed) for node, hashed, _, _ in found}, births, individuals, values)
 
 

@@ -53,7 +53,7 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
         conn.execute("set transaction isolation level repeatable read")
         person = find_person(space, conn, ref)
         profile = space.reader(conn).profile(ref)
-        opener = Opener(conn, space.vault)
+        opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
         views = opener.open(person.rows)
         values = [_told(view, purposes) for view in views]
         reach = person.reach(
