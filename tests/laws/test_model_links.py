@@ -40,7 +40,9 @@ def judge(space, seed, version):
             if word is not None:
                 judgements.append(Judgement(one.record, other.record, word[0], [1], [word[0] - 1.0, 1.0], word[1]))
         row = ModelRow(version, 0, b"", [("all", ["else"])], 3.0, 0.0, -3.0, "strict", now())
-        return write(space, conn, row, Findings(judgements, {one.record: one.digest for one in found}, {}, 0), None)
+        done = write(space, conn, row, Findings(judgements, {one.record: one.digest for one in found}, {}, 0), None)
+        conn.commit()
+    return done
 
 
 def ids(space):
@@ -118,5 +120,6 @@ def test_what_is_taken_back_gives_every_id_back(space):
     with space.database.connect() as conn:
         row = ModelRow("none", 0, b"", [], 3.0, 0.0, -3.0, "strict", now())
         write(space, conn, row, Findings([], {}, {}, 0), None)
+        conn.commit()
     assert ids(space) == alone
     holds(space, 7)

@@ -10,8 +10,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from steelthread.api.desk import Reading, for_purpose
 from steelthread.api.keys import admit, needs
-from steelthread.api.reading import OBJECT, answer, reading
+from steelthread.api.reading import OBJECT, answer
 from steelthread.kit import Forbidden, Invalid, SteelthreadError, Unauthorized
 from steelthread.thread import CHANGE_TYPES, Changes, Heard, Space, Tail, changes_since, newest
 
@@ -69,18 +70,19 @@ def streams(api: FastAPI, space: Space, heard: Heard) -> None:
 
     watchers = CapacityLimiter(2)
 
-    @api.get("/api/events/live", tags=["events"], dependencies=[Depends(needs("events:read"))], responses=_STREAM)
-    async def events(request: Request) -> Response:
+    @api.get("/api/events/live", tags=["events"], responses=_STREAM)
+    async def events(request: Request, granted: Annotated[Reading, for_purpose("events:read", whole=True)]) -> Response:
         """Live events as they are folded in, each with its verdict, its records, and what it did to which profile."""
 
         def begin() -> Tail:
-            with reading(api, space), api.state.pool.connection() as conn:
+            granted.note("events/live", [])
+            with api.state.pool.connection() as conn:
                 return Tail(space, conn)
 
         tail = await to_thread.run_sync(begin, limiter=watchers)
 
         def more() -> Batch:
-            with reading(api, space), api.state.pool.connection() as conn:
+            with api.state.pool.connection() as conn:
                 return [(str(one.get("number", "")), one["verdict"], one) for one in tail.step(conn)]
 
         return _stream(heard, more, watchers, _allowed(request, "events:read"))

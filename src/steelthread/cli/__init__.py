@@ -9,15 +9,22 @@ import sys
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    auditing,
+    canon,
+    contracts,
     decisions,
     demo,
+    growth,
     loading,
     models,
     operating,
+    planning,
+    privacy,
     project,
     reading,
     reviews,
     serving,
+    tongues,
     traits,
     watching,
     webhooks,

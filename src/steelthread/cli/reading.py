@@ -24,7 +24,7 @@ def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
     ref
         individual:UUID, KIND:VALUE (email:ann@example.com) or record:SOURCE/ENTITY/KEY.
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("profile", ref) as space, space.database.connect() as conn:
         reader = space.reader(conn)
         content = reader.profile(ref)
         timeline = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
@@ -125,7 +125,7 @@ def search(name: str, /, *, limit: int = 20, common: Common = DEFAULT) -> None:
     limit
         How many people at most.
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("search") as space, space.database.connect() as conn:
         found = space.reader(conn).search(name, limit)
     if common.json:
         emit(found)
@@ -153,6 +153,6 @@ def export_profiles_command(
     output
         File to write; stdout by default (parquet needs a file).
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("export profiles") as space, space.database.connect() as conn:
         count = export_profiles(conn, space.reader(conn), format, output, sys.stdout)
     note(f"{count:,} profiles")

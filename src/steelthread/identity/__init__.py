@@ -8,13 +8,16 @@ from steelthread.identity.evidence import (
     atoms_of_records,
     common_keys,
     components_of,
+    count_records,
     digests_of,
     forget_judged,
     found_by,
+    linked_records,
     model_in_force,
     model_links,
     model_version,
     note_judged,
+    note_run,
     persons_of,
     records_joined_by_models,
     records_of_atoms_of,
@@ -27,8 +30,11 @@ from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_o
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.matching import load_match
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
+from steelthread.identity.normalise import normalise as matching_key
+from steelthread.identity.normalise import provider_key
 from steelthread.identity.queries import (
     Family,
+    Member,
     Refusal,
     as_of,
     clusters_csv,
@@ -50,7 +56,8 @@ from steelthread.identity.queries import (
     strongest_between,
 )
 from steelthread.identity.reviews import Doubt, are_records, doubts, last_word, skip
-from steelthread.identity.stitch import NewNode, Outcome, Rule, Stitch
+from steelthread.identity.stitch import Stitch
+from steelthread.identity.types import NewNode, Outcome, Rule
 
 __all__ = [
     "NODES_OF",
@@ -62,6 +69,7 @@ __all__ = [
     "Kind",
     "Link",
     "LiveGraph",
+    "Member",
     "ModelRow",
     "NameEvidence",
     "NewNode",
@@ -83,6 +91,7 @@ __all__ = [
     "components_of",
     "conflict",
     "count",
+    "count_records",
     "default_text",
     "digests_of",
     "doubts",
@@ -94,9 +103,11 @@ __all__ = [
     "keep_kind",
     "kind_names",
     "last_word",
+    "linked_records",
     "load_match",
     "load_rules",
     "match_values",
+    "matching_key",
     "members",
     "model_in_force",
     "model_links",
@@ -106,10 +117,12 @@ __all__ = [
     "node_of_hash",
     "node_of_individual",
     "note_judged",
+    "note_run",
     "parse_ref",
     "path",
     "persons_of",
     "present",
+    "provider_key",
     "record_decision",
     "records_joined_by_models",
     "records_of_atoms_of",

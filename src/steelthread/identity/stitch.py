@@ -6,72 +6,20 @@ links, turns identifiers generic and back, lets the live graph compute the clust
 
 import weakref
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
 from steelthread.identity.ledger import GENERIC, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.persons import PersonChanges, Region, changes_of
+from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
 from steelthread.model import AnyFact, IndividualsCreated, Merged, Split
-
-Pair = tuple[int, int, int]
-"""(a, b, strength): a link as the ledger knows it while it is open."""
-
-
-class NewNode(msgspec.Struct, frozen=True):
-    """What must be known to make a node."""
-
-    kind: int
-    hash: bytes
-    durable: bool
-    seen: int
-    exclusive: int = 0
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """The rule under which a link is asserted."""
-
-    name: str
-    strength: int
-    weak: bool
-
-
-class Outcome(msgspec.Struct):
-    """What a batch changed in the graph."""
-
-    facts: list[AnyFact]
-    touched: dict[UUID, int]
-    """Universal ID -> cluster, of every individual whose members or evidence changed."""
-    gone: list[UUID]
-    fresh: set[UUID]
-    """Individuals that were not there before."""
-    records: dict[int, list[int]]
-    """Cluster -> the record nodes in it, of the clusters touched."""
-    evidence: dict[int, int]
-    """Cluster -> how many open records and owned events it has."""
-    created: int
-    merged: int
-
-
-class _Clusters(msgspec.Struct):
-    """What is to be written of clusters."""
-
-    former: list[int]
-    """Clusters whose rows go."""
-    rows: list[ClusterRow]
-    """Rows that come."""
-    same: list[ClusterRow]
-    """Rows whose evidence alone may have changed."""
-    moved: list[tuple[int, UUID, datetime, datetime]]
-    aliases: list[tuple[UUID, int]]
-    created: list[UUID]
 
 
 class Stitch:
@@ -115,7 +63,7 @@ class Stitch:
         self._opened: list[Pair] = []
         self._closed: list[Pair] = []
         self._actor = ("rule", "")
-        self._pending_clusters = _Clusters([], [], [], [], [], [])
+        self._pending_clusters = Clusters([], [], [], [], [], [])
 
     # -- what the live graph asks for ---------------------------------------------------------------------------
 
@@ -281,6 +229,27 @@ class Stitch:
         """Say that model links at these nodes have changed."""
         self.nodes(sorted(nodes))
         self._touched |= set(nodes)
+
+    def restate(self, nodes: Collection[int]) -> None:
+        """Have the constraints asked anew of these nodes and whoever is with them: the rules may have changed."""
+        self._restated |= set(nodes)
+
+    def records_before(self) -> dict[UUID, list[int]]:
+        """Return the records of each person loaded, as it was before this transaction; after `finish`."""
+        return self._records_by(lambda row: self._before[row.id][1] if row.id in self._before else None)
+
+    def records_after(self) -> dict[UUID, list[int]]:
+        """Return the records of each person changed, as it is now; after `finish`."""
+        now = {row.cluster_id: row.individual_id for row in self._pending_clusters.rows + self._pending_clusters.same}
+        return self._records_by(lambda row: now.get(row.person))
+
+    def _records_by(self, individual: Callable[[NodeRow], UUID | None]) -> dict[UUID, list[int]]:
+        found: dict[UUID, list[int]] = defaultdict(list)
+        for row in self._rows.values():
+            own = individual(row)
+            if own is not None and row.kind == 0 and row.evidence > 0:
+                found[own].append(row.id)
+        return found
 
     # -- the end of the batch ------------------------------------------------------------------------------------
 
@@ -468,7 +437,7 @@ class Stitch:
         same = [row for row in rows if self._keeps_its_id(row)]
         changed = [row for row in rows if not self._keeps_its_id(row)]
         former_rows = sorted(former - {row.cluster_id for row in same})
-        self._pending_clusters = _Clusters(former_rows, changed, same, self._moved(rows, clusters), [], [])
+        self._pending_clusters = Clusters(former_rows, changed, same, self._moved(rows, clusters), [], [])
         return self._outcome(rows, [self._clusters[label] for label in former], clusters)
 
     def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:

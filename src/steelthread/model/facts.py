@@ -63,6 +63,12 @@ class Decided(Fact, frozen=True):
     actor: str
 
 
+class IndividualsErased(Fact, frozen=True):
+    """These universal IDs are nobody any more: what was known of them was erased."""
+
+    individuals: list[UUID]
+
+
 class ProfilesChanged(Fact, frozen=True):
     """These profiles were folded anew."""
 
@@ -81,5 +87,14 @@ class Folded(Fact, frozen=True):
 
 
 AnyFact = (
-    Received | RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged | Folded
+    Received
+    | RecordsKept
+    | RecordsClosed
+    | IndividualsCreated
+    | Merged
+    | Split
+    | Decided
+    | IndividualsErased
+    | ProfilesChanged
+    | Folded
 )

@@ -15,6 +15,9 @@ from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
+from steelthread.thread.planning import Plan, apply, plan
+from steelthread.thread.refold import migrate
+from steelthread.thread.removal import lock_identity, take_out, tell_erased
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
@@ -35,19 +38,24 @@ __all__ = [
     "LiveThread",
     "LoadResult",
     "Loader",
+    "Plan",
     "Progress",
     "Replayed",
     "ResolveResult",
     "Space",
     "Tail",
     "Worker",
+    "apply",
     "changes_since",
     "events_of",
     "fill_traits",
     "id_changes",
     "link",
     "live_status",
+    "lock_identity",
+    "migrate",
     "newest",
+    "plan",
     "replay",
     "replay_live_rejects",
     "resolve_all",
@@ -56,6 +64,8 @@ __all__ = [
     "review_queue",
     "shown",
     "sync_traits",
+    "take_out",
+    "tell_erased",
     "unlink",
     "verify",
 ]

@@ -13,6 +13,7 @@ from steelthread.identity import NewNode, Outcome, Rule, Stitch
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.computing import Computing
+from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
@@ -89,6 +90,7 @@ class Batch:
         """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew."""
         self._mended = mended
         self._space.log.lock(self._conn, LANE)
+        prepared = Fence(self._space).records(self._conn, prepared)
         winners = self._winners(prepared)
         stored = intake.records_by_hash(self._conn, list(winners))
         new, changed, retimed = self._classify(winners, stored)

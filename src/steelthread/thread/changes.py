@@ -10,7 +10,7 @@ import psycopg
 
 from steelthread.kit import Invalid, iso
 from steelthread.log import Numbered
-from steelthread.model import IndividualsCreated, Merged, ProfilesChanged, Split
+from steelthread.model import IndividualsCreated, IndividualsErased, Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
 
@@ -33,12 +33,16 @@ def id_changes(space: Space, after: int = 0, limit: int = 1000) -> dict[str, Any
         elif isinstance(fact, Merged):
             gone = [str(former) for former in fact.gone]
             changes.append({"number": number, "change": "merged", "into": str(fact.into), "gone": gone})
+        elif isinstance(fact, IndividualsErased):
+            changes.append(
+                {"number": number, "change": "erased", "individuals": [str(one) for one in fact.individuals]}
+            )
         elif isinstance(fact, Split):
             changes.append({"number": number, "change": "split", "source": str(fact.source), "part": str(fact.part)})
     return {"changes": changes, "next": facts[-1].number if facts else after}
 
 
-TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split")
+TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split", "profile.erased")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII).fullmatch
 _WHOLE = 1 << 62
 """As if all changes of a fact had been told."""
@@ -100,6 +104,9 @@ def _changes(one: Numbered) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if isinstance(fact, IndividualsCreated):
         for new in fact.individuals:
             yield "profile.created", str(new), {"individualId": str(new)}
+    elif isinstance(fact, IndividualsErased):
+        for erased in fact.individuals:
+            yield "profile.erased", str(erased), {"individualId": str(erased)}
     elif isinstance(fact, ProfilesChanged):
         for changed in fact.individuals:
             yield "profile.changed", str(changed), {"individualId": str(changed)}

@@ -49,6 +49,7 @@ def resolve_new(space: Space) -> ResolveResult:
         findings = Newcomers(space, conn, row).judge(fresh)
         conn.rollback()
         result = write(space, conn, row, findings, fresh)
+        conn.commit()
     result.seconds = round(time.monotonic() - began, 3)
     return result
 

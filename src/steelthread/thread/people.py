@@ -13,8 +13,8 @@ from steelthread.thread.space import Space
 Connection = psycopg.Connection[Any]
 Values = dict[str, Any]
 _PAGE = 5000
-LIKELY = 0.0
-"""Log2 odds of one person from which no number that differs keeps two records apart: one of them was written wrongly."""
+DOUBTFUL = -6.0
+"""Log2 odds of one person from which no number that differs keeps two records apart: it may have been written wrongly."""
 SLIP = 2
 """Up to so many signs that differ (or neighbours that are swapped) two numbers may be one, written wrongly."""
 _OWN = ("firstName", "middleName", "lastName", "personName", "nameSuffix")
@@ -71,9 +71,9 @@ def singles_of(values: Values, exclusive: Collection[str]) -> dict[str, set[str]
 def apart(one: Mapping[str, set[str]], other: Mapping[str, set[str]], weight: float) -> str:
     """Return why two records' numbers keep them apart, "" when they do not: none alike, not even by a slip of the pen.
 
-    `weight` is what the model says in sum, the numbers counted against it: who is likely one person all the same has a wrong number.
+    `weight` is what the model says in sum, the numbers counted against it: who may be one person all the same may have a wrong number.
     """
-    if weight >= LIKELY:
+    if weight >= DOUBTFUL:
         return ""
     for scheme in one.keys() & other.keys():
         pairs = [(a, b) for a in one[scheme] for b in other[scheme]]
@@ -90,7 +90,7 @@ def person_entities(space: Space, conn: Connection) -> list[int]:
 def people(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
     """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
     wanted = _numbers(space, conn) if records is None else sorted(records)
-    opener = Opener(conn, space.vault)
+    opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
     for start in range(0, len(wanted), _PAGE):
         rows = {row.record_id: row for row in records_by_id(conn, wanted[start : start + _PAGE])}
         views = opener.open([row for _, row in sorted(rows.items()) if row.closed_at is None])

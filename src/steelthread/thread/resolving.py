@@ -10,14 +10,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Judgement, ModelRow, Stitch, load_match
+from steelthread.identity import Judgement, ModelRow, Outcome, Stitch, load_match
 from steelthread.kit import now
-from steelthread.model import ProfilesChanged
+from steelthread.model import Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
 from steelthread.thread.people import Person, apart, people
@@ -62,25 +63,37 @@ def resolve_all(space: Space, *, keep_model: bool = False) -> ResolveResult:
 
     With `keep_model` the model in force says anew what it has to say of all.
     """
+    return gather(space, keep_model=keep_model)
+
+
+def gather(space: Space, *, keep_model: bool, restate: bool = False) -> ResolveResult:
+    """Judge all records and write it; `restate` has the constraints of identity.yaml asked anew everywhere."""
     began = time.monotonic()
-    match = load_match()
     with space.database.connect() as conn:
-        former = identity.model_in_force(conn) if keep_model else None
-        found = list(people(space, conn))
-        known = atoms_of(conn, [one.record for one in found])
-        conn.rollback()
-        resolution = match.resolve([one.values for one in found], former and opened_model(space, former), known)
-        model = resolution.model
-        findings = Findings(
-            list(judgements(model, resolution.judged, found)),
-            {one.record: one.digest for one in found},
-            keys_of(space, {one.record: row for one, row in zip(found, resolution.rows, strict=True)}),
-            resolution.pairs,
-        )
-        result = write(space, conn, former or sealed_model(space, model), findings, None)
-    result.lacks = resolution.lacks
+        model, findings, lacks = judged_by(space, conn, keep_model=keep_model)
+        result = write(space, conn, model, findings, None, restate=restate)
+        conn.commit()
+    result.lacks = lacks
     result.seconds = round(time.monotonic() - began, 3)
     return result
+
+
+def judged_by(space: Space, conn: Connection, *, keep_model: bool) -> tuple[ModelRow, Findings, list[str]]:
+    """Return a model, new or the one in force, what it says of all records, and what the data lack."""
+    match = load_match()
+    former = identity.model_in_force(conn) if keep_model else None
+    found = list(people(space, conn))
+    known = atoms_of(conn, [one.record for one in found])
+    conn.rollback()
+    resolution = match.resolve([one.values for one in found], former and opened_model(space, former), known)
+    model = resolution.model
+    findings = Findings(
+        list(judgements(model, resolution.judged, found)),
+        {one.record: one.digest for one in found},
+        keys_of(space, {one.record: row for one, row in zip(found, resolution.rows, strict=True)}),
+        resolution.pairs,
+    )
+    return former or sealed_model(space, model), findings, resolution.lacks
 
 
 def atoms_of(conn: Connection, records: Sequence[int]) -> list[tuple[int, int]]:
@@ -137,10 +150,28 @@ def opened_model(space: Space, row: ModelRow) -> Any:
     return load_match().decode(text)
 
 
+class Change(msgspec.Struct):
+    """A person who merged, or split: the records of each part, by universal ID."""
+
+    kind: str
+    parts: dict[UUID, list[int]]
+
+
 def write(
-    space: Space, conn: Connection, model: ModelRow, findings: Findings, among: Collection[int] | None
+    space: Space,
+    conn: Connection,
+    model: ModelRow,
+    findings: Findings,
+    among: Collection[int] | None,
+    *,
+    restate: bool = False,
+    changes: list[Change] | None = None,
 ) -> ResolveResult:
-    """Write what a model says and compute the persons anew, in one transaction; `among` limits which links may close."""
+    """Write what a model says and compute the persons anew, in the caller's transaction.
+
+    `among` limits which links may close; `restate` asks the constraints anew of everybody; `changes` is told who merged
+    and who split.
+    """
     at = now()
     space.log.lock(conn, LANE)
     before = identity.count(conn)
@@ -161,32 +192,59 @@ def write(
     )
     if among is None or (former is not None and former.threshold != model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
-    merged, split = settle(space, conn, touched, at)
-    after = identity.count(conn)
-    conn.commit()
-    return ResolveResult(
-        len(findings.seen), findings.pairs, added, closed, before, after, merged, split, 0.0, model.version
-    )
+    merged, split = _Settling(space, conn, at, changes).settle(touched, restate=restate)
+    result = ResolveResult(
+        len(findings.seen), findings.pairs, added, closed, before, identity.count(conn), merged, split, 0.0, model.version
+    )  # fmt: skip
+    identity.note_run(conn, at, result.model, result.records, result.pairs_scored, added, closed, before,
+                      result.individuals_after, merged, split)  # fmt: skip
+    return result
 
 
-def settle(space: Space, conn: Connection, touched: Collection[int], at: datetime) -> tuple[int, int]:
-    """Compute the persons of these records anew, page by page; return how many individuals went and came."""
-    merged = split = 0
-    names = Names(space.vault, conn)
-    policy = space.policy(names.conflict)
-    for page in _pages(conn, touched):
-        stitch = Stitch(conn, policy, space.generic_above, at)
-        stitch.reconsider(page)
-        stitch.settle()
-        outcome = stitch.finish()
+class _Settling:
+    """Computes persons anew, page by page, within one transaction."""
+
+    def __init__(self, space: Space, conn: Connection, at: datetime, changes: list[Change] | None) -> None:
+        self._space = space
+        self._conn = conn
+        self._at = at
+        self._changes = changes
+        self._policy = space.policy(Names(space.vault, conn).conflict)
+        self._merged = self._split = 0
+
+    def settle(self, touched: Collection[int], *, restate: bool) -> tuple[int, int]:
+        """Compute the persons of these records anew; return how many individuals went and came."""
+        linked = identity.linked_records(self._conn) if restate else set()
+        for page in _pages(self._conn, {*touched, *linked}):
+            stitch = Stitch(self._conn, self._policy, self._space.generic_above, self._at)
+            stitch.reconsider(page)
+            if restate:
+                stitch.restate(page)
+            stitch.settle()
+            self._publish(stitch, stitch.finish())
+        return self._merged, self._split
+
+    def _publish(self, stitch: Stitch, outcome: Outcome) -> None:
+        if self._changes is not None:
+            self._changes += _told(stitch, outcome)
         stitch.write()
         if outcome.touched or outcome.gone:
-            profiles.delete_profiles(conn, outcome.gone)
-            space.folder(conn).fold(outcome.touched)
-            space.log.append(conn, LANE, [*outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))])
-        merged += len(outcome.gone)
-        split += len(outcome.fresh)
-    return merged, split
+            profiles.delete_profiles(self._conn, outcome.gone)
+            self._space.folder(self._conn).fold(outcome.touched)
+            facts = [*outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
+            self._space.log.append(self._conn, LANE, facts)
+        self._merged += len(outcome.gone)
+        self._split += len(outcome.fresh)
+
+
+def _told(stitch: Stitch, outcome: Outcome) -> Iterator[Change]:
+    """Yield who merged and who split, from the facts of an outcome."""
+    before, after = stitch.records_before(), stitch.records_after()
+    for fact in outcome.facts:
+        if isinstance(fact, Merged):
+            yield Change("merge", {one: before.get(one, []) for one in (fact.into, *fact.gone)})
+        elif isinstance(fact, Split):
+            yield Change("split", {one: after.get(one, []) for one in (fact.source, fact.part)})
 
 
 def _pages(conn: Connection, touched: Collection[int]) -> Iterator[list[int]]:

@@ -1,0 +1,66 @@
+"""`plan` and `apply`: what a changed identity.yaml or a new model would do, and doing it."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from steelthread.cli.shell import DEFAULT, Common, app, emit, out
+from steelthread.thread import apply as put_into_force
+from steelthread.thread import plan as what_if
+
+
+@app.command
+def plan(*, new_model: Annotated[bool, Parameter(negative="")] = False, common: Common = DEFAULT) -> None:
+    """Say who would merge and who would split under identity.yaml as it is now; change nothing.
+
+    Kinds of identifiers and composite keys work on records loaded from then on; confidence, limits, exclusive schemes
+    and the name guard on everybody.
+
+    Parameters
+    ----------
+    new_model
+        With a model learned anew, instead of the one in force.
+    """
+    with common.reading("plan") as space:
+        told = what_if(space, new_model=new_model)
+    if common.json:
+        emit(told)
+        return
+    out.print(
+        f"Individuals: {told.individuals_before:,} now, {told.individuals_after:,} after "
+        f"({told.merged:,} merge into others, {told.split:,} split off); consolidation "
+        f"{told.consolidation_before:.1%} now, {told.consolidation_after:.1%} after."
+    )
+    out.print(f"Links: {told.links_added:,} added, {told.links_closed:,} closed, under model {told.model}.")
+    for case in told.cases:
+        out.print(f"\n{case.change}, {case.records:,} records", style="bold")
+        for part in case.parts:
+            out.print(f"  {part['individualId']}  {part['records']:,} records", markup=False)
+            for one in part["shown"]:
+                out.print(f"    {one['record']}  {_line(one['values'])}", markup=False)
+    if told.merged or told.split:
+        out.print(f"\nTo do it: steelthread apply{' --new-model' if new_model else ''}", style="dim")
+
+
+@app.command
+def apply(*, new_model: Annotated[bool, Parameter(negative="")] = False, common: Common = DEFAULT) -> None:
+    """Put identity.yaml as it is now into force for everybody; see first with `plan`.
+
+    Parameters
+    ----------
+    new_model
+        With a model learned anew, instead of the one in force.
+    """
+    with common.acting("apply") as space:
+        done = put_into_force(space, new_model=new_model)
+    if common.json:
+        emit(done)
+        return
+    out.print(
+        f"Individuals: {done.individuals_before:,} before, {done.individuals_after:,} after "
+        f"({done.merged:,} merged into others, {done.split:,} split off) in {done.seconds:.1f} s."
+    )
+
+
+def _line(values: dict[str, Any]) -> str:
+    return ", ".join(" ".join(value) if isinstance(value, list) else str(value) for value in values.values())

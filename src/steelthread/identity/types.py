@@ -1,0 +1,61 @@
+"""The nouns of a transaction's work on the graph: what it is told, and what it changed."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from steelthread.identity.ledger import ClusterRow
+from steelthread.model import AnyFact
+
+Pair = tuple[int, int, int]
+"""(a, b, strength): a link as the ledger knows it while it is open."""
+
+
+class NewNode(msgspec.Struct, frozen=True):
+    """What must be known to make a node."""
+
+    kind: int
+    hash: bytes
+    durable: bool
+    seen: int
+    exclusive: int = 0
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """The rule under which a link is asserted."""
+
+    name: str
+    strength: int
+    weak: bool
+
+
+class Outcome(msgspec.Struct):
+    """What a batch changed in the graph."""
+
+    facts: list[AnyFact]
+    touched: dict[UUID, int]
+    """Universal ID -> cluster, of every individual whose members or evidence changed."""
+    gone: list[UUID]
+    fresh: set[UUID]
+    """Individuals that were not there before."""
+    records: dict[int, list[int]]
+    """Cluster -> the record nodes in it, of the clusters touched."""
+    evidence: dict[int, int]
+    """Cluster -> how many open records and owned events it has."""
+    created: int
+    merged: int
+
+
+class Clusters(msgspec.Struct):
+    """What is to be written of clusters."""
+
+    former: list[int]
+    """Clusters whose rows go."""
+    rows: list[ClusterRow]
+    """Rows that come."""
+    same: list[ClusterRow]
+    """Rows whose evidence alone may have changed."""
+    moved: list[tuple[int, UUID, datetime, datetime]]
+    aliases: list[tuple[UUID, int]]
+    created: list[UUID]
