@@ -108,7 +108,9 @@ class Fence:
 
     # -- live events ---------------------------------------------------------------------------------------------
 
-    def messages(self, conn: Connection, source: str, namespace: str, messages: list[Message]) -> list[Message]:
+    def messages(
+        self, conn: Connection, source: str, namespace: str, messages: list[Message], *, counted: bool = True
+    ) -> list[Message]:
         """Return the live events that may be kept, without identifiers that have a tombstone."""
         if not self._tombstones.any(conn):
             return messages
@@ -126,7 +128,8 @@ class Fence:
             if gone:
                 counts["strippedEvents"] += 1
             kept.append(_scrubbed(message, gone) if gone else message)
-        count_fence(conn, counts)
+        if counted:
+            count_fence(conn, counts)
         return kept
 
     def _named(self, message: Message, source: str, namespace: str) -> list[tuple[int, bytes, str]]:
