@@ -39,7 +39,9 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/read.py
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/latency.py
-	-$(BIN)/python benchmarks/model.py
+	$(BIN)/python benchmarks/model.py
+	$(BIN)/python benchmarks/privacy.py
+	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
 
 lock: ## renew requirements.lock

@@ -53,6 +53,15 @@ def test_without_a_purpose_nothing_is_read(client, path):
         assert "Ann" not in answer.text
 
 
+def test_a_key_with_one_purpose_says_it_by_itself_unless_every_call_must(space, api):
+    client = TestClient(api, headers={"Authorization": f"Bearer {create_key(space, SCOPES)}"})
+    assert client.get(REF).json()["individualId"] == ask(client, REF, "operations").json()["individualId"]
+    space.project.settings.server.require_purpose = True
+    for path in READING:
+        assert client.get(path).status_code == 403, path
+    assert ask(client, REF, "operations").status_code == 200
+
+
 NOBODY = {
     "/api/changes", "/api/changes/head", "/api/consents", "/api/model", "/api/model/{entity}", "/api/rejects",
     "/api/review/{pair}", "/api/sources", "/api/status", "/api/traits", "/health", "/metrics", "/asyncapi.json",

@@ -126,7 +126,12 @@ class Desk:
         return self._masks[purpose.name]
 
     def grant(self, caller: Caller, purpose: str) -> Reading:
-        """Return what a key may read for a purpose; Forbidden without one, or for one that the key does not carry."""
+        """Return what a key may read for a purpose; Forbidden without one, or for one that the key does not carry.
+
+        A key that carries one purpose says it by itself, unless the project's settings require that every call does.
+        """
+        if not purpose and len(caller.purposes) == 1 and not self._space.project.settings.server.require_purpose:
+            purpose = caller.purposes[0]
         if not purpose:
             raise Forbidden("Say what it is read for: purpose=, one of purposes.yaml that the key carries.")
         found = self.consents.purposes.find(purpose)

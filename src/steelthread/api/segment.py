@@ -105,10 +105,9 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
 
 
 def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
-    """Read for `purpose=`; clients of Segment's know of none, so a key that carries one only says it by itself."""
-    said = request.query_params.get("purpose", "")
+    """Read for `purpose=`; clients of Segment's know of none: they need a key that carries one only."""
     desk: Desk = api.state.desk
-    granted = desk.grant(caller, said or (caller.purposes[0] if len(caller.purposes) == 1 else ""))
+    granted = desk.grant(caller, request.query_params.get("purpose", ""))
     if not granted.mask.whole:
         raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
     return granted
