@@ -181,19 +181,20 @@ def resident() -> int:
     return total // 1024
 
 
-async def status(client: Client) -> dict[str, float]:
+async def status() -> dict[str, float]:
+    client = await Client().open()  # the server closes connections that say nothing
     found: dict[str, float] = json.loads((await client.ask("GET", "/api/status"))[1])
+    client.writer.close()
     return found
 
 
-async def drained(client: Client) -> dict[str, float]:
-    while (found := await status(client))["folded"] < found["accepted"]:  # noqa: ASYNC110  # another process moves it
+async def drained() -> dict[str, float]:
+    while (found := await status())["folded"] < found["accepted"]:  # noqa: ASYNC110  # another process moves it
         await asyncio.sleep(0.05)
     return found
 
 
 async def run(rate: int, seconds: int, write: str, read: str) -> None:
-    client = await Client().open()
     await probe(1, write, read, 0.05, "warm")
     told("idle, event to profile", await probe(10, write, read, 0.05, "idle"))
     made = bodies(rate * seconds, 0, write)
@@ -203,13 +204,13 @@ async def run(rate: int, seconds: int, write: str, read: str) -> None:
     told(f"{rate:,} events/s for {seconds} s, acknowledged", sent)
     told(f"{rate:,} events/s for {seconds} s, event to profile", seen)
     told(f"{rate:,} events/s for {seconds} s, profile read", answered)
-    await drained(client)
+    await drained()
     count = 20_000
     took = await singles(count, write)
     print(f"single events, 64 connections: {count / took:,.0f} requests/s")
-    before = await drained(client)
+    before = await drained()
     statuses, memory = await overload(60, write, 640)
-    after = await drained(client)
+    after = await drained()
     kept = after["accepted"] - before["accepted"]
     assert kept >= statuses[200] * BATCH, "an acknowledged event is not there"
     third = len(memory) // 3

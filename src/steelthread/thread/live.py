@@ -68,7 +68,7 @@ class _Live:
 
     def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
         country = space.project.settings.project.country
-        self.changed = _changed(space, name)
+        self.changed = changed_at(space, name)
         file, mapping = source_file(space, name)
         source = mapping or Source(name=name, entities=[], key="")
         digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
@@ -297,11 +297,11 @@ class LiveThread:
         if known is None:
             name, _ = intake.source_names(conn)[number]
             known = self._sources[number] = _Live(self._space, conn, number, name)
-        elif known.changed != _changed(self._space, known.name):
+        elif known.changed != changed_at(self._space, known.name):
             try:
                 known = self._sources[number] = _Live(self._space, conn, number, known.name)
             except Unavailable as error:  # the file is being edited: go on by what it said before
-                known.changed = _changed(self._space, known.name)
+                known.changed = changed_at(self._space, known.name)
                 _LOG.warning("a live source's file cannot be read", source=known.name, reason=str(error))
         return known
 
@@ -345,7 +345,7 @@ def source_file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None
         raise Unavailable(str(error)) from None
 
 
-def _changed(space: Space, name: str) -> tuple[int, int]:
+def changed_at(space: Space, name: str) -> tuple[int, int]:
     """Return when a source's file and its contract were changed, 0 for one that is not there."""
     folder = space.project.folder
     return _touched(folder / "sources" / f"{name}.yaml"), _touched(intake.plan_path(folder, name))
