@@ -98,6 +98,7 @@ def test_what_came_in_before_is_not_shown_after(space):
         shown = Tail(space, conn, 0).step(conn)
     assert "ann" not in str(shown).casefold()
     assert "bob@example.com" in str(shown)
+    assert {"verdict": "not shown", "events": 4, "number": 5} in shown
 
 
 def test_the_collector_does_not_even_write_them_down(space):

@@ -83,7 +83,7 @@ class Folded(Fact, frozen=True):
     duplicates: list[int]
     """Those that had come before."""
     refused: list[int]
-    """Those that could not be folded in and are kept as rejects."""
+    """Those that were not folded in: kept as rejects, or dropped since they are of somebody who was erased."""
 
 
 AnyFact = (

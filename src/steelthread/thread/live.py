@@ -123,13 +123,15 @@ class LiveThread:
     # -- one batch ---------------------------------------------------------------------------------------------------
 
     def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[list[int], list[int]]:
-        """Fold in what is new; return the numbers of what came before, and of what contracts keep out."""
+        """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
         grouped, duplicates = self._new(conn, taken)
         blocked: list[int] = []
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
             numbers = {message.id: place for place, message in messages}
             told = self._past_the_fence(conn, live, [message for _, message in messages])
+            passed = {message.id for message in told}
+            blocked += [place for place, message in messages if message.id not in passed]
             intake.note_words(conn, number, intake.words_of(told))
             admission = admit(conn, self._space, number, live.plan, told)
             blocked += [numbers[told[place].id] for place in admission.blocked]

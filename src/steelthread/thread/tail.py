@@ -102,7 +102,9 @@ class Tail:
             for one in taken
             if isinstance(one.fact, Received)
         ]
-        given = {one.number: self._given(conn, fact, one.number, source, message) for one, source, message in known}
+        looked = {one.number: self._given(conn, fact, one.number, source, message) for one, source, message in known}
+        given = {number: one for number, one in looked.items() if one is not None}
+        known = [one for one in known if one[0].number in given]
         homes = self._homes(conn, [(one.number, source, given[one.number]) for one, source, _ in known])
         told = []
         for one, source, message in known:
@@ -120,8 +122,11 @@ class Tail:
             "messageId": message.id, "type": message.type, "event": message.event or None,
         }  # fmt: skip
 
-    def _given(self, conn: Connection, fact: Folded, number: int, source: str, message: Message) -> _Given:
-        """Say what became of an event, mapped again as the thread does; of a party, what this event tells."""
+    def _given(self, conn: Connection, fact: Folded, number: int, source: str, message: Message) -> _Given | None:
+        """Say what became of an event, mapped again as the thread does; of a party, what this event tells.
+
+        None for one that was folded in and is of somebody who was erased since: that it was there is counted only.
+        """
         if number in fact.duplicates:
             return _Given({"verdict": "duplicate"}, [])
         watched = self._watched(source)
@@ -129,7 +134,8 @@ class Tail:
         if self._fence.stands(conn):
             kept = self._fence.messages(conn, source, watched.namespace, kept, counted=False)
         if not kept:
-            return _Given({"verdict": "refused", "reason": "it is of somebody who was erased"}, [])
+            gone = {"verdict": "refused", "reason": "it is of somebody who was erased"}
+            return _Given(gone, []) if number in fact.refused else None
         kept = admitted(self._space, watched.plan, kept)
         if number in fact.refused or not kept:
             return _Given({"verdict": "refused"}, [])
