@@ -1,5 +1,6 @@
 """`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -71,6 +72,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
             deliverer.start()
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
+            gc.collect()
+            gc.freeze()  # model, rules and code stay: no request waits while they are looked through for garbage
             uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
             if only != "collector":
                 api.state.desk.queue.flush()
