@@ -9,10 +9,8 @@ import threading
 from typing import Literal
 
 import psycopg
-import uvicorn
 
 from steelthread.activation import Deliverer
-from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
@@ -63,6 +61,10 @@ def _send(deliverer: Deliverer) -> None:
 
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     """Serve until stopped."""
+    import uvicorn  # noqa: PLC0415  # with FastAPI half of the start of every other command
+
+    from steelthread.api import create_api  # noqa: PLC0415
+
     with common.space() as space:
         replay_erasures(space)  # the gate of a restored backup
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
