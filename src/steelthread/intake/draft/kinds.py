@@ -38,7 +38,7 @@ def draft(
     sheet = Sheet(name, columns, rows, others, country)
     key = sheet.key()
     kind = _kind(sheet, key)
-    changed = next((one for one in sheet.columns if one.fits(vocabulary.CHANGED) and one is not key), None)
+    changed = next((one for one in sheet.columns if one.tells_change and one is not key and _dated(sheet, one)), None)
     if changed:
         sheet.use(changed)
     body = kind(sheet, key)
@@ -66,6 +66,10 @@ def draft(
     if left:
         lines.append("# Without a home in the model; kept sealed as they are: " + ", ".join(left).replace("\n", " "))
     return "\n".join(lines) + "\n"
+
+
+def _dated(sheet: Sheet, column: Column) -> bool:
+    return not column.filled or sheet.may_be_date(column)
 
 
 def _kind(sheet: Sheet, key: Column | None) -> Callable[[Sheet, Column | None], Lines]:
@@ -279,7 +283,7 @@ def _cases(sheet: Sheet, key: Column | None) -> Lines:
     time = sheet.take(vocabulary.WHEN, exact=True)
     if time:
         attributes.append(f"openedDateTime: {sheet.dated(time)}   # high")
-    closed = sheet.take({"closedat", "solvedat", "resolvedat", "closed"}, exact=True)
+    closed = sheet.take(vocabulary.CLOSED, exact=True)
     if closed:
         attributes.append(f"closedDateTime: {sheet.dated(closed)}   # high")
     for attribute, known in (

@@ -11,6 +11,7 @@ from steelthread.intake.source import Source
 from steelthread.intake.types import Unreadable
 from steelthread.intake.values import NULLS
 
+UUIDS = re.compile(r"\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?\Z", re.IGNORECASE)
 EMAILS = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}\Z")
 PHONES = re.compile(r"\+?[\d ()./-]{7,20}\Z")
 _SLASHED = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})(?!\d)")
@@ -18,6 +19,9 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
 _ID = re.compile(
     r"(^|[_\s.-])(id|key|no|nr|number|code|uuid)$|^(id|key|uuid|recid|uniqueid)$|(Id|ID)$|nummer$", re.ASCII
 )
+_PARTS = re.compile(r"[/|]| or ")
+"""A header may give two names: `State/Region`, `ZIP or postal code`."""
+_ASIDE = re.compile(r"\([^)]*\)")
 _FIXED = vocabulary.USER | vocabulary.CUSTOMER | vocabulary.ORDER | vocabulary.CASE
 _NO_KEY = frozenset().union(
     vocabulary.PHONE, vocabulary.EMAIL, *vocabulary.ADDRESS.values(), *vocabulary.SCHEMES.values(),
@@ -31,38 +35,66 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", bare)
 
 
+def _words(name: str) -> list[str]:
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if letter.isascii())
+    return [word.lower() for word in _WORD.findall(bare)]
+
+
+def _reduced(words: Sequence[str]) -> list[str]:
+    """Return the words without those that only say which one it is: in front, behind, at both ends, and numbers."""
+    found = []
+    for start in range(len(words)):
+        if start and not (words[start - 1] in vocabulary.PREFIXES or words[start - 1].isdigit()):
+            break
+        for end in range(len(words), start, -1):
+            if end < len(words) and not (words[end] in vocabulary.SUFFIXES or words[end].isdigit()):
+                break
+            found.append("".join(words[start:end]))
+    found.append("".join(word for word in words if not word.isdigit()))
+    return [one for one in found if one]
+
+
 class Column:
     """A column with what its sample says."""
 
     def __init__(self, name: str, values: list[str]) -> None:
         self.name = name
         self.plain = plain(name)
-        bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if letter.isascii())
-        self.words = [word.lower() for word in _WORD.findall(bare)]
+        self.bare = plain(_ASIDE.sub(" ", name))
+        """The name less what stands in brackets: `Total (inc tax)`."""
+        self.words = _words(name)
         self.filled = [value for value in values if value not in NULLS]
         self.complete = len(self.filled) == len(values) and bool(values)
         self.unique = len(set(self.filled)) == len(self.filled)
+        self.other = any(word in vocabulary.OTHERS for word in self.words)
+        """Whether it is about somebody else than the row: an assistant, an owner."""
         self.names = self._names()
 
     def _names(self) -> list[str]:
-        """Return by which names it may be known: the whole, then without prefixes, then without suffixes."""
+        """Return by which names it may be known: the whole first, then with less and less around it."""
         found = [self.plain]
-        if self.plain in _FIXED:
+        if self.plain in _FIXED or self.other:
             return found
-        words = list(self.words)
-        while len(words) > 1 and (words[0] in vocabulary.PREFIXES or words[0].isdigit()):
-            words = words[1:]
-            found.append("".join(words))
-        words = list(self.words)
-        while len(words) > 1 and words[-1] in vocabulary.SUFFIXES:
-            words = words[:-1]
-            found.append("".join(words))
-        return found
+        found += _reduced(self.words)
+        for part in _PARTS.split(_ASIDE.sub(" ", self.name)):
+            words = _words(part)
+            if words and words != self.words:
+                found += ["".join(words), *_reduced(words)]
+        return list(dict.fromkeys(found))
+
+    def group(self, name: str) -> str:
+        """Return which of several addresses it belongs to, given the name that it is known by: `Home Street` by `street`."""
+        around = [word for word in self.words if word not in name]
+        numbered = len(self.words) > 2 and self.words[0] == "address" and self.words[1].isdigit()
+        if numbered and "address" in around:
+            return f"address{self.words[1]}"
+        return next((word for word in around if word in vocabulary.GROUPS), "")
 
     @property
-    def group(self) -> str:
-        """Which of several addresses or names it belongs to."""
-        return self.words[0] if len(self.words) > 1 and self.words[0] in vocabulary.GROUPS else ""
+    def tells_change(self) -> bool:
+        """Tell whether its name says when the row was changed: `Last Modified`, `Updated At`, `Update time`."""
+        said = set(self.words)
+        return bool(said & vocabulary.CHANGES) and said <= vocabulary.CHANGES | vocabulary.CHANGED_BESIDE
 
     def fits(self, names: Collection[str]) -> bool:
         """Tell whether it is known by one of these names."""
@@ -94,6 +126,7 @@ class Sheet:
         """Return the first unused column with one of these names; whole names go before reduced ones."""
         free = [one for one in self.columns if one.name not in self.used]
         whole = next((one for one in free if one.plain in names), None)
+        whole = whole or next((one for one in free if one.bare in names), None)
         return whole if whole or exact else next((one for one in free if one.fits(names)), None)
 
     def take(self, names: Collection[str], *, exact: bool = False) -> Column | None:
@@ -111,7 +144,8 @@ class Sheet:
         """Return the key: unique, never empty, named like an id."""
         fit = [
             one for one in self.columns
-            if one.complete and one.unique and _ID.search(one.name) and not one.fits(_NO_KEY)
+            if one.complete and one.unique and not one.other and not one.fits(_NO_KEY)
+            and (_ID.search(one.name) or one.share(UUIDS) == 1)
         ]  # fmt: skip
         subject = plain(self.name).removesuffix("s")
         fit.sort(key=lambda one: (subject not in one.plain, not one.plain.endswith("id"), self.columns.index(one)))

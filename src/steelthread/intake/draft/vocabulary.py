@@ -7,13 +7,25 @@ def words(text: str) -> frozenset[str]:
 
 
 PREFIXES = words(
-    "default primary main mailing billing shipping delivery home work customer client contact user member person "
-    "requester buyer guest recipient address addr bill ship to other personal card"
+    "default primary main mailing billing shipping delivery invoice home work business office private customer client "
+    "contact user member person subscriber requester buyer guest recipient attendee address addr bill ship to other personal "
+    "card postal permanent registered preferred current alternate alternative secondary additional"
 )
 """Words before a name that say which one it is, not what."""
-SUFFIXES = words("value 1 home work primary")
-GROUPS = words("default mailing billing shipping delivery home work other bill ship card")
-"""Prefixes that tell one address from another."""
+SUFFIXES = words(
+    "value home work primary business office private personal main other mobile cell mailing billing shipping delivery"
+)
+"""Words behind a name that say which one it is; numbers do as well."""
+GROUPS = words(
+    "default mailing billing shipping delivery invoice home work business office private other bill ship card postal "
+    "permanent registered secondary additional alternate alternative"
+)
+"""Words that tell one address from another."""
+OTHERS = words(
+    "assistant spouse partner manager emergency parent mother father child owner assignee agent rep representative "
+    "salesperson seller referrer referred referral creator creatorid supervisor guardian phonetic yomi created modified"
+)
+"""Words of a column that is about somebody else, or about how a name sounds."""
 
 NAMES = {
     "firstName": words("firstname givenname given first forename fname vorname prenom namefirst voornaam nombre"),
@@ -25,11 +37,12 @@ NAMES = {
     "nameSuffix": words("suffix namesuffix"),
     "salutation": words("salutation title anrede prefix nameprefix honorific"),
 }
+NETWORKS = words("facebook twitter linkedin instagram skype youtube tiktok xing pinterest snapchat telegram")
 PERSON = {
     "birthDate": words("birthdate born dob dateofbirth birthday geburtsdatum birth datenaissance"),
     "birthPlace": words("birthplace placeofbirth"),
     "genderId": words("gender sex geschlecht"),
-    "occupation": words("occupation jobtitle job profession title organizationtitle"),
+    "occupation": words("occupation jobtitle job profession title organizationtitle position designation jobrole"),
     "languageCode": words("language languagecode locale preferredlanguage"),
 }
 ADDRESS = {
@@ -48,7 +61,8 @@ ADDRESS = {
 EMAIL = words("email emailaddress mail emails useremail customeremail contactemail emailid courriel")
 PHONE = words(
     "phone phonenumber mobile telephone tel mobilephone cell cellphone telefon homephone workphone customerphone "
-    "contactphone mobilenumber mobilephonenumber telephonenumber handy phoneno mobileno telefonnummer"
+    "contactphone mobilenumber mobilephonenumber telephonenumber handy phoneno mobileno telefonnummer telno telnumber "
+    "cellnumber cellphonenumber landline landlinenumber sms whatsapp whatsappnumber smsnumber msisdn"
 )
 LOYALTY = words(
     "loyaltynumber loyaltycard loyaltyid cardnumber membernumber loyalty loyaltycardnumber memberno cardno loyaltyno "
@@ -56,7 +70,7 @@ LOYALTY = words(
 )
 COMPANY = words(
     "company companyname organization organisation organizationname organisationname employer accountname businessname "
-    "legalname primarynameorg nameorg firma organization1name addresscompany"
+    "legalname tradingname accountorganisation primarynameorg nameorg firma organization1name addresscompany"
 )
 COMPANY_FACTS = {
     "primaryIndustryName": words("industry primaryindustry sector"),
@@ -71,7 +85,10 @@ SCHEMES = {
     "passport": words("passport passportnumber passportno"),
     "ssn": words("ssn ssnnumber socialsecuritynumber socsecid"),
     "national_id": words("nationalid nationalidnumber"),
-    "tax_id": words("taxid taxidnumber vatid vatnumber taxvat taxvatnumber"),
+    "tax_id": words(
+        "taxid taxidnumber taxnumber taxno vat vatid vatno vatnumber vatregistrationnumber taxregistrationnumber taxvat "
+        "taxvatnumber taxcode fiscalcode"
+    ),
     "drivers_license": words("driverslicense driverslicensenumber driverlicence licencenumber"),
 }
 USER = words("userid loginid login username")
@@ -80,13 +97,14 @@ ANONYMOUS = {
     "anonymousid": "anonymous_id", "cookieid": "cookie", "cookie": "cookie", "deviceid": "device_id",
     "visitorid": "anonymous_id",
 }  # fmt: skip
-CHANGED = words(
-    "updatedat modifiedat lastmodified lastmodifieddate modified updated changedat lastupdated dateupdated lastchanged "
-    "lastmodifiedat updateddate modifieddate"
+CHANGES = words("updated update modified modification changed change edited edit modify")
+CHANGED_BESIDE = words(
+    "last date time at on datetime timestamp utc gmt record contact person customer user profile subscriber account member"
 )
+"""Words that a column may have beside one of `CHANGES` and still say when the row was changed."""
 ORDER = words(
     "orderid ordernumber orderno invoice invoiceno invoiceid receiptid receipt transactionid order receiptnumber "
-    "receiptno invoicenumber bon"
+    "receiptno invoicenumber bon ordernum orderref orderreference salenumber saleid"
 )
 CUSTOMER = words(
     "customerid customer custid clientid contactid customernumber customerno memberid kundennummer custno buyerid"
@@ -99,9 +117,15 @@ TOTAL = words("total grandtotal amount totalamount ordertotal totalprice sum val
 CASE = words("ticketid caseid casenumber ticket case ticketnumber")
 PAYMENT = words("amountrefunded paymentid chargeid paymentintentid")
 SECRET = words("password passwordhash token rptoken secret salt passwd pin")
-PAID = words("paidat")
+PAID = words("paidat datepaid paiddate")
 WHEN = words(
     "orderdate invoicedate date createdat orderedat timestamp datetime purchasedat created time eventtime visitedat "
-    "openedat soldat createdutc createddate paidat purchasedate transactiondate opened eventdate"
+    "openedat soldat createdutc createddate createdtime createdon creationdate creationtime datecreated dateplaced placedat "
+    "ordertime orderplaced saledate saletime datetimeofsale paidat datepaid paiddate purchasedate transactiondate opened "
+    "eventdate"
+)
+CLOSED = words(
+    "closedat solvedat resolvedat closed closedtime closedon closeddate dateclosed resolvedtime resolvedon resolveddate "
+    "completedat solved"
 )
 SALUTATIONS = words("mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle m rev hr fr sr sra")
