@@ -178,8 +178,9 @@ def _looks(column: Column, logical: str | None) -> bool:
 
 
 def _described(column: Column, entity: str, model: Model) -> Iterator[Attribute]:
+    """Yield the attributes whose words hold all of the column's; what is said of a contact point says little of it."""
     said = {_singular(word) for word in column.words if word not in _LITTLE and not word.isdigit()}
-    if len(said) < 2:
+    if len(said) < 2 or model.entity(entity).parent == "ContactPoint":
         return
     for attribute in model.entity(entity).attributes.values():
         told = (attribute.name, attribute.description, *attribute.aliases)
