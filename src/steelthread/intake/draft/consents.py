@@ -57,12 +57,12 @@ def consents(sheet: Sheet) -> list[str]:
     """Return one part for each column that says yes or no, and one for the times alone."""
     lines: list[str] = []
     for column in sheet.columns:
-        if column.name in sheet.used or _NOT.search(column.plain):
+        if column.name in sheet.used or _NOT.search(column.bare):
             continue
-        negative = bool(_NEGATIVE.search(column.plain))
+        negative = bool(_NEGATIVE.search(column.bare))
         if column.filled and not any(value.casefold() in _ANSWERS for value in column.filled):
             continue
-        if negative or _POSITIVE.search(column.plain):
+        if negative or _POSITIVE.search(column.bare):
             sheet.use(column)
             lines += _said(column, negative=negative)
     return lines + _times(sheet)

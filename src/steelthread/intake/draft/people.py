@@ -104,12 +104,17 @@ def phones(sheet: Sheet) -> list[Column]:
 def addresses(sheet: Sheet) -> list[str]:
     """Return one ContactPointAddress for each group of columns (billing, shipping, ...)."""
     groups: dict[str, dict[str, str]] = {}
+    streets = {
+        column.group(name) for column in sheet.columns for name in column.names if name in ("street", "streetname")
+    }
     homes = {name: attribute for attribute, known in vocabulary.ADDRESS.items() for name in known}
     for column in sheet.columns:
         name = next((name for name in column.names if name in homes), None)
+        if name is None and "number" in column.names and column.group("number") in streets:
+            name = "number"
         if name is None or column.name in sheet.used:
             continue
-        attribute = homes[name]
+        attribute = homes.get(name, "houseNumber")
         group = groups.setdefault(column.group(name), {})
         if attribute not in group:
             group[attribute] = f"{attribute}: {quoted(column.name)}   # high, by its name"
@@ -150,7 +155,7 @@ def identifiers(sheet: Sheet, known: Sequence[tuple[Column, str]] = (), owner: s
     for column in sheet.columns:
         if column.name in sheet.used:
             continue
-        if column.plain in vocabulary.USER:
+        if column.fits(vocabulary.USER):
             lines.append(
                 f"  - {{kind: user_id, column: {quoted(column.name)}, namespace: {sheet.name}{to}}}   # medium"
             )

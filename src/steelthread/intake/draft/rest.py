@@ -131,6 +131,8 @@ def _addable(blocks: list[Block]) -> list[Block]:
 def _named(column: Column, entity: str, model: Model) -> Iterator[tuple[float, Attribute]]:
     """Yield what the column may mean in this entity: by its name, shortened, and with the entity's name before it."""
     whole, *shorter = dict.fromkeys((column.name, *column.names))
+    if entity not in _HOLDERS and model.entity(entity).parent != "ContactPoint":
+        shorter = [one for one in shorter if one in (column.plain, column.bare)]
     spellings = [(whole, 1.0), *((one, 0.95) for one in shorter), (f"{entity} {column.name}", 0.9)]
     for spelling, weight in spellings:
         for holder, name, score in find(model, spelling):
@@ -151,18 +153,20 @@ def _guessed(column: Column, entity: str, model: Model) -> Iterator[tuple[float,
 
 
 def _open(attribute: Attribute) -> bool:
-    return attribute.privacy != "special" and attribute.identity is None and not attribute.inverse_of
+    """Tell whether a column may be drafted into it by its words alone: nothing special, no key, nothing that identifies."""
+    free = attribute.privacy != "special" and attribute.identity is None and not attribute.inverse_of
+    return free and attribute.name != "id"
 
 
 def _by_head(column: Column, entity: str, model: Model) -> Iterator[tuple[float, Attribute]]:
-    """Yield what the last words name, where the values have a pattern that says so: a language, a time zone, a link."""
+    """Yield what the last words name, where the values say so too: a language, a time zone, a link; any list of labels."""
     for start in (-1, -2):
         if len(column.words) + start < 1:
             return
         for holder, name, score in find(model, " ".join(column.words[start:])):
             if holder == entity:
                 attribute = model.entity(entity).attributes[name]
-                if _open(attribute) and _looks(column, attribute.logical):
+                if _open(attribute) and (attribute.many or _looks(column, attribute.logical)):
                     yield score * _HEAD, attribute
 
 

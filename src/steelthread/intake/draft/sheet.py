@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from steelthread.intake.draft import vocabulary
@@ -40,11 +41,12 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(bare)]
 
 
-def _reduced(words: Sequence[str]) -> list[str]:
+def _reduced(words: Sequence[str], groups: Collection[str] = ()) -> list[str]:
     """Return the words without those that only say which one it is: in front, behind, at both ends, and numbers."""
     found = []
     for start in range(len(words)):
-        if start and not (words[start - 1] in vocabulary.PREFIXES or words[start - 1].isdigit()):
+        before = words[start - 1] if start else ""
+        if start and not (before in vocabulary.PREFIXES or before in groups or before.isdigit()):
             break
         for end in range(len(words), start, -1):
             if end < len(words) and not (words[end] in vocabulary.SUFFIXES or words[end].isdigit()):
@@ -54,11 +56,19 @@ def _reduced(words: Sequence[str]) -> list[str]:
     return [one for one in found if one]
 
 
+def _groups(columns: Sequence[str]) -> frozenset[str]:
+    """Return the words of this file alone that tell one address from another: `POCity, PORegion, POCountry`."""
+    known = frozenset().union(*vocabulary.ADDRESS.values())
+    starts = Counter(said[0] for said in map(_words, columns) if len(said) > 1 and "".join(said[1:]) in known)
+    return frozenset(word for word, times in starts.items() if times > 2 and word not in vocabulary.OTHERS)
+
+
 class Column:
     """A column with what its sample says."""
 
-    def __init__(self, name: str, values: list[str]) -> None:
+    def __init__(self, name: str, values: list[str], groups: Collection[str] = ()) -> None:
         self.name = name
+        self.groups = vocabulary.GROUPS | frozenset(groups)
         self.plain = plain(name)
         self.bare = plain(_ASIDE.sub(" ", name))
         """The name less what stands in brackets: `Total (inc tax)`."""
@@ -75,11 +85,11 @@ class Column:
         found = [self.plain]
         if self.plain in _FIXED or self.other:
             return found
-        found += _reduced(self.words)
+        found += _reduced(self.words, self.groups)
         for part in _PARTS.split(_ASIDE.sub(" ", self.name)):
             words = _words(part)
             if words and words != self.words:
-                found += ["".join(words), *_reduced(words)]
+                found += ["".join(words), *_reduced(words, self.groups)]
         return list(dict.fromkeys(found))
 
     def group(self, name: str) -> str:
@@ -88,7 +98,7 @@ class Column:
         numbered = len(self.words) > 2 and self.words[0] == "address" and self.words[1].isdigit()
         if numbered and "address" in around:
             return f"address{self.words[1]}"
-        return next((word for word in around if word in vocabulary.GROUPS), "")
+        return next((word for word in around if word in self.groups), "")
 
     @property
     def tells_change(self) -> bool:
@@ -112,7 +122,8 @@ class Sheet:
         self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]], others: list[Source], country: str
     ) -> None:
         self.name = name
-        self.columns = [Column(one, [row[index] for row in rows]) for index, one in enumerate(columns)]
+        groups = _groups(columns)
+        self.columns = [Column(one, [row[index] for row in rows], groups) for index, one in enumerate(columns)]
         self.others = others
         self.used: set[str] = set()
         self.warnings: list[str] = []
@@ -145,7 +156,7 @@ class Sheet:
         fit = [
             one for one in self.columns
             if one.complete and one.unique and not one.other and not one.fits(_NO_KEY)
-            and (_ID.search(one.name) or one.share(UUIDS) == 1)
+            and (_ID.search(one.name) or one.plain in vocabulary.KEYS or one.share(UUIDS) == 1)
         ]  # fmt: skip
         subject = plain(self.name).removesuffix("s")
         fit.sort(key=lambda one: (subject not in one.plain, not one.plain.endswith("id"), self.columns.index(one)))

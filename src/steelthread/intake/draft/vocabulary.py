@@ -47,9 +47,12 @@ PERSON = {
 }
 ADDRESS = {
     "addressLine1": words(
-        "address1 addressline1 street streetaddress streetaddress1 address strasse street1 line1 full adresse"
+        "address1 addressline1 street streetname streetaddress streetaddress1 streetaddressline1 addressstreet address strasse "
+        "street1 line1 full adresse"
     ),
-    "addressLine2": words("address2 addressline2 street2 line2 streetaddress2 extendedaddress"),
+    "addressLine2": words("address2 addressline2 street2 line2 streetaddress2 streetaddressline2 extendedaddress"),
+    "addressLine3": words("address3 addressline3 street3 line3"),
+    "addressLine4": words("address4 addressline4 street4 line4"),
     "houseNumber": words("streetnumber housenumber hausnummer houseno"),
     "cityName": words("city town suburb ort stadt cityname locality ville"),
     "postalCodeText": words("postcode zip zipcode postalcode plz postcodefake codepostal"),
@@ -62,7 +65,7 @@ EMAIL = words("email emailaddress mail emails useremail customeremail contactema
 PHONE = words(
     "phone phonenumber mobile telephone tel mobilephone cell cellphone telefon homephone workphone customerphone "
     "contactphone mobilenumber mobilephonenumber telephonenumber handy phoneno mobileno telefonnummer telno telnumber "
-    "cellnumber cellphonenumber landline landlinenumber sms whatsapp whatsappnumber smsnumber msisdn"
+    "cellnumber cellphonenumber ddi ddinumber directdial directline directnumber landline landlinenumber sms whatsapp whatsappnumber smsnumber msisdn"
 )
 LOYALTY = words(
     "loyaltynumber loyaltycard loyaltyid cardnumber membernumber loyalty loyaltycardnumber memberno cardno loyaltyno "
@@ -91,6 +94,10 @@ SCHEMES = {
     ),
     "drivers_license": words("driverslicense driverslicensenumber driverlicence licencenumber"),
 }
+KEYS = words(
+    "accountnumber accountno accountcode accountref customercode customerref clientcode contactcode membercode usercode"
+)
+"""Names of a key that do not end like one."""
 USER = words("userid loginid login username")
 """Not accountid: in the CRM of a business it is the company, which its people share."""
 ANONYMOUS = {
@@ -113,7 +120,7 @@ PRODUCT = words("sku stockcode productid productcode itemid product item lineite
 PRODUCT_TEXT = words("description productname itemname producttitle lineitemname title name item product")
 QUANTITY = words("quantity qty orderedquantity lineitemquantity menge")
 PRICE = words("price unitprice priceeach lineitemprice listprice preis")
-TOTAL = words("total grandtotal amount totalamount ordertotal totalprice sum value summe")
+TOTAL = words("total grandtotal totalpaid amountpaid amount totalamount ordertotal totalprice sum value summe")
 CASE = words("ticketid caseid casenumber ticket case ticketnumber")
 PAYMENT = words("amountrefunded paymentid chargeid paymentintentid")
 SECRET = words("password passwordhash token rptoken secret salt passwd pin")
