@@ -182,3 +182,102 @@ Date of Birth | Individual.birthDate | 1980-02-03 | 1981-05-06
 Gender | Individual.genderId | female | male
 """,
 }
+
+# Met for the first time after the draft had been mended on those above.
+MET_LAST = {
+    "thunderbird_addresses": """
+First Name | Individual.firstName | Ida | Oli
+Last Name | Individual.lastName | Moss | Fern
+Display Name | Individual.personName | Ida Moss | Oli Fern
+Nickname | Individual.preferredName | Idy | Ol
+Primary Email | ContactPointEmail.emailAddress | ida@example.com | oli@example.com
+Secondary Email | ContactPointEmail.emailAddress | ida2@example.com | oli2@example.com
+Screen Name | | |
+Work Phone | ContactPointPhone.telephoneNumber | +441225460022 | +441225460023
+Home Phone | ContactPointPhone.telephoneNumber | +441225460012 | +441225460013
+Fax Number | | +441225460092 | +441225460093
+Pager Number | | |
+Mobile Number | ContactPointPhone.telephoneNumber | +447700900121 | +447700900123
+Home Address | ContactPointAddress.addressLine1 | 1 High Street | 2 High Street
+Home Address 2 | ContactPointAddress.addressLine2 | | Flat 2
+Home City | ContactPointAddress.cityName | Bath | Bath
+Home State | ContactPointAddress.stateProvinceName | Somerset | Somerset
+Home ZipCode | ContactPointAddress.postalCodeText | BA1 1AA | BA1 1AB
+Home Country | ContactPointAddress.countryName | United Kingdom | United Kingdom
+Work Address | ContactPointAddress.addressLine1 | 9 Old Road | 8 Old Road
+Work Address 2 | ContactPointAddress.addressLine2 | |
+Work City | ContactPointAddress.cityName | York | Leeds
+Work State | ContactPointAddress.stateProvinceName | Yorkshire | Yorkshire
+Work ZipCode | ContactPointAddress.postalCodeText | YO1 7HH | LS1 4AB
+Work Country | ContactPointAddress.countryName | United Kingdom | United Kingdom
+Job Title | Individual.occupation | Head of Buying | Buyer
+Department | | Buying | Buying
+Organization | Individual.currentEmployerName | Moss Ltd | Fern Ltd
+Web Page 1 | PartyWebAddress.webSiteURL or Individual.webSiteURL | https://ida.example.com | https://oli.example.com
+Web Page 2 | | |
+Birth Year | Individual.birthDateYear | 1980 | 1981
+Birth Month | Individual.birthDateMonth | 2 | 5
+Birth Day | Individual.birthDateDay | 3 | 6
+Custom 1 | | |
+Notes | Individual.noteText | likes mugs |
+""",
+    "ebay_orders": """
+Sales Record Number | key or SalesOrder.orderNumber | 112 | 113
+Order Number | key or SalesOrder.orderNumber | 24-14934-88735 | 24-14934-88736
+Buyer Username | @user_id or key or SalesOrder.soldToCustomerId | idamoss | olifern
+Buyer Name | Individual.personName | Ida Moss | Oli Fern
+Buyer Email | ContactPointEmail.emailAddress or @email | ida@example.com | oli@example.com
+Buyer Note | SalesOrder.description | leave with the neighbour |
+Buyer Address 1 | ContactPointAddress.addressLine1 | 1 High Street | 2 High Street
+Buyer Address 2 | ContactPointAddress.addressLine2 | | Flat 2
+Buyer City | ContactPointAddress.cityName | Bath | Bath
+Buyer State | ContactPointAddress.stateProvinceName | Somerset | Somerset
+Buyer Zip | ContactPointAddress.postalCodeText | BA1 1AA | BA1 1AB
+Buyer Country | ContactPointAddress.countryName | United Kingdom | United Kingdom
+Ship To Name | | Ida Moss | Oli Fern
+Ship To Phone | ContactPointPhone.telephoneNumber or @phone | +441225460012 | +441225460013
+Ship To Address 1 | ContactPointAddress.addressLine1 | 1 High Street | 2 High Street
+Ship To Address 2 | ContactPointAddress.addressLine2 | | Flat 2
+Ship To City | ContactPointAddress.cityName | Bath | Bath
+Ship To State | ContactPointAddress.stateProvinceName | Somerset | Somerset
+Ship To Zip | ContactPointAddress.postalCodeText | BA1 1AA | BA1 1AB
+Ship To Country | ContactPointAddress.countryName | United Kingdom | United Kingdom
+Item Number | key or SalesOrderProduct.productSKU or Product.productSKU | 318508625049 | 318508625050
+Item Title | Product.name or SalesOrderProduct.name | Mug blue | Mug red
+Custom Label | Product.productSKU or SalesOrderProduct.productSKU | MUG-B | MUG-R
+Sold Via Promoted Listings | | No | No
+Quantity | SalesOrderProduct.orderedQuantity | 1 | 2
+Sold For | SalesOrderProduct.unitPriceAmount or SalesOrder.totalProductAmount or SalesOrderProduct.totalLineAmount | 20.00 | 10.00
+Shipping And Handling | SalesOrder.totalDeliveryAmount | 3.00 | 3.00
+Total Price | SalesOrder.grandTotalAmount | 23.00 | 13.00
+Sale Date | SalesOrder.purchaseOrderDate | 2026-07-25 | 2026-07-26
+Transaction ID | | 1001 | 1002
+""",
+    "amazon_orders": """
+order-id | key or SalesOrder.orderNumber | 111-2222222-3333333 | 123-4567890-1234567
+order-item-id | key | 11111111111111 | 22222222222222
+purchase-date | SalesOrder.purchaseOrderDate | 2009-01-01T10:50:49-08:00 | 2009-01-02T10:50:49-08:00
+payments-date | | 2009-01-05T10:50:49-08:00 | 2009-01-06T10:50:49-08:00
+buyer-email | ContactPointEmail.emailAddress or @email | ida@example.com | oli@example.com
+buyer-name | Individual.personName | Ida Moss | Oli Fern
+buyer-phone-number | ContactPointPhone.telephoneNumber or @phone | +441225460012 | +441225460013
+sku | Product.productSKU or SalesOrderProduct.productSKU or key | MUG-B | MUG-R
+product-name | Product.name or SalesOrderProduct.name | Mug blue | Mug red
+quantity-purchased | SalesOrderProduct.orderedQuantity | 1 | 2
+currency | SalesOrder.currencyCode | GBP | GBP
+item-price | SalesOrderProduct.unitPriceAmount | 20.00 | 10.00
+item-tax | SalesOrderProduct.totalTaxAmount | 0.00 | 0.00
+shipping-price | SalesOrder.totalDeliveryAmount | 3.00 | 3.00
+shipping-tax | | 0.00 | 0.00
+ship-service-level | | Standard | Standard
+recipient-name | | Ida Moss | Oli Fern
+ship-address-1 | ContactPointAddress.addressLine1 | 1 High Street | 2 High Street
+ship-address-2 | ContactPointAddress.addressLine2 | | Flat 2
+ship-address-3 | ContactPointAddress.addressLine3 | |
+ship-city | ContactPointAddress.cityName | Bath | Bath
+ship-state | ContactPointAddress.stateProvinceName | Somerset | Somerset
+ship-postal-code | ContactPointAddress.postalCodeText | BA1 1AA | BA1 1AB
+ship-country | ContactPointAddress.countryName | GB | GB
+ship-phone-number | ContactPointPhone.telephoneNumber or @phone | +441225460012 | +441225460013
+""",
+}

@@ -79,7 +79,8 @@ def _kind(sheet: Sheet, key: Column | None) -> Callable[[Sheet, Column | None], 
         return _unnamed
     order = whole & vocabulary.ORDER or "lineitemname" in whole
     product = whole & vocabulary.PRODUCT
-    if order and product and not (key and key.plain in vocabulary.ORDER):
+    counted = product and whole & vocabulary.QUANTITY
+    if order and product and (counted or not (key and key.plain in vocabulary.ORDER)):
         return _order_lines
     if order and not (key and key.plain in vocabulary.CUSTOMER):
         return _orders
@@ -195,7 +196,7 @@ def _order_lines(sheet: Sheet, key: Column | None) -> Lines:
         if number:
             attributes.append(f"{attribute}: {sheet.number(number)}   # high")
     text = sheet.take(vocabulary.PRODUCT_TEXT, exact=True)
-    lines = [_key_line(sheet, key if key is not order else None), "entities:"]
+    lines = [_key_line(sheet, sheet.line_key() or (key if key is not order else None)), "entities:"]
     column = quoted(order.name)
     lines += entity("SalesOrderProduct", attributes, [f"parent: {{entity: SalesOrder, key: {column}}}"])
     time = sheet.find(vocabulary.WHEN - vocabulary.PAID, exact=True) or sheet.find(vocabulary.PAID, exact=True)

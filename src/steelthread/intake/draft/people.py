@@ -40,8 +40,9 @@ def facts(sheet: Sheet) -> list[str]:
     """Return the lines for what else is known of a person."""
     lines = []
     for attribute, known in vocabulary.PERSON.items():
-        column = sheet.take(known)
-        if column:
+        column = sheet.find(known)
+        if column and (attribute != "birthDate" or not column.filled or sheet.may_be_date(column)):
+            sheet.use(column)
             shown = sheet.dated(column) if attribute == "birthDate" else quoted(column.name)
             lines.append(f"{attribute}: {shown}   # high, by its name")
     employer = sheet.take(vocabulary.COMPANY)

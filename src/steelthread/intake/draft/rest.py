@@ -166,7 +166,8 @@ def _by_head(column: Column, entity: str, model: Model) -> Iterator[tuple[float,
         for holder, name, score in find(model, " ".join(column.words[start:])):
             if holder == entity:
                 attribute = model.entity(entity).attributes[name]
-                if _open(attribute) and (attribute.many or _looks(column, attribute.logical)):
+                labels = attribute.many and column.words[-1].endswith("s")
+                if _open(attribute) and (labels or _looks(column, attribute.logical)):
                     yield score * _HEAD, attribute
 
 
@@ -184,10 +185,10 @@ def _looks(column: Column, logical: str | None) -> bool:
 def _described(column: Column, entity: str, model: Model) -> Iterator[Attribute]:
     """Yield the attributes whose words hold all of the column's; what is said of a contact point says little of it."""
     said = {_singular(word) for word in column.words if word not in _LITTLE and not word.isdigit()}
-    if len(said) < 2 or model.entity(entity).parent == "ContactPoint":
+    if len(said) < 2 or column.is_id or model.entity(entity).parent == "ContactPoint":
         return
     for attribute in model.entity(entity).attributes.values():
-        told = (attribute.name, attribute.description, *attribute.aliases)
+        told = (attribute.name, attribute.description)
         if _open(attribute) and said <= {_singular(word) for text in told for word in words(text)}:
             yield attribute
 

@@ -101,6 +101,11 @@ class Column:
         return next((word for word in around if word in self.groups), "")
 
     @property
+    def is_id(self) -> bool:
+        """Tell whether it is named like a key."""
+        return bool(_ID.search(self.name)) or self.plain in vocabulary.KEYS
+
+    @property
     def tells_change(self) -> bool:
         """Tell whether its name says when the row was changed: `Last Modified`, `Updated At`, `Update time`."""
         said = set(self.words)
@@ -156,11 +161,16 @@ class Sheet:
         fit = [
             one for one in self.columns
             if one.complete and one.unique and not one.other and not one.fits(_NO_KEY)
-            and (_ID.search(one.name) or one.plain in vocabulary.KEYS or one.share(UUIDS) == 1)
+            and (one.is_id or one.share(UUIDS) == 1)
         ]  # fmt: skip
         subject = plain(self.name).removesuffix("s")
         fit.sort(key=lambda one: (subject not in one.plain, not one.plain.endswith("id"), self.columns.index(one)))
         return fit[0] if fit else None
+
+    def line_key(self) -> Column | None:
+        """Return the key of a line: unique, and named after an item or a line."""
+        fit = [one for one in self.columns if one.complete and one.unique and one.is_id]
+        return next((one for one in fit if {"item", "line", "lineitem"} & set(one.words[:-1])), None)
 
     def is_date(self, column: Column) -> bool:
         """Tell whether all values are dates."""

@@ -116,10 +116,17 @@ ORDER = words(
 CUSTOMER = words(
     "customerid customer custid clientid contactid customernumber customerno memberid kundennummer custno buyerid"
 )
-PRODUCT = words("sku stockcode productid productcode itemid product item lineitemsku articleno ean")
-PRODUCT_TEXT = words("description productname itemname producttitle lineitemname title name item product")
-QUANTITY = words("quantity qty orderedquantity lineitemquantity menge")
-PRICE = words("price unitprice priceeach lineitemprice listprice preis")
+PRODUCT = words(
+    "sku stockcode productid productcode productsku itemsku itemid itemnumber itemno itemcode product item lineitemsku "
+    "articleno articlenumber ean"
+)
+PRODUCT_TEXT = words(
+    "description productname itemname itemtitle productdescription itemdescription producttitle lineitemname title name item product"
+)
+QUANTITY = words(
+    "quantity qty orderedquantity quantityordered quantitypurchased itemquantity productquantity lineitemquantity menge"
+)
+PRICE = words("price unitprice itemprice productprice priceeach lineitemprice listprice preis")
 TOTAL = words("total grandtotal totalpaid amountpaid amount totalamount ordertotal totalprice sum value summe")
 CASE = words("ticketid caseid casenumber ticket case ticketnumber")
 PAYMENT = words("amountrefunded paymentid chargeid paymentintentid")
