@@ -263,7 +263,7 @@ password | secret | |
 Name | Individual.personName | Ida Moss | Oli Fern
 Username | @user_id | ida | oli
 Last Active | | 2023-05-01 10:00:00 | 2023-05-02 10:00:00
-Date Registered | Individual.customerSinceDate | 2022-01-01 10:00:00 | 2022-01-02 10:00:00
+Sign Up | Individual.customerSinceDate | 2022-01-01 10:00:00 | 2022-01-02 10:00:00
 Email | ContactPointEmail.emailAddress | ida@example.com | oli@example.com
 Orders | | 1 | 2
 Total Spend | | 23.00 | 26.00
