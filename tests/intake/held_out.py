@@ -281,3 +281,62 @@ ship-country | ContactPointAddress.countryName | GB | GB
 ship-phone-number | ContactPointPhone.telephoneNumber or @phone | +441225460012 | +441225460013
 """,
 }
+MET_LAST |= {
+    "givebutter_contacts": """
+Givebutter Contact ID | key | 101 | 102
+Contact External ID | | x-1 | x-2
+Prefix | Individual.salutation | Ms | Mr
+First Name | Individual.firstName | Ida | Oli
+Middle Name | Individual.middleName | Ann | Max
+Last Name | Individual.lastName | Moss | Fern
+Primary Email | ContactPointEmail.emailAddress | ida@example.com | oli@example.com
+Primary Phone Number | ContactPointPhone.telephoneNumber | +441225460012 | +441225460013
+Email Addresses | ContactPointEmail.emailAddress | ida@example.com | oli@example.com
+Phone Numbers | ContactPointPhone.telephoneNumber | +441225460012 | +441225460013
+Gender | Individual.genderId | female | male
+Date of Birth | Individual.birthDate | 1980-02-03 | 1981-05-06
+Employer | Individual.currentEmployerName | Moss Ltd | Fern Ltd
+Title | Individual.occupation | Head of Buying | Buyer
+Household Name | Household.name | Moss | Fern
+Household Envelope Name | Individual.mailingName | The Mosses | The Ferns
+Is Household Primary Contact | | Yes | Yes
+Tags | Individual.tags | vip | new
+Notes | Individual.noteText | likes mugs |
+Email Subscription Status | ContactPointConsent.consentStatusId | subscribed | unsubscribed
+Phone Subscription Status | ContactPointConsent.consentStatusId | subscribed | unsubscribed
+Address Subscription Status | ContactPointConsent.consentStatusId or PartyConsent.consentStatusId | subscribed | subscribed
+""",
+    "woocommerce_orders": """
+Order Number | key or SalesOrder.orderNumber | 5001 | 5002
+Order Status | SalesOrder.salesOrderStatusId | completed | processing
+Order Date | SalesOrder.purchaseOrderDate | 2025-04-01 | 2025-04-02
+Customer Note | SalesOrder.description | leave with the neighbour |
+First Name (Billing) | Individual.firstName | Ida | Oli
+Last Name (Billing) | Individual.lastName | Moss | Fern
+Company (Billing) | Individual.currentEmployerName | Moss Ltd | Fern Ltd
+Address 1&2 (Billing) | ContactPointAddress.addressLine1 | 1 High Street | 2 High Street Flat 2
+City (Billing) | ContactPointAddress.cityName | Bath | Bath
+State Code (Billing) | ContactPointAddress.stateProvinceName | SOM | SOM
+Postcode (Billing) | ContactPointAddress.postalCodeText | BA1 1AA | BA1 1AB
+Country Code (Billing) | ContactPointAddress.countryName | GB | GB
+Email (Billing) | ContactPointEmail.emailAddress or @email | ida@example.com | oli@example.com
+Phone (Billing) | ContactPointPhone.telephoneNumber or @phone | +441225460012 | +441225460013
+First Name (Shipping) | | Ida | Oli
+Last Name (Shipping) | | Moss | Fern
+Address 1&2 (Shipping) | ContactPointAddress.addressLine1 | 1 High Street | 2 High Street
+City (Shipping) | ContactPointAddress.cityName | Bath | Bath
+State Code (Shipping) | ContactPointAddress.stateProvinceName | SOM | SOM
+Postcode (Shipping) | ContactPointAddress.postalCodeText | BA1 1AA | BA1 1AB
+Country Code (Shipping) | ContactPointAddress.countryName | GB | GB
+Order Subtotal Amount | SalesOrder.totalProductAmount | 30.00 | 31.00
+Order Total Amount | SalesOrder.grandTotalAmount | 36.00 | 37.00
+Order Shipping Amount | SalesOrder.totalDeliveryAmount | 6.00 | 6.00
+Cart Discount Amount | SalesOrder.totalAdjustmentAmount | 0.00 | 0.00
+Order Refund Amount | SalesOrder.refundedAmount | 0.00 | 0.00
+Item # | | 1 | 1
+SKU | Product.productSKU or SalesOrderProduct.productSKU | MUG-B | MUG-R
+Item Name | Product.name or SalesOrderProduct.name | Mug blue | Mug red
+Quantity | SalesOrderProduct.orderedQuantity | 1 | 2
+Item Cost | SalesOrderProduct.unitPriceAmount | 30.00 | 15.50
+""",
+}

@@ -86,7 +86,7 @@ def _kind(sheet: Sheet, key: Column | None) -> Callable[[Sheet, Column | None], 
         return _orders
     if whole & vocabulary.PAYMENT:
         return _payments
-    if whole & vocabulary.CASE:
+    if whole & vocabulary.CASE or len(whole & vocabulary.CASE_SIGNS) > 2:
         return _cases
     people = has_names(sheet) or sheet.has(vocabulary.EMAIL) or sheet.has(vocabulary.PHONE)
     if whole & set(vocabulary.ANONYMOUS) and not people:

@@ -133,6 +133,7 @@ def _named(column: Column, entity: str, model: Model) -> Iterator[tuple[float, A
     whole, *shorter = dict.fromkeys((column.name, *column.names))
     if entity not in _HOLDERS and model.entity(entity).parent != "ContactPoint":
         shorter = [one for one in shorter if one in (column.plain, column.bare)]
+        shorter += _of_order(column) if entity == "SalesOrder" else []
     spellings = [(whole, 1.0), *((one, 0.95) for one in shorter), (f"{entity} {column.name}", 0.9)]
     for spelling, weight in spellings:
         for holder, name, score in find(model, spelling):
@@ -140,6 +141,12 @@ def _named(column: Column, entity: str, model: Model) -> Iterator[tuple[float, A
                 attribute = model.entity(entity).attributes[name]
                 if _open(attribute):
                     yield score * weight, attribute
+
+
+def _of_order(column: Column) -> list[str]:
+    """Return what an order's column is called without what every amount of an order may say: `Order Tax Amount`."""
+    bare = [word for word in column.words if word not in ("order", "cart")]
+    return ["".join(bare), "".join(word for word in bare if word not in ("amount", "total"))]
 
 
 def _guessed(column: Column, entity: str, model: Model) -> Iterator[tuple[float, Attribute]]:

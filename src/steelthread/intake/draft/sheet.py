@@ -18,10 +18,12 @@ PHONES = re.compile(r"\+?[\d ()./-]{7,20}\Z")
 _SLASHED = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})(?!\d)")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
 _ID = re.compile(
-    r"(^|[_\s.-])(id|key|no|nr|number|code|uuid)$|^(id|key|uuid|recid|uniqueid)$|(Id|ID)$|nummer$", re.ASCII
+    r"(^|[_\s.-])(id|key|no|nr|number|code|uuid)$|^(id|key|uuid|recid|uniqueid)$|(Id|ID)$|nummer$|#\s*$", re.ASCII
 )
 _PARTS = re.compile(r"[/|]| or ")
 """A header may give two names: `State/Region`, `ZIP or postal code`."""
+_NUMBER_SIGN = re.compile(r"(\w)\s*#\s*$")
+"""`Order #` is the order's number."""
 _ASIDE = re.compile(r"\([^)]*\)")
 _FIXED = vocabulary.USER | vocabulary.CUSTOMER | vocabulary.ORDER | vocabulary.CASE
 _NO_KEY = frozenset().union(
@@ -32,12 +34,13 @@ _NO_KEY = frozenset().union(
 
 def plain(name: str) -> str:
     """Return a column name as letters and digits only, in lower case and without accents."""
-    bare = unicodedata.normalize("NFKD", name.casefold())
+    bare = unicodedata.normalize("NFKD", _NUMBER_SIGN.sub(r"\1 number", name.casefold()))
     return re.sub(r"[^a-z0-9]", "", bare)
 
 
 def _words(name: str) -> list[str]:
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if letter.isascii())
+    said = _NUMBER_SIGN.sub(r"\1 number", name)
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", said) if letter.isascii())
     return [word.lower() for word in _WORD.findall(bare)]
 
 

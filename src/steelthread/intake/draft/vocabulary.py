@@ -63,7 +63,7 @@ ADDRESS = {
 }
 EMAIL = words("email emailaddress mail emails useremail customeremail contactemail emailid courriel")
 PHONE = words(
-    "phone phonenumber mobile telephone tel mobilephone cell cellphone telefon homephone workphone customerphone "
+    "phone phonenumber phones phonenumbers mobile telephone tel mobilephone cell cellphone telefon homephone workphone customerphone "
     "contactphone mobilenumber mobilephonenumber telephonenumber handy phoneno mobileno telefonnummer telno telnumber "
     "cellnumber cellphonenumber ddi ddinumber directdial directline directnumber landline landlinenumber sms whatsapp whatsappnumber smsnumber msisdn"
 )
@@ -126,9 +126,14 @@ PRODUCT_TEXT = words(
 QUANTITY = words(
     "quantity qty orderedquantity quantityordered quantitypurchased itemquantity productquantity lineitemquantity menge"
 )
-PRICE = words("price unitprice itemprice productprice priceeach lineitemprice listprice preis")
+PRICE = words("price unitprice unitcost itemprice itemcost productprice priceeach lineitemprice listprice preis")
 TOTAL = words("total grandtotal totalpaid amountpaid amount totalamount ordertotal totalprice sum value summe")
 CASE = words("ticketid caseid casenumber ticket case ticketnumber")
+CASE_SIGNS = words(
+    "subject requester requestername submitter reporter assignee agent priority tickettype casetype ticketstatus casestatus "
+    "solvedat resolvedat resolvedtime resolutiontime satisfaction satisfactionscore"
+)
+"""Three of them say that a row is a case, whatever its number is called."""
 PAYMENT = words("amountrefunded paymentid chargeid paymentintentid")
 SECRET = words("password passwordhash token rptoken secret salt passwd pin")
 PAID = words("paidat datepaid paiddate")
