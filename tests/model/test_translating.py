@@ -217,6 +217,29 @@ def test_consent_that_is_gone_never_comes_out_as_given():
             assert told not in ("y", "OptIn"), (name, status)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"birthDate": "1980-13-03"}, "`birthDate` of `Individual` must be date, not '1980-13-03'"),
+        ({"birthDate": "19800203"}, "must be date"),
+        ({"childrenCount": "two"}, "must be integer"),
+        ({"childrenCount": True}, "must be integer"),
+        ({"firstName": 7}, "must be string"),
+        ({"firstName": ["Ida"]}, "must be string"),
+        ({"isHomeOwner": "yes"}, "must be boolean"),
+        ({"tags": "regular"}, "must be list of string"),
+        ({"entity": "SalesOrder", "grandTotalAmount": "NaN"}, "must be decimal"),
+        ({"entity": "SalesOrder", "grandTotalAmount": True}, "must be decimal"),
+        ({"entity": "SalesOrder", "purchaseOrderDate": "2024-05-06"}, "must be datetime"),
+        ({"entity": "SalesOrder", "purchaseOrderDate": 1715000000}, "must be datetime"),
+    ],
+)
+def test_values_of_a_wrong_type_are_told_and_not_passed_on(attributes, told):
+    right = {"entity": "Individual", "id": "1", "firstName": None, "birthDate": "1980-02-03", "tags": ["regular"]}
+    with pytest.raises(Invalid, match=f"Record 2: .*{told}"):
+        list(translate([right, {"entity": "Individual", "id": "2", **attributes}], "adobe_xdm", MODEL))
+
+
 def test_wrong_records_are_told():
     with pytest.raises(NotFound, match="did you mean `schema_org`"):
         there("schema.org")

@@ -20,6 +20,7 @@ import yaml
 
 from steelthread.kit import Invalid, NotFound
 from steelthread.model.marked import nearest
+from steelthread.model.records import checked
 from steelthread.model.registry import Model
 
 Record = dict[str, Any]
@@ -106,11 +107,12 @@ def translate(records: Iterable[Record], name: str, model: Model) -> Iterator[Re
     """Yield their records for ours.
 
     A part goes into the record it belongs to, so all records are read before the first comes out. What the vocabulary
-    has no word for is left out. Invalid for an entity or attribute that the model does not know.
+    has no word for is left out. Invalid, with the number of the record, for an entity or attribute that the model does
+    not know, and for a value that is not of the attribute's type.
     """
     vocabulary = translation(name)
     rules = {rule.ours: rule for rule in vocabulary.entities}
-    mine = [_checked(record, model) for record in records]
+    mine = [checked(record, number, model) for number, record in enumerate(records, 1)]
     links = {(part.ours, part.by) for rule in vocabulary.entities for part in rule.parts}
     parts: dict[tuple[str, str, str], list[Record]] = {}
     for one in mine:
@@ -140,16 +142,6 @@ def translate_back(records: Iterable[Record], name: str, model: Model) -> Iterat
 def _places(attributes: Mapping[str, str | Place]) -> Iterator[tuple[str, Place]]:
     for name, place in attributes.items():
         yield name, Place(place) if isinstance(place, str) else place
-
-
-def _checked(record: Record, model: Model) -> Record:
-    if not isinstance(record, dict) or not isinstance(record.get("entity"), str):
-        raise Invalid("A record of the canonical model is an object with `entity` and its attributes.")
-    entity = model.entity(record["entity"])
-    for name in record:
-        if name != "entity" and name not in entity.attributes:
-            raise NotFound(f"`{entity.name}` has no attribute `{name}`{nearest(name, entity.attributes)}.")
-    return record
 
 
 # -- there ---------------------------------------------------------------------------------------------------------------
