@@ -49,6 +49,7 @@ def test_export_writes_to_stdout_or_whole_into_a_file(tmp_path):
     run(tmp_path, "export", "--format", "sqql", code=1)
     run(tmp_path, "export", "--format", "sql", "--imported", code=1)
     run(tmp_path, "export", code=2)
+    run(tmp_path, "list", "--area", "loyality", code=1)
 
 
 def test_diff_release_and_versions(tmp_path):

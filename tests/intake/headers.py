@@ -3,8 +3,11 @@
 One line per column: name | home | first row | second row. The home is ENTITY.ATTRIBUTE; `key`, `changed` (when the row
 was changed), `secret` and `@kind` (an identifier) are what a mapping says besides; several homes with ` or ` between
 them are all right; an empty home means that the model has none. The homes were written down from the model's
-descriptions before the draft was run on them.
+descriptions before the draft was run on them. The headers stand in code and help pages of those systems or of people who read
+their exports (WooCommerce's export columns, a Zendesk ticket export); that of Square is from use, its help does not print it.
 """
+
+from tests.intake.held_out import HELD_OUT, MET_LAST
 
 HEADERS = {
     "salesforce_contact": """
@@ -217,22 +220,36 @@ Updated at | changed | 2023-01-01 10:00:00 | 2023-01-02 10:00:00
 Last sign-in | | 2023-01-01 10:00:00 | 2023-01-02 10:00:00
 """,
     "zendesk_ticket": """
-Ticket ID | key or Case.caseNumber | 1 | 2
-Subject | Case.subject | Where is my parcel | Broken mug
-Description | Case.description | It should have come | It came in two
-Status | Case.status | solved | open
-Priority | Case.priority | normal | high
-Type | Case.caseType | question | problem
+Summation column | | 1 | 2
+Id | key or Case.caseNumber | 1001 | 1002
 Requester | Case.contactName | Ida Moss | Oli Fern
+Requester id | Case.individualId | 9001 | 9002
+Requester external id | | x-1 | x-2
 Requester email | Case.contactEmailAddress or @email | ida@example.com | oli@example.com
+Requester domain | | example.com | example.com
+Submitter | | Ida Moss | Oli Fern
 Assignee | Case.assigneeName | Agent A | Agent B
 Group | | Support | Support
+Subject | Case.subject | Where is my parcel | Broken mug
 Tags | Case.tags | parcel | mug
+Status | Case.status | solved | open
+Priority | Case.priority | normal | high
+Via | Case.channel | Email | Web
+Ticket type | Case.caseType | question | problem
 Created at | Case.openedDateTime | 2023-05-02 08:00:00 | 2023-05-04 08:00:00
 Updated at | changed | 2023-05-03 08:00:00 | 2023-05-04 09:00:00
+Assigned at | | 2023-05-02 08:10:00 | 2023-05-04 08:10:00
+Organization | | Moss Ltd | Fern Ltd
+Due date | | |
+Initially assigned at | | 2023-05-02 08:10:00 | 2023-05-04 08:10:00
 Solved at | Case.closedDateTime | 2023-05-03 08:00:00 |
-Ticket channel | Case.channel | Email | Web
-Satisfaction | Case.satisfactionScore | good |
+Resolution time | | 24 |
+Satisfaction Score | Case.satisfactionScore | good | offered
+Group stations | | 1 | 1
+Assignee stations | | 1 | 1
+Reopens | | 0 | 0
+Replies | | 1 | 2
+First reply time in minutes | | 12 | 30
 """,
     "magento_customer": """
 email | ContactPointEmail.emailAddress | ida@example.com | oli@example.com
@@ -263,7 +280,7 @@ password | secret | |
 Name | Individual.personName | Ida Moss | Oli Fern
 Username | @user_id | ida | oli
 Last Active | | 2023-05-01 10:00:00 | 2023-05-02 10:00:00
-Date Registered | Individual.customerSinceDate | 2022-01-01 10:00:00 | 2022-01-02 10:00:00
+Sign Up | Individual.customerSinceDate | 2022-01-01 10:00:00 | 2022-01-02 10:00:00
 Email | ContactPointEmail.emailAddress | ida@example.com | oli@example.com
 Orders | | 1 | 2
 Total Spend | | 23.00 | 26.00
@@ -373,8 +390,8 @@ home_store | | S01 | S02
 """,
 }
 
-# Systems on which nothing was tuned: measured once, after the draft was done with the others.
-HELD_OUT = {
+# Four systems that the draft met after it was written for those above.
+LATER = {
     "outlook_contacts": """
 First Name | Individual.firstName | Ida | Oli
 Middle Name | Individual.middleName | Ann | Max
@@ -460,6 +477,6 @@ Person - Open deals | | 1 | 2
 
 def columns(name):
     """Return (column, homes, values) of an export."""
-    for line in {**HEADERS, **HELD_OUT}[name].strip().splitlines():
+    for line in {**HEADERS, **LATER, **HELD_OUT, **MET_LAST}[name].strip().splitlines():
         column, home, *values = [part.strip() for part in f"{line} ".split(" |")]
         yield column, [one for one in home.split(" or ") if one], [*values, "", ""][:2]

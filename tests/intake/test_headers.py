@@ -2,7 +2,8 @@
 
 import pytest
 import yaml
-from tests.intake.headers import HEADERS, HELD_OUT, columns
+from tests.intake.headers import HEADERS, LATER, columns
+from tests.intake.held_out import HELD_OUT, MET_LAST
 
 from steelthread.intake import Format, compile_mapping, draft
 from steelthread.intake.source import read_source
@@ -10,6 +11,7 @@ from steelthread.model import load_model
 
 CSV = Format(type="csv", delimiter=",", encoding="utf-8", header=True)
 MODEL = load_model()
+AFTER = {**LATER, **HELD_OUT, **MET_LAST}
 
 
 def homes(text):
@@ -69,15 +71,19 @@ def test_nine_in_ten_over_all_of_them():
     assert missed <= homed / 10
 
 
-def test_systems_on_which_nothing_was_tuned():
-    """The draft had 51 of 62 right when it met these for the first time; the others above helped to write it."""
-    both = [judged(name) for name in HELD_OUT]
+def test_nine_in_ten_over_the_systems_that_came_after():
+    """What the draft had right when it first met them, nothing tuned on them: LATER 51 of 62, HELD_OUT 92 of 125.
+
+    Of MET_LAST it had 60 of 76 in the first three and 39 of 48 in the last two, each time mended on all before: 242 of 311,
+    which is 78 %, contacts better than orders. What it has now is a figure of development.
+    """
+    both = [judged(name) for name in AFTER]
     homed, missed = sum(len(one) for one, _ in both), sum(len(one) for _, one in both)
-    assert homed - missed >= 51
-    assert homed == 62
+    assert homed >= 311
+    assert missed <= homed / 20
 
 
-@pytest.mark.parametrize("name", {**HEADERS, **HELD_OUT})
+@pytest.mark.parametrize("name", {**HEADERS, **AFTER})
 def test_no_column_is_drafted_into_a_special_attribute(name):
     for column, found in homes(drafted(name)[0]).items():
         for home in found:
@@ -86,7 +92,7 @@ def test_no_column_is_drafted_into_a_special_attribute(name):
                 assert MODEL.entity(entity).attributes[attribute].privacy != "special", column
 
 
-@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("name", {**HEADERS, **AFTER})
 def test_a_column_without_a_home_is_left_alone(name):
     found = homes(drafted(name)[0])
     wrong = [
@@ -96,7 +102,7 @@ def test_a_column_without_a_home_is_left_alone(name):
     assert len(wrong) <= 2, wrong
 
 
-@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("name", {**HEADERS, **AFTER})
 def test_the_draft_runs_unedited_and_sets_nothing_aside(name):
     text, header, cells, _ = drafted(name)
     mapping = compile_mapping(read_source(text, f"sources/{name}.yaml", MODEL), MODEL, header, "GB")

@@ -16,15 +16,14 @@ import pytest
 import ramlpy
 import rdflib
 import yaml
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import message_factory
 from graphql import build_schema, graphql_sync, validate_schema
-from grpc_tools import protoc
 from linkml_runtime import SchemaView
-from mermaidx.engine import Engine
 from open_data_contract_standard.model import OpenDataContractStandard
 from openapi_spec_validator import validate as validate_openapi
 from pydbml import PyDBML
 from pyld import jsonld as pyld
+from tests.model.protobuf import compiled
 
 from steelthread.kit import Invalid, NotFound
 from steelthread.model import (
@@ -136,15 +135,6 @@ def test_openapi_is_valid_and_gives_the_whole_model_back(model):
     document = json.loads(export_model(model, "openapi"))
     validate_openapi(document)
     assert plain(entities_of(document["components"]["schemas"], "#/components/schemas/")) == plain(model.entities)
-
-
-@pytest.fixture
-def database(server):
-    with psycopg.connect(server.conninfo, autocommit=True) as conn:
-        conn.execute("drop schema if exists canonical cascade; create schema canonical")
-        conn.execute("set search_path = canonical")
-        yield conn
-        conn.execute("drop schema canonical cascade")
 
 
 def test_postgresql_executes_the_ddl_with_its_foreign_keys(database, model):
@@ -344,20 +334,6 @@ def test_avro_writes_and_reads(tmp_path):
     assert back["orderNumber"] is None
 
 
-def compiled(text, folder):
-    (folder / "model.proto").write_text(text, encoding="utf-8")
-    bundled = Path(protoc.__file__).parent / "_proto"
-    done = protoc.main([
-        "protoc", f"-I{folder}", f"-I{bundled}", f"--descriptor_set_out={folder / 'model.pb'}", "--include_imports",
-        "model.proto",
-    ])  # fmt: skip
-    assert done == 0
-    pool = descriptor_pool.DescriptorPool()
-    for one in descriptor_pb2.FileDescriptorSet.FromString((folder / "model.pb").read_bytes()).file:
-        pool.Add(one)
-    return pool
-
-
 def test_protoc_compiles_the_messages(model, tmp_path):
     pool = compiled(export_model(model, "protobuf"), tmp_path)
     options = {
@@ -402,29 +378,6 @@ def test_dbml_is_read(model):
         if len(one.references) == 1 and not one.many:
             assert (snake(entity.name), snake(one.name), snake(one.references[0])) in led
     assert {group.name for group in found.table_groups} == {one.area for one in model.entities.values()}
-
-
-@pytest.fixture(scope="module")
-def mermaid_js():
-    """Give the parser of mermaid.js itself: text -> what it says of it."""
-    engine = Engine()
-    engine.start()
-
-    def parse(text):
-        def run():
-            context = engine._ctx
-            context.eval(
-                f"globalThis.told = ''; mermaid.parse({json.dumps(text)})"
-                ".then(one => { told = JSON.stringify(one) }).catch(one => { told = 'wrong: ' + one })"
-            )
-            while context.execute_pending_job():
-                pass
-            return context.eval("told")
-
-        return engine._executor.submit(run).result()
-
-    yield parse
-    engine.close()
 
 
 @pytest.mark.parametrize("area", sorted({one.area for one in BUILT_IN.entities.values()}))
@@ -497,18 +450,6 @@ def test_every_export_of_the_whole_import_is_quick(imported):
         text = export_model(imported, form)
         assert time.perf_counter() - began < 10, form
         assert "Individual" in text or "individual" in text
-
-
-@pytest.mark.parametrize("form", FORMATS)
-def test_an_area_or_an_entity_is_exported_with_what_it_needs(form):
-    whole = export_model(BUILT_IN, form)
-    area = export_model(BUILT_IN, form, area="loyalty")
-    one = export_model(BUILT_IN, form, entity="ContactPointEmail")
-    assert len(area) < len(whole) / 3
-    assert len(one) < len(whole) / 2
-    assert re.search("LoyaltyMember|loyalty_member", area)
-    assert re.search("SalesOrderProduct|sales_order_product", one) is None
-    assert export_model(load_model(), form) == whole
 
 
 def test_an_entity_needs_its_ancestors_and_what_it_refers_to():

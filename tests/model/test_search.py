@@ -41,6 +41,7 @@ def test_answers_are_ranked_and_limited():
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     assert search(MODEL, "zzzzqqqq") == []
     assert search(MODEL, "   ") == []
+    assert {one.entity.startswith("Loyalty") for one in search(MODEL, "loyalty points")} == {True}  # no ContactPoint
     assert sum(one.attribute == "partyTypeId" for one in search(MODEL, "kind of party", 50)) == 1  # not once per heir
 
 

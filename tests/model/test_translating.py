@@ -51,10 +51,11 @@ def test_schema_org():
     }  # fmt: skip
     assert order == {
         "@context": "https://schema.org", "@type": "Order", "identifier": "o1", "orderNumber": "1001",
-        "orderDate": "2024-05-06T07:08:09Z", "customer": {"identifier": "p1"},
-        "totalPaymentDue": {"value": 23.5, "currency": "GBP"},
+        "orderDate": "2024-05-06T07:08:09Z", "customer": {"@type": "Person", "identifier": "p1"},
+        "partOfInvoice": {"@type": "Invoice",
+                          "totalPaymentDue": {"@type": "MonetaryAmount", "value": 23.5, "currency": "GBP"}},
         "orderedItem": [{"@type": "OrderItem", "orderItemNumber": "l1", "orderQuantity": 2,
-                         "orderedItem": {"sku": "MUG-B", "name": "Mug blue"}}],
+                         "orderedItem": {"@type": "Product", "sku": "MUG-B", "name": "Mug blue"}}],
     }  # fmt: skip
 
 
@@ -91,7 +92,8 @@ def test_salesforce_data_cloud():
     }  # fmt: skip
     assert rows["ssot__ContactPointAddress__dlm"]["ssot__CityName__c"] == "Bath"
     assert rows["ssot__ContactPointConsent__dlm"]["ssot__ConsentStatusId__c"] == "OptIn"
-    assert rows["ssot__SalesOrder__dlm"]["ssot__GrandTotalAmount__c"] == "23.5"
+    assert rows["ssot__SalesOrder__dlm"]["ssot__GrandTotalAmount__c"] == 23.5
+    assert rows["ssot__Individual__dlm"]["ssot__BirthDate__c"] == "1980-02-03T00:00:00Z"
     assert rows["ssot__SalesOrderProduct__dlm"]["ssot__SalesOrderId__c"] == "o1"
     assert rows["ssot__EmailEngagement__dlm"]["ssot__EngagementDateTm__c"] == "2024-05-07T08:00:00Z"
 
@@ -103,9 +105,9 @@ def test_customer_insights():
         "Gender": "female", "JobTitle": "Head of Buying", "EMail": "ida@example.com", "Telephone": "+441225460012",
         "StreetAddress": "1 High Street", "City": "Bath", "PostCode": "BA1 1AA", "Country": "GB",
     }  # fmt: skip
-    assert purchase["SemanticData"] == {"Amount": 23.5, "Currency": "GBP"}
-    assert (purchase["ActivityType"], purchase["CustomerId"]) == ("Purchase", "p1")
-    assert (opened["@table"], opened["SourceEntityName"]) == ("UnifiedActivity", "EmailEngagement")
+    assert purchase["SemanticData"] == '{"Amount": 23.5, "Currency": "GBP"}'
+    assert (purchase["ActivityType"], purchase["CustomerId"]) == ("SalesOrder", "p1")
+    assert (opened["@table"], opened["SourceTableName"]) == ("UnifiedActivity", "EmailEngagement")
 
 
 def test_segment():
@@ -127,6 +129,8 @@ def sample(entity, name, place):
     """Return a value of the attribute's type that the place can carry."""
     if place.values:
         return next(iter(place.values))
+    if place.kind == "integer":
+        return "12"
     one = MODEL.entity(entity).attributes[name]
     return {
         "integer": 7, "decimal": "12.5", "boolean": True, "date": "2024-01-02", "datetime": "2024-01-02T03:04:05Z",
@@ -211,6 +215,29 @@ def test_consent_that_is_gone_never_comes_out_as_given():
                 found = found[step]
             told = found if place else made[1]["ssot__ConsentStatusId__c"]
             assert told not in ("y", "OptIn"), (name, status)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"birthDate": "1980-13-03"}, "`birthDate` of `Individual` must be date, not '1980-13-03'"),
+        ({"birthDate": "19800203"}, "must be date"),
+        ({"childrenCount": "two"}, "must be integer"),
+        ({"childrenCount": True}, "must be integer"),
+        ({"firstName": 7}, "must be string"),
+        ({"firstName": ["Ida"]}, "must be string"),
+        ({"isHomeOwner": "yes"}, "must be boolean"),
+        ({"tags": "regular"}, "must be list of string"),
+        ({"entity": "SalesOrder", "grandTotalAmount": "NaN"}, "must be decimal"),
+        ({"entity": "SalesOrder", "grandTotalAmount": True}, "must be decimal"),
+        ({"entity": "SalesOrder", "purchaseOrderDate": "2024-05-06"}, "must be datetime"),
+        ({"entity": "SalesOrder", "purchaseOrderDate": 1715000000}, "must be datetime"),
+    ],
+)
+def test_values_of_a_wrong_type_are_told_and_not_passed_on(attributes, told):
+    right = {"entity": "Individual", "id": "1", "firstName": None, "birthDate": "1980-02-03", "tags": ["regular"]}
+    with pytest.raises(Invalid, match=f"Record 2: .*{told}"):
+        list(translate([right, {"entity": "Individual", "id": "2", **attributes}], "adobe_xdm", MODEL))
 
 
 def test_wrong_records_are_told():

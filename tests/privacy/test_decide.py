@@ -1,12 +1,15 @@
 """Precedence, reasons and evidence of single decisions; purposes.yaml."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from steelthread.kit import Invalid
 from steelthread.privacy import Decider, Purpose, Purposes, Statement, Subject, fold, load_purposes
+from steelthread.privacy.types import Said
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 PURPOSES = Purposes(
@@ -112,6 +115,30 @@ def test_it_fails_closed():
         assert answer.reasons
         assert answer.policy_version == PURPOSES.version
     assert ask(said("given", "marketing"), purpose="iab:4").allow, "names elsewhere are names here"
+
+
+@pytest.mark.parametrize("word", ["not_asked", "unknown", "", "GIVEN"])
+def test_not_having_been_asked_says_nothing(word):
+    """A word that is none of the ledger's opens nothing, closes nothing, and is no parent's permission."""
+    never = said(word, day=1)
+    answer = ask(never)
+    assert not answer.allow
+    assert answer.evidence == []
+    assert answer.reasons == ["no consent: marketing needs one, and none was given here"]
+    assert ask(said("given"), never).allow, "it takes no yes back"
+    assert not ask(said("withdrawn"), never).allow, "it ends no no"
+    assert not ask(said("objected", "*"), said(word, "*", day=1)).allow
+    assert not ask(said("given", "double"), said(word, "double", day=1), purpose="double").allow, "it confirms nothing"
+    assert not ask(said("given"), said("minor", "*"), never).allow, "it is no adult's word for a child"
+    assert not ask(said("restricted", "*"), said(word, "*", day=1), purpose="service").allow
+    assert ask(never, purpose="service").allow, "what needs no consent goes on"
+
+
+def test_nobody_can_say_that_they_were_not_asked():
+    statement = msgspec.to_builtins(said("given"))
+    with pytest.raises(msgspec.ValidationError, match="said"):
+        msgspec.convert({**statement, "said": "not_asked"}, Statement)
+    assert "not_asked" not in get_args(Said)
 
 
 def test_purposes_yaml(tmp_path):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from fastapi.testclient import TestClient
 
@@ -112,3 +113,29 @@ def test_the_same_event_twice_is_once(space, desk):
             consents.say(conn, Saying(ref=ANN, purpose="nonsense", said="given"))
         conn.commit()
     assert ask(ANN).allow
+
+
+NEWSLETTER = """customer_id,first_name,email,has_opted_out_of_email
+1,Ann,ann@example.com,false
+2,Lee,a.lee@example.com,true
+3,Moe,moe@example.com,
+"""
+
+
+def test_who_did_not_opt_out_was_not_asked_and_gets_nothing(space, desk, load):
+    """The draft of a CRM's opt-out column says `not_asked`; that is on the profile, and no consent for `decide`."""
+    say, ask = desk
+    load("newsletter", NEWSLETTER)
+    assert "not_asked" in (space.project.sources / "newsletter.yaml").read_text("utf-8")
+    for ref in (ANN, LEE, "email:moe@example.com", "record:newsletter/Individual/1"):
+        answer = ask(ref)
+        assert not answer.allow
+        assert "none was given" in answer.reasons[0]
+        assert answer.evidence == []
+    say("email:moe@example.com", "marketing", "given", channel="email")
+    assert ask("email:moe@example.com").allow, "an own word counts"
+    load("newsletter", NEWSLETTER.replace("Moe,", "Maud,"))
+    assert ask("email:moe@example.com").allow, "a file that knows of no answer takes none back"
+    assert not ask(ANN).allow
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"ref": ANN, "purpose": "marketing", "said": "not_asked"}, Saying)

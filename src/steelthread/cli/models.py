@@ -26,7 +26,8 @@ def model_list(*, area: str = "", common: Common = DEFAULT) -> None:
     area
         Only this area.
     """
-    entities = [one for one in loaded(common).entities.values() if not area or one.area.casefold() == area.casefold()]
+    known = loaded(common)
+    entities = known.area(area) if area else list(known.entities.values())
     if common.json:
         emit([_brief(one) for one in entities])
         return

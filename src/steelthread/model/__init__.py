@@ -23,7 +23,7 @@ from steelthread.model.facts import (
     RecordsKept,
     Split,
 )
-from steelthread.model.finding import find
+from steelthread.model.finding import find, words
 from steelthread.model.formats import FORMATS, export_model, select
 from steelthread.model.pages import reference
 from steelthread.model.registry import Model, import_published, load_imported, load_model
@@ -75,5 +75,6 @@ __all__ = [
     "translate_back",
     "translations",
     "version_of",
+    "words",
     "write_whole",
 ]

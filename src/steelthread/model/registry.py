@@ -36,6 +36,14 @@ class Model:
             raise NotFound(f"The model has no entity `{name}`{nearest(name, self.entities)}.")
         return found
 
+    def area(self, name: str) -> list[Entity]:
+        """Give the entities of an area, whatever the case of its name; NotFound with the areas there are."""
+        found = [one for one in self.entities.values() if one.area.casefold() == name.casefold()]
+        if not found:
+            areas = sorted({one.area for one in self.entities.values()})
+            raise NotFound(f"The model has no area `{name}`{nearest(name, areas)}. Areas: {', '.join(areas)}.")
+        return found
+
     def attribute(self, entity: str, name: str) -> Attribute:
         """Give the attribute by its name or a former one.
 

@@ -30,10 +30,12 @@ def search(model: Model, question: str, limit: int = 20) -> list[Found]:
     """Return what fits the question best; inherited attributes stand at the entity they come from.
 
     Every word counts as much as the best place it is found in: name, alias, entity, description; a beginning of a word
-    counts less. What answers fewer than half of the words is left out.
+    counts less. Left out is what answers too little of the question, and what stands far behind the best answer.
     """
     asked = [word for word in words(question) if word not in _LITTLE] or words(question)
-    found = [one for one in _all(model, asked) if one.score >= 0.35]
+    every = list(_all(model, asked))
+    least = max(0.35, 0.6 * max(one.score for one in every))
+    found = [one for one in every if one.score >= least]
     found.sort(key=lambda one: (-one.score, one.entity, one.attribute or ""))
     return found[:limit]
 

@@ -3,10 +3,12 @@
 A record of ours is one JSON object: `entity`, its key, and attributes as in the JSON Schema export. A record of theirs is
 a row or a document; its parts (contact points of a person, lines of an order) stand inside, or beside it in columns.
 A mapping says for each entity: `theirs` (table, type or schema), `attributes` (ours -> a path, or `at` with `values` or
-`as: number`), `same` (attributes whose name follows `names`), `constants`, `when` (what tells it from others of one type
-on the way back) and `parts`.
+`as`), `same` (attributes whose name follows `names`), `constants`, `when` (what tells it from others of one type on the
+way back), `parts`, `classes` (what an object inside is, written where there is one), `needs` (what each member of a list
+must have to stand in it) and `texts` (objects that stand there as JSON text). `write` says for the whole vocabulary how values of a type of ours are written.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -18,9 +20,13 @@ import yaml
 
 from steelthread.kit import Invalid, NotFound
 from steelthread.model.marked import nearest
+from steelthread.model.records import checked
 from steelthread.model.registry import Model
 
 Record = dict[str, Any]
+
+
+Written = Literal["number", "integer", "datetime", "text"]
 
 
 class Place(msgspec.Struct, forbid_unknown_fields=True, rename={"otherwise": "else", "kind": "as"}):
@@ -29,7 +35,8 @@ class Place(msgspec.Struct, forbid_unknown_fields=True, rename={"otherwise": "el
     at: str
     values: dict[str, str] = {}
     otherwise: str | None = None
-    kind: Literal["number"] | None = None
+    """For a value that is not in `values`; empty leaves it out, none writes it as it is."""
+    kind: Written | None = None
 
 
 class Part(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,6 +50,7 @@ class Part(msgspec.Struct, forbid_unknown_fields=True):
     """The one attribute that stands there bare."""
     attributes: dict[str, str | Place] = {}
     constants: dict[str, Any] = {}
+    classes: dict[str, str] = {}
     where: dict[str, str] = {}
     also: bool = False
     """The same record stands elsewhere too: read back only where it does not."""
@@ -58,6 +66,9 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     constants: dict[str, Any] = {}
     when: dict[str, str | list[str]] = {}
     parts: list[Part] = []
+    classes: dict[str, str] = {}
+    needs: dict[str, str] = {}
+    texts: list[str] = []
 
 
 class Translation(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +79,7 @@ class Translation(msgspec.Struct, forbid_unknown_fields=True):
     entities: list[Rule]
     names: str = "{name}"
     constants: dict[str, Any] = {}
+    write: dict[str, Written] = {}
 
     def places(self, rule: Rule) -> Iterator[tuple[str, Place]]:
         """Yield (attribute of ours, its place)."""
@@ -95,11 +107,12 @@ def translate(records: Iterable[Record], name: str, model: Model) -> Iterator[Re
     """Yield their records for ours.
 
     A part goes into the record it belongs to, so all records are read before the first comes out. What the vocabulary
-    has no word for is left out. Invalid for an entity or attribute that the model does not know.
+    has no word for is left out. Invalid, with the number of the record, for an entity or attribute that the model does
+    not know, and for a value that is not of the attribute's type.
     """
     vocabulary = translation(name)
     rules = {rule.ours: rule for rule in vocabulary.entities}
-    mine = [_checked(record, model) for record in records]
+    mine = [checked(record, number, model) for number, record in enumerate(records, 1)]
     links = {(part.ours, part.by) for rule in vocabulary.entities for part in rule.parts}
     parts: dict[tuple[str, str, str], list[Record]] = {}
     for one in mine:
@@ -109,7 +122,7 @@ def translate(records: Iterable[Record], name: str, model: Model) -> Iterator[Re
     for record in mine:
         found = rules.get(record["entity"])
         if found is not None:
-            yield _out(record, found, vocabulary, parts)
+            yield _out(record, found, vocabulary, parts, model)
 
 
 def translate_back(records: Iterable[Record], name: str, model: Model) -> Iterator[Record]:
@@ -131,67 +144,86 @@ def _places(attributes: Mapping[str, str | Place]) -> Iterator[tuple[str, Place]
         yield name, Place(place) if isinstance(place, str) else place
 
 
-def _checked(record: Record, model: Model) -> Record:
-    if not isinstance(record, dict) or not isinstance(record.get("entity"), str):
-        raise Invalid("A record of the canonical model is an object with `entity` and its attributes.")
-    entity = model.entity(record["entity"])
-    for name in record:
-        if name != "entity" and name not in entity.attributes:
-            raise NotFound(f"`{entity.name}` has no attribute `{name}`{nearest(name, entity.attributes)}.")
-    return record
-
-
 # -- there ---------------------------------------------------------------------------------------------------------------
 
 
 def _out(
-    record: Record, rule: Rule, vocabulary: Translation, parts: Mapping[tuple[str, str, str], list[Record]]
+    record: Record,
+    rule: Rule,
+    vocabulary: Translation,
+    parts: Mapping[tuple[str, str, str], list[Record]],
+    model: Model,
 ) -> Record:
     made: Record = {**vocabulary.constants, vocabulary.type: rule.theirs}
     for path, value in rule.constants.items():
         _put(made, path, value)
-    _fill(made, record, vocabulary.places(rule))
+    _fill(made, record, vocabulary.places(rule), vocabulary, model)
     key = str(record.get("id", ""))
     for part in rule.parts:
         held = [
             one for one in parts.get((part.ours, part.by, key), ())
             if all(one.get(name) == value for name, value in part.where.items())
         ]  # fmt: skip
-        _add_parts(made, part, held)
+        _add_parts(made, part, held, vocabulary, model)
+    _classify(made, rule.classes, vocabulary.type)
+    for path, member in rule.needs.items():
+        whole = [one for one in made.pop(path, []) if member in one]
+        made |= {path: whole} if whole else {}
+    for path in rule.texts:
+        held_there = _get(made, path)
+        if held_there is not None:
+            _put(made, path, json.dumps(held_there, ensure_ascii=False))
     return made
 
 
-def _add_parts(made: Record, part: Part, held: list[Record]) -> None:
+def _add_parts(made: Record, part: Part, held: list[Record], vocabulary: Translation, model: Model) -> None:
     for one in held if part.list else held[:1]:
         if part.value is not None:
             _append(made, part.at, one.get(part.value))
             continue
         inner: Record = dict(part.constants)
-        _fill(inner, one, _places(part.attributes))
+        _fill(inner, one, _places(part.attributes), vocabulary, model)
         if len(inner) == len(part.constants):
             continue
+        _classify(inner, part.classes, vocabulary.type)
         if part.list:
             _append(made, part.at, inner)
         elif part.at:
             _put(made, part.at, inner)
         else:
-            _fill(made, one, _places(part.attributes))
+            _fill(made, one, _places(part.attributes), vocabulary, model)
 
 
-def _fill(made: Record, record: Record, places: Iterable[tuple[str, Place]]) -> None:
+def _classify(made: Record, classes: Mapping[str, str], name: str) -> None:
+    """Write what each object inside is, where there is one."""
+    for path, kind in classes.items():
+        if isinstance(_get(made, path), dict):
+            _put(made, f"{path}.{name}", kind)
+
+
+def _fill(
+    made: Record, record: Record, places: Iterable[tuple[str, Place]], vocabulary: Translation, model: Model
+) -> None:
+    attributes = model.entity(record["entity"]).attributes
     for name, place in places:
         value = record.get(name)
         if value is not None:
-            written = _written(value, place)
+            written = _written(value, place, place.kind or vocabulary.write.get(attributes[name].type))
             if written is not None:
                 _put(made, place.at, written)
 
 
-def _written(value: Any, place: Place) -> Any:
+def _written(value: Any, place: Place, kind: Written | None) -> Any:
     if place.values:
-        return place.values.get(str(value), place.otherwise if place.otherwise is not None else value)
-    if place.kind == "number":
-        return _number(value)
+        said = place.values.get(str(value), value if place.otherwise is None else place.otherwise)
+        return None if said == "" else said
+    if kind in ("number", "integer"):
+        number = _number(value)
+        return None if kind == "integer" and isinstance(number, float) else number
+    if kind == "datetime":
+        return value if "T" in value else f"{value}T00:00:00Z"
+    if kind == "text":
+        return str(value).lower() if isinstance(value, bool) else str(value)
     return value
 
 
@@ -246,6 +278,7 @@ def _rule_for(record: Record, vocabulary: Translation) -> Rule | None:
 
 def _back(record: Record, rule: Rule, vocabulary: Translation, model: Model) -> Iterator[Record]:
     mine: Record = {"entity": rule.ours}
+    record = _untexted(record, rule)
     _read(mine, record, vocabulary.places(rule), model)
     yield mine
     key = str(mine.get("id", ""))
@@ -276,7 +309,33 @@ def _read(mine: Record, record: Any, places: Iterable[tuple[str, Place]], model:
             for ours, theirs in place.values.items():
                 back.setdefault(theirs, ours)
             value = back.get(str(value), value)
-        mine[name] = str(value) if attributes[name].type == "decimal" else value
+        mine[name] = _ours(value, attributes[name].type)
+
+
+def _ours(value: Any, kind: str) -> Any:
+    """Return a value of theirs as ours is written: amounts as text, days without an hour, yes and no as such."""
+    if kind == "decimal":
+        return str(value)
+    if kind == "date" and isinstance(value, str):
+        return value.partition("T")[0]
+    if kind == "integer" and isinstance(value, str) and value.isdigit():
+        return int(value)
+    if kind == "boolean" and isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return value
+
+
+def _untexted(record: Record, rule: Rule) -> Record:
+    """Return the record with its JSON texts read; one that is none stays as it is."""
+    found = dict(record)
+    for path in rule.texts:
+        text = _get(found, path)
+        if isinstance(text, str):
+            try:
+                _put(found, path, json.loads(text))
+            except ValueError:
+                continue
+    return found
 
 
 def _get(record: Any, path: str) -> Any:

@@ -8,17 +8,18 @@ looked at together: a no of any node counts for all, a yes for its own node only
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from steelthread.privacy.purposes import EVERYTHING, Purpose, Purposes
-from steelthread.privacy.types import CONSENT, NEGATIVES, OBJECTIONS, Decision, Evidence, Statement
+from steelthread.privacy.types import CONSENT, NEGATIVES, OBJECTIONS, Decision, Evidence, Said, Statement
 
 Use = Literal["", "collect", "stitch", "read", "segment", "activate", "score", "train", "export", "view"]
 """The gates that ask."""
 Cell = tuple[str, str]
 """(purpose, channel)."""
+_WORDS = frozenset(get_args(Said))
 _AUTOMATIC = ("score", "train", "segment", "activate")
 
 
@@ -54,10 +55,13 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 def fold(statements: Iterable[Statement], at: datetime, known: datetime | None = None) -> list[NodeState]:
-    """Fold statements into what held at a moment, as far as was known at another: any order, any repetition."""
+    """Fold statements into what held at a moment, as far as was known at another: any order, any repetition.
+
+    A word that is none of `Said` says nothing: whoever was not asked gave no consent and took none back.
+    """
     nodes: dict[bytes, dict[object, Statement]] = {}
     for one in statements:
-        if one.occurred_at <= at and (known is None or one.recorded_at <= known):
+        if one.occurred_at <= at and (known is None or one.recorded_at <= known) and one.said in _WORDS:
             nodes.setdefault(one.node, {})[one.event_id] = one
     return [_node(node, sorted(found.values(), key=_order)) for node, found in sorted(nodes.items())]
 

@@ -9,14 +9,46 @@ import re
 from steelthread.intake.draft.people import entity
 from steelthread.intake.draft.sheet import Column, Sheet, quoted
 
-_NEGATIVE = re.compile(r"optedout|optout|unsubscribed|donotcall|donotemail|donotcontact|donotmail|nomarketing")
-_POSITIVE = re.compile(
-    r"accepts(email|sms)?marketing|(email|sms|marketing)*consent(status)?$|optin(status)?$|subscriptionstatus|"
-    r"^(is)?subscribed$|newsletter"
+_NEGATIVE = re.compile(
+    r"opt(ed)?out|unsubscribed?|(do|dont)(es)?not(allow)?(bulk)?(call|phone|e?mail|contact|market|sms|text|post)|"
+    r"nomarketing|blacklist|blocklist|suppressed"
 )
-_NOT = re.compile(r"time|date|ip$|source|fax|count|rate")
-_YES = ("true", "yes", "y", "1", "t", "subscribed", "opted in", "opt-in", "granted", "given")
-_NO = ("false", "no", "n", "0", "f", "unsubscribed", "opted out", "opt-out", "denied", "refused")
+_POSITIVE = re.compile(
+    r"accepts?(email|sms|direct)?marketing|(email|sms|marketing)*(consent|permission)(status)?$|"
+    r"opt(ed)?in(status)?$|subscri(ption|ber)status|(email|sms)(marketing)?status$|^(is|email|sms)?subscribed$|newsletter|"
+    r"receives?.*(emails?|newsletters?|offers|marketing|sms)$|marketing(emails?|sms|allowed)$"
+)
+_NOT = re.compile(r"time|date|ip$|source|fax|count|rate|reason|review")
+_YES = (
+    "true",
+    "yes",
+    "y",
+    "1",
+    "t",
+    "subscribed",
+    "active",
+    "opted in",
+    "opt-in",
+    "granted",
+    "given",
+    "allow",
+    "allowed",
+)
+_NO = (
+    "false",
+    "no",
+    "n",
+    "0",
+    "f",
+    "unsubscribed",
+    "opted out",
+    "opt-out",
+    "denied",
+    "refused",
+    "do not allow",
+    "blocked",
+)
+_ANSWERS = frozenset((*_YES, *_NO))
 _WHEN = {"captureDateTime": ("optintime", "consentdate", "consenttime", "consenttimestamp", "optindate"),
          "doubleOptInDateTime": ("confirmtime", "doubleoptin", "doubleoptindate", "confirmedat")}  # fmt: skip
 
@@ -25,10 +57,12 @@ def consents(sheet: Sheet) -> list[str]:
     """Return one part for each column that says yes or no, and one for the times alone."""
     lines: list[str] = []
     for column in sheet.columns:
-        if column.name in sheet.used or _NOT.search(column.plain):
+        if column.name in sheet.used or _NOT.search(column.bare):
             continue
-        negative = bool(_NEGATIVE.search(column.plain))
-        if negative or _POSITIVE.search(column.plain):
+        negative = bool(_NEGATIVE.search(column.bare))
+        if column.filled and not any(value.casefold() in _ANSWERS for value in column.filled):
+            continue
+        if negative or _POSITIVE.search(column.bare):
             sheet.use(column)
             lines += _said(column, negative=negative)
     return lines + _times(sheet)
@@ -50,6 +84,7 @@ def _said(column: Column, *, negative: bool) -> list[str]:
 
 def _channel(name: str) -> str:
     found = (("sms", "sms"), ("call", "phone"), ("phone", "phone"), ("email", "email"), ("subscri", "email"),
+             ("post", "post"), ("bulkmail", "post"),
              ("newsletter", "email"))  # fmt: skip
     return next((channel for word, channel in found if word in name), "")
 

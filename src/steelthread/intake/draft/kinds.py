@@ -38,7 +38,7 @@ def draft(
     sheet = Sheet(name, columns, rows, others, country)
     key = sheet.key()
     kind = _kind(sheet, key)
-    changed = next((one for one in sheet.columns if one.fits(vocabulary.CHANGED) and one is not key), None)
+    changed = next((one for one in sheet.columns if one.tells_change and one is not key and _dated(sheet, one)), None)
     if changed:
         sheet.use(changed)
     body = kind(sheet, key)
@@ -68,6 +68,10 @@ def draft(
     return "\n".join(lines) + "\n"
 
 
+def _dated(sheet: Sheet, column: Column) -> bool:
+    return not column.filled or sheet.may_be_date(column)
+
+
 def _kind(sheet: Sheet, key: Column | None) -> Callable[[Sheet, Column | None], Lines]:
     """Decide by the columns of the file as a whole."""
     whole = {one.plain for one in sheet.columns}
@@ -75,13 +79,14 @@ def _kind(sheet: Sheet, key: Column | None) -> Callable[[Sheet, Column | None], 
         return _unnamed
     order = whole & vocabulary.ORDER or "lineitemname" in whole
     product = whole & vocabulary.PRODUCT
-    if order and product and not (key and key.plain in vocabulary.ORDER):
+    counted = product and whole & vocabulary.QUANTITY
+    if order and product and (counted or not (key and key.plain in vocabulary.ORDER)):
         return _order_lines
     if order and not (key and key.plain in vocabulary.CUSTOMER):
         return _orders
     if whole & vocabulary.PAYMENT:
         return _payments
-    if whole & vocabulary.CASE:
+    if whole & vocabulary.CASE or len(whole & vocabulary.CASE_SIGNS) > 2:
         return _cases
     people = has_names(sheet) or sheet.has(vocabulary.EMAIL) or sheet.has(vocabulary.PHONE)
     if whole & set(vocabulary.ANONYMOUS) and not people:
@@ -191,7 +196,7 @@ def _order_lines(sheet: Sheet, key: Column | None) -> Lines:
         if number:
             attributes.append(f"{attribute}: {sheet.number(number)}   # high")
     text = sheet.take(vocabulary.PRODUCT_TEXT, exact=True)
-    lines = [_key_line(sheet, key if key is not order else None), "entities:"]
+    lines = [_key_line(sheet, sheet.line_key() or (key if key is not order else None)), "entities:"]
     column = quoted(order.name)
     lines += entity("SalesOrderProduct", attributes, [f"parent: {{entity: SalesOrder, key: {column}}}"])
     time = sheet.find(vocabulary.WHEN - vocabulary.PAID, exact=True) or sheet.find(vocabulary.PAID, exact=True)
@@ -279,7 +284,7 @@ def _cases(sheet: Sheet, key: Column | None) -> Lines:
     time = sheet.take(vocabulary.WHEN, exact=True)
     if time:
         attributes.append(f"openedDateTime: {sheet.dated(time)}   # high")
-    closed = sheet.take({"closedat", "solvedat", "resolvedat", "closed"}, exact=True)
+    closed = sheet.take(vocabulary.CLOSED, exact=True)
     if closed:
         attributes.append(f"closedDateTime: {sheet.dated(closed)}   # high")
     for attribute, known in (

@@ -40,8 +40,9 @@ def facts(sheet: Sheet) -> list[str]:
     """Return the lines for what else is known of a person."""
     lines = []
     for attribute, known in vocabulary.PERSON.items():
-        column = sheet.take(known)
-        if column:
+        column = sheet.find(known)
+        if column and (attribute != "birthDate" or not column.filled or sheet.may_be_date(column)):
+            sheet.use(column)
             shown = sheet.dated(column) if attribute == "birthDate" else quoted(column.name)
             lines.append(f"{attribute}: {shown}   # high, by its name")
     employer = sheet.take(vocabulary.COMPANY)
@@ -59,7 +60,7 @@ def contact_points(sheet: Sheet) -> list[str]:
     for column in phones(sheet):
         share = f"high, {column.share(PHONES):.0%} of the values fit"
         lines += entity("ContactPointPhone", [f"telephoneNumber: {quoted(column.name)}   # {share}"])
-    lines += addresses(sheet)
+    lines += addresses(sheet) + socials(sheet)
     card = sheet.take(vocabulary.LOYALTY) or _key_as_card(sheet)
     if card:
         lines += entity("LoyaltyMember", [f"memberNumber: {quoted(card.name)}   # high"])
@@ -81,7 +82,9 @@ def emails(sheet: Sheet) -> list[Column]:
     for column in sheet.columns:
         share = column.share(EMAILS)
         named = column.fits(vocabulary.EMAIL) and (share > 0.5 or not column.filled)
-        if column.name not in sheet.used and (named or (share > 0.8 and len(column.filled) > 1)):
+        if column.name in sheet.used or column.other:
+            continue
+        if named or (share > 0.8 and len(column.filled) > 1):
             sheet.use(column)
             found.append(column)
     return found
@@ -102,18 +105,48 @@ def phones(sheet: Sheet) -> list[Column]:
 def addresses(sheet: Sheet) -> list[str]:
     """Return one ContactPointAddress for each group of columns (billing, shipping, ...)."""
     groups: dict[str, dict[str, str]] = {}
-    for attribute, known in vocabulary.ADDRESS.items():
-        for column in sheet.columns:
-            if column.name in sheet.used or not column.fits(known):
-                continue
-            group = groups.setdefault(column.group, {})
-            if attribute not in group:
-                group[attribute] = f"{attribute}: {quoted(column.name)}   # high, by its name"
-                sheet.use(column)
+    streets = {
+        column.group(name) for column in sheet.columns for name in column.names if name in ("street", "streetname")
+    }
+    homes = {name: attribute for attribute, known in vocabulary.ADDRESS.items() for name in known}
+    for column in sheet.columns:
+        name = next((name for name in column.names if name in homes), None)
+        if name is None and "number" in column.names and column.group("number") in streets:
+            name = "number"
+        if name is None or column.name in sheet.used:
+            continue
+        attribute = homes.get(name, "houseNumber")
+        group = groups.setdefault(column.group(name), {})
+        if attribute not in group:
+            group[attribute] = f"{attribute}: {quoted(column.name)}   # high, by its name"
+            sheet.use(column)
     lines: list[str] = []
     for group in groups.values():
         lines += entity("ContactPointAddress", list(group.values()))
     return lines
+
+
+def socials(sheet: Sheet) -> list[str]:
+    """Return one ContactPointSocial for each network that has a column."""
+    lines: list[str] = []
+    for column in sheet.columns:
+        network = next((word for word in column.words if word in vocabulary.NETWORKS), "")
+        if not network or column.other or column.name in sheet.used or any(_is_count(value) for value in column.filled):
+            continue
+        sheet.use(column)
+        attribute = "socialHandleId" if column.words[-1] == "id" else "socialHandleName"
+        lines += entity(
+            "ContactPointSocial",
+            [
+                f"socialNetworkProviderId: {{constant: {network}}}",
+                f"{attribute}: {quoted(column.name)}   # medium, by its name",
+            ],
+        )
+    return lines
+
+
+def _is_count(value: str) -> bool:
+    return value.casefold() in ("true", "false", "yes", "no") or (value.isdigit() and len(value) < 7)
 
 
 def identifiers(sheet: Sheet, known: Sequence[tuple[Column, str]] = (), owner: str = "") -> list[str]:
@@ -123,7 +156,7 @@ def identifiers(sheet: Sheet, known: Sequence[tuple[Column, str]] = (), owner: s
     for column in sheet.columns:
         if column.name in sheet.used:
             continue
-        if column.plain in vocabulary.USER:
+        if column.fits(vocabulary.USER):
             lines.append(
                 f"  - {{kind: user_id, column: {quoted(column.name)}, namespace: {sheet.name}{to}}}   # medium"
             )

@@ -5,9 +5,8 @@ from typing import Any
 
 import msgspec
 
-from steelthread.kit import Invalid, NotFound
+from steelthread.kit import Invalid
 from steelthread.model.entities import Attribute, Entity
-from steelthread.model.marked import nearest
 from steelthread.model.registry import Model
 
 STEELTHREAD = "urn:steelthread:model:"
@@ -56,10 +55,7 @@ def select(model: Model, *, area: str = "", entity: str = "") -> Selection:
         one = model.entity(entity)
         wanted = {one.name, *(target for each in one.attributes.values() for target in each.references)}
     elif area:
-        wanted = {one.name for one in model.entities.values() if one.area.casefold() == area.casefold()}
-        if not wanted:
-            areas = {one.area for one in model.entities.values()}
-            raise NotFound(f"The model has no area `{area}`{nearest(area, areas)}. Areas: {', '.join(sorted(areas))}.")
+        wanted = {one.name for one in model.area(area)}
     else:
         wanted = set(model.entities)
     ordered: dict[str, Entity] = {}
