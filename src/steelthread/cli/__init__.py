@@ -15,6 +15,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     decisions,
     demo,
     growth,
+    jurisdictions,
     loading,
     models,
     operating,
