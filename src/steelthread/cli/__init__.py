@@ -23,6 +23,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     privacy,
     project,
     reading,
+    requests,
     reviews,
     serving,
     tongues,

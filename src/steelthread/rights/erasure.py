@@ -22,7 +22,16 @@ from steelthread.kit import iso, now, uuid7
 from steelthread.privacy import Entry, Line, Needles, Tombstones
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.holders import HOLDERS
-from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, find_samples, gather, shared_nodes
+from steelthread.rights.people import (
+    Person,
+    clusters_of,
+    find_person,
+    find_rejects,
+    find_samples,
+    gather,
+    requesters_of,
+    shared_nodes,
+)
 from steelthread.thread import Space, lock_identity, take_out, tell_erased
 
 Connection = psycopg.Connection[Any]
@@ -93,13 +102,14 @@ def _remove(space: Space, conn: Connection, person: Person, request: UUID, at: d
     rejects = find_rejects(space, conn, person.rows, values)
     samples = find_samples(space, conn, values)
     reach = person.reach(nodes, clusters_of(conn, nodes), list(rejects), samples)
+    requests = requesters_of(conn, reach.hashes)
     stores = [
         {"store": one.table, "method": "delete", "rows": max(one.erase(conn, reach), before.get(one.table, 0))}
         for one in HOLDERS
         if one.by
     ]
     common = {subject for (subject,) in conn.execute("select subject from intake.source")}
-    subjects = sorted({*(row.subject for row in person.rows), *rejects.values(), *samples} - common)
+    subjects = sorted({*(row.subject for row in person.rows), *rejects.values(), *samples, *requests} - common)
     if person.individuals:
         tell_erased(space, conn, person.individuals)
     conn.execute(
