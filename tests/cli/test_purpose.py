@@ -39,7 +39,7 @@ READING = [
 ]  # fmt: skip
 NOT_READING = {
     "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
-    "model", "vault", "key", "erase", "scan", "audit", "replay", "trait", "webhook", "apply", "jurisdiction",
+    "model", "vault", "key", "erase", "scan", "audit", "replay", "trait", "webhook", "apply", "jurisdiction", "retention", "hold",
 }  # fmt: skip
 """Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
 

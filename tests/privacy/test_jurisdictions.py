@@ -46,18 +46,18 @@ def test_18_clocks(right, place, zone, received, extended, pauses, expected):
     day = clocks.local_day(datetime.fromisoformat(received).replace(tzinfo=UTC), zone)
     clock = PACKS.law(place, day).edition.right(right)[1]
     stood = [Pause(date.fromisoformat(since), date.fromisoformat(until)) for since, until in pauses]
-    assert clocks.due(clock, day, place, extended=extended, pauses=stood) == date.fromisoformat(expected)
+    assert clocks.answer_due(clock, day, place, extended=extended, pauses=stood) == date.fromisoformat(expected)
 
 
 def test_a_pause_that_goes_on_counts_up_to_today():
     clock = PACKS.law("BR").edition.right("access")[1]
     day, pause = date(2026, 3, 2), [Pause(date(2026, 3, 3))]
-    assert clocks.due(clock, day, "BR", pauses=pause, today=date(2026, 3, 8)) == date(2026, 3, 22)
+    assert clocks.answer_due(clock, day, "BR", pauses=pause, today=date(2026, 3, 8)) == date(2026, 3, 22)
 
 
 def test_business_days_skip_weekends_and_holidays():
-    assert clocks.after(date(2026, 7, 1), Span(business_days=2), "US-CA") == date(2026, 7, 6)
-    assert clocks.after(date(2026, 7, 1), Span(business_days=2), "XX") == date(2026, 7, 3)
+    assert clocks.span_end(date(2026, 7, 1), Span(business_days=2), "US-CA") == date(2026, 7, 6)
+    assert clocks.span_end(date(2026, 7, 1), Span(business_days=2), "XX") == date(2026, 7, 3)
     assert clocks.is_working_day(date(2026, 1, 6), "DE")
     assert not clocks.is_working_day(date(2026, 1, 6), "DE-BY")
 
@@ -86,7 +86,7 @@ def test_a_project_s_own_pack_replaces_ours(tmp_path):
         "{ten: {within: {days: 10}}}, rights: {access: {law: ours, clock: ten}}}]\n"
     )
     clock = load_jurisdictions(tmp_path).law("BR").edition.right("access")[1]
-    assert clocks.due(clock, date(2026, 3, 2), "BR") == date(2026, 3, 12)
+    assert clocks.answer_due(clock, date(2026, 3, 2), "BR") == date(2026, 3, 12)
     for wrong in ("name: [", "name: x\n", mine.read_text().replace("clock: ten", "clock: nine")):
         mine.write_text(wrong)
         with pytest.raises(Invalid, match=r"mine\.yaml"):

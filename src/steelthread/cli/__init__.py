@@ -24,6 +24,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     project,
     reading,
     requests,
+    retention,
     reviews,
     serving,
     tongues,

@@ -77,7 +77,7 @@ def is_working_day(day: date, place: str) -> bool:
     return calendar.is_working_day(day) if calendar is not None else day.weekday() < 5
 
 
-def after(day: date, span: Span, place: str) -> date:
+def span_end(day: date, span: Span, place: str) -> date:
     """Return the last day of a span that begins with a day, which itself is not counted."""
     end = add_months(day, span.months) + timedelta(days=span.days)
     for _ in range(span.business_days):
@@ -87,7 +87,7 @@ def after(day: date, span: Span, place: str) -> date:
     return end
 
 
-def due(
+def answer_due(
     clock: Clock,
     received: date,
     place: str,
@@ -101,7 +101,7 @@ def due(
     if extended and clock.extension is not None:
         more = clock.extension
         span = Span(span.days + more.days, span.months + more.months, span.business_days + more.business_days)
-    end = after(received, span, place)
+    end = span_end(received, span, place)
     stood = sum(max(0, ((one.until or today or one.since) - one.since).days) for one in pauses)
     end += timedelta(days=stood)
     while clock.next_working_day and not is_working_day(end, place):

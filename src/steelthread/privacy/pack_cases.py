@@ -63,9 +63,9 @@ def _due(jurisdictions: Jurisdictions, case: Mapping[str, Any]) -> date:
     clock = law.edition.right(case.get("clock") or case["acknowledge"])[1]
     if "acknowledge" in case:
         assert clock.acknowledge is not None
-        return clocks.after(received, clock.acknowledge, case["place"])
+        return clocks.span_end(received, clock.acknowledge, case["place"])
     pauses = [Pause(*case["paused"])] if "paused" in case else []
-    return clocks.due(clock, received, case["place"], extended=case.get("extended", False), pauses=pauses)
+    return clocks.answer_due(clock, received, case["place"], extended=case.get("extended", False), pauses=pauses)
 
 
 def _decided(jurisdictions: Jurisdictions, case: Mapping[str, Any], place: str, day: date) -> bool:

@@ -10,8 +10,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from steelthread.kit import NotFound, iso, now, uuid7
-from steelthread.privacy import Entry, Right
-from steelthread.privacy.clocks import Pause
+from steelthread.privacy import Entry, Pause, Right
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.verification import Asker
 from steelthread.thread import Space

@@ -135,6 +135,10 @@ HOLDERS: Sequence[Holder] = (
         "privacy.request_step", "the case files", "request_id number at actor what details",
         keeps="evidence that the law wants kept (11 CCR 7101); it names nobody",
     ),
+    Holder(
+        "privacy.hold", "legal holds", "hold_id node_hash authority placed_by placed_at until lifted_at", {"node_hash": "hashes"}
+    ),
+    Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
     Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),

@@ -17,10 +17,11 @@ import psycopg
 
 from steelthread.identity import parse_ref
 from steelthread.kit import Conflict, Forbidden, Invalid, NotFound, Overloaded, iso, now, uuid7
-from steelthread.privacy import EVERYTHING, Law, Right, clocks, load_jurisdictions
+from steelthread.privacy import EVERYTHING, Law, Right, answer_due, load_jurisdictions, local_day, span_end
 from steelthread.rights.cases import OPEN, Case, Cases, Requester
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.erasure import erase
+from steelthread.rights.holds import OnHold
 from steelthread.rights.letters import Facts, render
 from steelthread.rights.showing import Showing
 from steelthread.rights.subject_access import access
@@ -86,8 +87,8 @@ class RequestDesk:
             raise Overloaded("Too many requests named this identifier today: come again tomorrow.")
         case = Case(
             uuid7(), kind, place, law.version, manner, asking.actor, moment, day,
-            clocks.after(day, clock.acknowledge, place) if clock.acknowledge else None,
-            clocks.due(clock, day, place), False, "open", [], 0,
+            span_end(day, clock.acknowledge, place) if clock.acknowledge else None,
+            answer_due(clock, day, place), False, "open", [], 0,
         )  # fmt: skip
         purposes = [self._consents.purposes.get(one).name for one in asking.purposes]
         requester = Requester(asking.ref, contact, asking.language, purposes)
@@ -119,7 +120,7 @@ class RequestDesk:
         return hashes[0]
 
     def _today(self) -> date:
-        return clocks.local_day(now(), self._space.project.settings.project.time_zone)
+        return local_day(now(), self._space.project.settings.project.time_zone)
 
     def _contact(self, asking: Asking) -> str:
         ref = asking.contact or asking.ref
@@ -234,7 +235,7 @@ class RequestDesk:
     def _reckon(self, conn: Connection, case: Case) -> None:
         clock = self._law(case).edition.right(case.kind)[1]
         pauses = self.cases.pauses(conn, case.request_id)
-        case.due_on = clocks.due(
+        case.due_on = answer_due(
             clock, case.received_on, case.place, extended=case.extended, pauses=pauses, today=self._today()
         )
         self.cases.keep(conn, case)
@@ -291,7 +292,11 @@ class RequestDesk:
                 self.cases.spare(conn, request)
             self.cases.step(conn, case, actor, "granted", proofs=case.proofs)
             conn.commit()
-        result = self._do(case, requester, actor, folder)
+        try:
+            result = self._do(case, requester, actor, folder)
+        except OnHold:
+            self._hold(case, requester, actor)
+            raise
         with self._space.database.connect() as conn:
             case = self._open_case(conn, request)
             self._letter(conn, case, "done" if result.pop("held", True) else "nothing", actor)
@@ -317,6 +322,13 @@ class RequestDesk:
         except NotFound:
             return {"held": False}
         return {}
+
+    def _hold(self, case: Case, requester: Requester, actor: str) -> None:
+        """What may not be erased yet is restricted until then (GDPR Art. 18(1)(c)); the request stays open."""
+        with self._space.database.connect() as conn:
+            self._say(conn, case, requester, "restricted", EVERYTHING, actor)
+            self.cases.step(conn, case, actor, "waits for a legal hold")
+            conn.commit()
 
     def lift(self, conn: Connection, request: UUID, actor: str) -> str:
         """Lift a restriction: first the person is told (GDPR Art. 18(3)), and when that letter is sent, it is lifted."""
