@@ -52,6 +52,7 @@ purposes:
     description: Telling people of what we offer
     legalBasis: consent
     channels: [email, sms, phone, post, push]
+    covers: [direct_marketing]
     alsoKnownAs: ["iab:4", "fides:marketing.advertising", "salesforce:Marketing"]
   marketing.newsletter: {description: The newsletter, legalBasis: consent, channels: [email]}
 """

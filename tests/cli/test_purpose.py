@@ -35,11 +35,11 @@ READING = [
     ("explain", "email:a@b.example", "email:c@d.example"), ("resolve", ANYBODY), ("changes",), ("clusters",),
     ("source", "preview", "crm"), ("decide", "email:a@b.example", "marketing"), ("consent", "show", "email:a@b.example"),
     ("access", "email:a@b.example", "--out", "ann"), ("tail", "--events", "1"), ("review", "--json"),
-    ("contract", "seen", "web"), ("plan",),
+    ("contract", "seen", "web"), ("request", "letters"), ("request", "run", ANYBODY), ("plan",),
 ]  # fmt: skip
 NOT_READING = {
     "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
-    "model", "vault", "key", "erase", "scan", "audit", "replay", "trait", "webhook", "apply",
+    "model", "vault", "key", "erase", "scan", "audit", "replay", "trait", "webhook", "apply", "jurisdiction", "retention", "hold",
 }  # fmt: skip
 """Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
 

@@ -57,17 +57,24 @@ def add_privacy(api: FastAPI, space: Space) -> None:
 
     @api.get("/api/decisions", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT)
     def decision(
-        ref: str, purpose: str, channel: str = "", at: datetime | None = None, known: datetime | None = None
+        ref: str,
+        purpose: str,
+        channel: str = "",
+        at: datetime | None = None,
+        known: datetime | None = None,
+        place: str = "",
     ) -> Response:
         """Whether a person's data may be used for a purpose: `allow`, `reasons`, `evidence`, `policyVersion`.
 
-        `at` asks for another moment, `known` for what was known then.
+        `at` asks for another moment, `known` for what was known then, `place` for the law of a place (DE, US-CA).
         """
-        return _json(_decide(ref, purpose, channel, at, known))
+        return _json(_decide(ref, purpose, channel, at, known, place))
 
-    def _decide(ref: str, purpose: str, channel: str, at: datetime | None, known: datetime | None) -> Decision:
+    def _decide(
+        ref: str, purpose: str, channel: str, at: datetime | None, known: datetime | None, place: str
+    ) -> Decision:
         with api.state.pool.connection() as conn:
-            decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known)
+            decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known, place=place)
         details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel[:80]}
         note("decision", "decide", individual, purpose, details)
         return decision

@@ -21,6 +21,7 @@ from steelthread.api.privacy import add_privacy
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
 from steelthread.api.reading import OBJECT, answer, reading
+from steelthread.api.requests import add_requests
 from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
 from steelthread.intake import Surroundings, list_rejects, list_sources
@@ -56,6 +57,7 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         context(api, space, collector, files, _surroundings(space))
         add_matching(api, space)
         add_privacy(api, space)
+        add_requests(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)

@@ -42,7 +42,7 @@ def consent_set(
     ref
         What it was said of: email:ann@example.com, phone:..., device_id:..., record:SOURCE/ENTITY/KEY, individual:UUID.
     purpose
-        A purpose of purposes.yaml; * for everything.
+        A purpose of purposes.yaml; * for everything, *direct_marketing, *sharing, *sensitive for what covers these.
     said
         given, refused, withdrawn, objected, opted_out, limited, double_confirmed, restricted, unrestricted, ...
     channel
@@ -65,7 +65,7 @@ def consent_set(
     with common.space() as space, space.database.connect() as conn:
         consents = Consents(space)
         statement = consents.say(conn, saying)
-        decision = consents.decide(conn, ref, purpose, channel) if purpose != "*" else None
+        decision = None if purpose.startswith("*") else consents.decide(conn, ref, purpose, channel)
         auditor = Auditor(space)
         details = {"event": statement.event_id, "said": statement.said}
         auditor.note(
@@ -105,7 +105,14 @@ def consent_show(ref: str, /, *, at: datetime | None = None, common: Common = DE
 
 @app.command
 def decide(
-    ref: str, purpose: str, /, *, channel: str = "", at: datetime | None = None, common: Common = DEFAULT
+    ref: str,
+    purpose: str,
+    /,
+    *,
+    channel: str = "",
+    place: str = "",
+    at: datetime | None = None,
+    common: Common = DEFAULT,
 ) -> None:
     """Say whether a person's data may be used for a purpose, and why.
 
@@ -117,11 +124,13 @@ def decide(
         A purpose of purposes.yaml; one that is not there is a no.
     channel
         Through which channel; without one the question is for all.
+    place
+        Whose law counts, such as DE or US-CA; the project's by default.
     at
         As of this moment; now by default.
     """
     with Space(common.purposeful()) as space, space.database.connect() as conn:
-        decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at))
+        decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at), place=place)
         auditor = Auditor(space)
         details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel}
         subjects = auditor.tokens(conn, [ref])

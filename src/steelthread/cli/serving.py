@@ -6,19 +6,23 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from typing import Literal
 
 import psycopg
+import structlog
 
 from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
-from steelthread.rights import replay_erasures
+from steelthread.rights import RequestDesk, replay_erasures
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
+_DUE_SECONDS = 3600.0
+_LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 """Tells a worker the number of the server with which it goes."""
 
@@ -69,6 +73,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         replay_erasures(space)  # the gate of a restored backup
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
+        clock = RequestClock(space) if only in ("all", "api") else None
         deliverer = Deliverer(space)
         if only == "all":
             deliverer.start()
@@ -81,8 +86,39 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
                 api.state.desk.queue.flush()
         finally:
             deliverer.stop()
+            if clock:
+                clock.stop()
             if beside:
                 beside.stop()
+
+
+class RequestClock:
+    """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log."""
+
+    def __init__(self, space: Space) -> None:
+        self._desk = RequestDesk(space)
+        self._database = space.database
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                with self._database.connect() as conn:
+                    due = self._desk.escalate(conn)
+                    conn.commit()
+                if due:
+                    _LOG.warning("requests of people are due", **Counter(one["level"] for one in due))
+            except (SteelthreadError, psycopg.Error) as error:
+                _LOG.warning("the clock of requests waits", error=type(error).__name__)
+            if self._stopping.wait(_DUE_SECONDS):
+                return
 
 
 class WorkerBeside:

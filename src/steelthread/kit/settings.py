@@ -22,6 +22,10 @@ class ProjectSettings(msgspec.Struct, forbid_unknown_fields=True):
     name: str = "steelthread"
     country: str = ""
     """Default country (ISO 3166-1 alpha-2) of phone numbers that have no prefix."""
+    place: str = ""
+    """Whose law counts when nothing says otherwise: a country or a part of one, such as DE or US-CA; `country` by default."""
+    time_zone: str = "UTC"
+    """The time zone in which days are counted for the law's clocks, such as Europe/Berlin."""
     default_purpose: str = "operations"
     """The purpose under which the command line reads profiles."""
     special_attributes: bool = False

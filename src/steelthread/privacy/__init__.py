@@ -1,9 +1,13 @@
 """Privacy: purposes, the consent ledger, `decide`. Customer data is lent, not owned."""
 
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
+from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
+from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
 from steelthread.privacy.ledger import allowed_sql, append, forget_consent, statements_of
-from steelthread.privacy.purposes import EVERYTHING, Purpose, Purposes, load_purposes
+from steelthread.privacy.pack_cases import Case, run_cases
+from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
+from steelthread.privacy.retention import RetentionRule, load_retention
 from steelthread.privacy.scan import Hit, Needles, scan_database, scan_files, told
 from steelthread.privacy.tombstones import (
     JOURNAL,
@@ -17,9 +21,11 @@ from steelthread.privacy.tombstones import (
 from steelthread.privacy.types import Decision, Evidence, Said, Scope, Statement
 
 __all__ = [
+    "COVERED",
     "EVERYTHING",
     "JOURNAL",
     "Audit",
+    "Case",
     "Checked",
     "Decider",
     "Decision",
@@ -27,28 +33,42 @@ __all__ = [
     "Evidence",
     "Head",
     "Hit",
+    "Jurisdictions",
     "Kind",
+    "Law",
     "Line",
     "Needles",
     "NodeState",
+    "Pause",
     "Purpose",
     "Purposes",
+    "RetentionRule",
+    "Right",
+    "RightRule",
     "Said",
     "Scope",
+    "Span",
     "Statement",
     "Subject",
     "Tombstones",
     "Use",
+    "add_months",
     "allowed_sql",
+    "answer_due",
     "append",
     "count_fence",
     "fence_counts",
     "fold",
     "forget_consent",
+    "load_jurisdictions",
     "load_purposes",
+    "load_retention",
+    "local_day",
     "read_journal",
+    "run_cases",
     "scan_database",
     "scan_files",
+    "span_end",
     "statements_of",
     "told",
     "write_journal",

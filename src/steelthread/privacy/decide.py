@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from steelthread.privacy.jurisdictions import Jurisdictions, Law, day_of
 from steelthread.privacy.purposes import EVERYTHING, Purpose, Purposes
 from steelthread.privacy.types import CONSENT, NEGATIVES, OBJECTIONS, Decision, Evidence, Said, Statement
 
@@ -112,24 +113,66 @@ def _stands_against(before: Register | None, one: Statement) -> bool:
 
 
 class Decider:
-    """Decides under one policy."""
+    """Decides under one policy, and the laws of places."""
 
-    def __init__(self, purposes: Purposes) -> None:
+    def __init__(self, purposes: Purposes, jurisdictions: Jurisdictions | None = None) -> None:
         self._purposes = purposes
+        self._jurisdictions = jurisdictions
         self._above: dict[str, tuple[Purpose, frozenset[str]] | None] = {}
         self._version = purposes.version
 
     def decide(
-        self, subject: Subject, purpose: str, channel: str = "", use: Use = "", at: datetime | None = None
+        self,
+        subject: Subject,
+        purpose: str,
+        channel: str = "",
+        use: Use = "",
+        at: datetime | None = None,
+        place: str | None = None,
     ) -> Decision:
         """Decide at a moment, that at which the subject's statements were folded; without one, no yes has ended yet.
 
-        A question without a channel is one for all channels. An unknown purpose or channel is a no.
+        A question without a channel is one for all channels. An unknown purpose or channel is a no. With a place
+        (`DE`, `US-CA`; of any other GDPR) its law counts beside purposes.yaml, as it holds at that moment.
         """
+        if place is not None and self._jurisdictions is not None:
+            return self._under(self._jurisdictions.law(place, day_of(at)), subject, purpose, channel, use, at)
+        return self._decide(subject, purpose, channel, use, at)
+
+    def _under(self, law: Law, subject: Subject, purpose: str, channel: str, use: Use, at: datetime | None) -> Decision:
+        """Decide under a law: it may bind a purpose to consent, or forbid it, and says until when one is a child."""
+        known = self._known(purpose)
+        born = [str(one.minor.said.evidence.get("born", "")) for one in subject.states if one.minor is not None]
+        day = day_of(at)
+        if known is not None and day is not None:
+            grown = [one for one in subject.states if one.minor and not law.child(_born(one), day)]
+            if grown:
+                states = [msgspec.structs.replace(one, minor=None) if one in grown else one for one in subject.states]
+                subject = msgspec.structs.replace(subject, states=states)
+        one = (
+            law.effective(known[0], channel, min(born, key=_youngest, default=None), day) if known is not None else None
+        )
+        if one is not None and one.forbidden and not subject.erased:
+            decision = self._no(f"forbidden here: {one.forbidden}")
+        else:
+            decision = self._decide(subject, purpose, channel, use, at, one.purpose if one else None)
+        return msgspec.structs.replace(decision, policy_version=f"{self._version}+{law.version}")
+
+    def _decide(
+        self,
+        subject: Subject,
+        purpose: str,
+        channel: str,
+        use: Use,
+        at: datetime | None,
+        instead: Purpose | None = None,
+    ) -> Decision:
         known = self._known(purpose)
         if known is None:
             return self._no("the purpose is not one of purposes.yaml")
         one, above = known
+        if instead is not None:
+            one = instead
         if subject.erased:
             return self._no("erased: this person's data was erased")
         if channel and one.channels and channel not in one.channels:
@@ -201,13 +244,22 @@ def _open_but(register: Register, one: Purpose, at: datetime | None) -> str:
     return "confirmation pending: " if one.double_opt_in and not register.confirmed else ""
 
 
+def _youngest(born: str) -> tuple[bool, int]:
+    """Order days of birth: one that is not known first, then the latest."""
+    return born != "", -int(born.replace("-", "")) if born.replace("-", "").isdigit() else 0
+
+
+def _born(state: NodeState) -> str:
+    return str(state.minor.said.evidence.get("born", "")) if state.minor is not None else ""
+
+
 def _needs_an_adult(one: Purpose) -> bool:
-    """Whether a child's data is used for it only with a parent's word: what needs consent, and what profiles."""
-    return one.legal_basis == "consent" or one.effect != "ordinary"
+    """Whether a child's data is used for it only with a parent's word: what needs consent, what profiles, what is sold."""
+    return one.legal_basis == "consent" or one.effect != "ordinary" or "sharing" in one.covers
 
 
 def _register(said: Statement) -> Register:
-    what = "everything" if said.purpose == EVERYTHING else said.purpose
+    what = "everything" if said.purpose == EVERYTHING else said.purpose.removeprefix("*").replace("_", " ")
     where = f", {said.channel}" if said.channel else ""
     by = f" by signal {said.signal}" if said.signal else ""
     told = f"{said.said}{by}: {what}{where}, {said.occurred_at:%Y-%m-%d}"

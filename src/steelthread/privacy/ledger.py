@@ -97,7 +97,7 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     against = []
     if not purpose.despite_restriction:
         against.append("(s.part = 'r' and s.purpose = any(%(above)s))")
-    if purpose.legal_basis == "consent" or purpose.effect != "ordinary":
+    if purpose.legal_basis == "consent" or purpose.effect != "ordinary" or "sharing" in purpose.covers:
         against.append(
             "(s.part = 'm' and not exists (select from privacy.consent_state g where g.node_hash = s.node_hash "
             "and g.part = 'a' and g.purpose = %(purpose)s))"

@@ -19,9 +19,14 @@ LegalBasis = Literal[
 """The grounds of GDPR Art. 6(1), a to f."""
 Effect = Literal["ordinary", "profiling", "significant"]
 """What a use does to a person; `significant` in the sense of GDPR Art. 22."""
+Cover = Literal["direct_marketing", "sharing", "sensitive"]
+"""What the laws speak of in particular: direct marketing (GDPR Art. 21(2)), sale or sharing with third parties for their
+own use (CCPA 1798.120), sensitive data beyond what the service needs (1798.121, GDPR Art. 9)."""
 EVERYTHING = "*"
 """The root of the hierarchy: what is said of it holds for every purpose."""
-_LAWS = 1
+COVERED: dict[str, Cover] = {"*direct_marketing": "direct_marketing", "*sharing": "sharing", "*sensitive": "sensitive"}
+"""Further roots: what is said of one holds for every purpose that covers it."""
+_LAWS = 2
 """Version of the rules in `decide`: part of the policy version."""
 _NO_SAY = ("legal_obligation", "vital_interests")
 
@@ -44,6 +49,12 @@ class Purpose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     """Whether a yes counts only when it was confirmed."""
     despite_restriction: bool = False
     """Whether it goes on while processing is restricted (GDPR Art. 18(2): storage, legal claims)."""
+    covers: tuple[Cover, ...] = ()
+    """What of it the laws speak of in particular; what one covers, all below it cover."""
+    basis_in: dict[str, LegalBasis] = {}
+    """Another legal basis at a place (`US-CA`) or under a pack (`ccpa`)."""
+    soft_opt_in: bool = False
+    """Whether it tells own customers of similar goods, with a way out in each message (ePrivacy Directive, Art. 13(2))."""
     also_known_as: list[str] = []
     """Names elsewhere, such as `iab:4`, `fides:marketing.advertising` or `salesforce:Marketing`."""
 
@@ -63,6 +74,11 @@ class Purposes:
             self._place(name)
             for other in one.also_known_as:
                 self._names[other] = name
+        for name, one in sorted(self._purposes.items()):
+            inherited = {
+                cover for above in self.above(name) if above in self._purposes for cover in self._purposes[above].covers
+            }
+            self._purposes[name] = msgspec.structs.replace(one, covers=tuple(sorted(inherited)))
         content = msgspec.json.encode(self._purposes, order="sorted")
         self.version = f"{_LAWS}-{hashlib.sha256(content).hexdigest()[:12]}"
 
@@ -92,9 +108,11 @@ class Purposes:
         return found
 
     def above(self, name: str) -> tuple[str, ...]:
-        """Return a purpose and all above it, the root included."""
+        """Return a purpose and all above it, the roots included."""
         parts = name.split(".")
-        return (*(".".join(parts[:end]) for end in range(len(parts), 0, -1)), EVERYTHING)
+        known = self._purposes.get(name)
+        covered = [root for root, cover in COVERED.items() if known is not None and cover in known.covers]
+        return (*(".".join(parts[:end]) for end in range(len(parts), 0, -1)), *covered, EVERYTHING)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -4,19 +4,34 @@ from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
 from steelthread.rights.holders import HOLDERS, Holder, Reach
+from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.masks import Mask
+from steelthread.rights.requests import Asking, Delay, Ground, RequestDesk, Stop
+from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.subject_access import Accessed, access
+from steelthread.rights.verification import Proof
 
 __all__ = [
     "HOLDERS",
     "Accessed",
+    "Asking",
     "Auditor",
     "Consents",
+    "Delay",
     "Erased",
+    "Ground",
+    "Hold",
     "Holder",
+    "Holds",
     "Mask",
+    "OnHold",
+    "Proof",
     "Reach",
+    "RequestDesk",
+    "Retained",
+    "Retention",
     "Saying",
+    "Stop",
     "access",
     "erase",
     "finish_erasures",

@@ -1,7 +1,7 @@
 """Consent of a reference: what a person says is kept of the node that was named; what may be done is asked of all nodes."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from steelthread import privacy
 from steelthread.identity import parse_ref
 from steelthread.kit import Conflict, Invalid, NotFound, now, uuid7
 from steelthread.privacy import (
+    COVERED,
     EVERYTHING,
     Decider,
     Decision,
@@ -23,6 +24,7 @@ from steelthread.privacy import (
     Subject,
     Tombstones,
     Use,
+    load_jurisdictions,
     load_purposes,
     write_journal,
 )
@@ -53,6 +55,8 @@ class Saying(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only
     language: str = ""
     occurred_at: datetime | None = None
     valid_until: datetime | None = None
+    born: date | None = None
+    """Day of birth, with `minor`: until when one is a child depends on the place; without it one stays one."""
     event_id: UUID | None = None
     """The client's own; saying the same again changes nothing."""
     returns: bool = False
@@ -65,13 +69,20 @@ class Consents:
     def __init__(self, space: Space) -> None:
         self._space = space
         self.purposes: Purposes = load_purposes(space.project.folder / "purposes.yaml")
-        self._decider = Decider(self.purposes)
+        self.jurisdictions = load_jurisdictions(space.project.folder)
+        self._decider = Decider(self.purposes, self.jurisdictions)
+        settings = space.project.settings.project
+        self.place = settings.place or settings.country
+        """Whose law counts when a question names no place."""
         self._stones = Tombstones(space.vault)
 
     def say(self, conn: Connection, saying: Saying) -> Statement:
         """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not."""
-        purpose = EVERYTHING
-        if saying.purpose != EVERYTHING:
+        purpose = saying.purpose
+        if purpose in COVERED:
+            if saying.channel:
+                raise Invalid(f"{purpose} is of all channels: say it without one.")
+        elif purpose != EVERYTHING:
             known = self.purposes.get(saying.purpose)
             purpose = known.name
             if saying.channel and known.channels and saying.channel not in known.channels:
@@ -86,8 +97,9 @@ class Consents:
             event_id=saying.event_id or uuid7(), node=node, scope=self._scope(saying.ref),
             purpose=purpose, said=saying.said, occurred_at=_aware(saying.occurred_at) or moment, recorded_at=moment,
             channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
-            method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction,
+            method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction or self.place,
             notice=saying.notice, notice_sha256=_digest(saying.notice_sha256), language=saying.language,
+            evidence={"born": saying.born.isoformat()} if saying.born else {},
         )  # fmt: skip
         if statement.occurred_at > moment:
             raise Invalid("occurredAt lies in the future: say when it was said.")
@@ -163,7 +175,7 @@ class Consents:
 
     def judge(self, subject: Subject, purpose: str, use: Use, at: datetime) -> Decision:
         """Decide of a subject that was looked up."""
-        return self._decider.decide(subject, purpose, "", use, at)
+        return self._decider.decide(subject, purpose, "", use, at, self.place)
 
     def decide(
         self,
@@ -174,9 +186,10 @@ class Consents:
         use: Use = "",
         at: datetime | None = None,
         known: datetime | None = None,
+        place: str = "",
     ) -> Decision:
-        """Decide for a reference, as of a moment and of what was known at another."""
-        return self.decided(conn, ref, purpose, channel, use, at, known)[0]
+        """Decide for a reference, as of a moment and of what was known at another, by the law of a place."""
+        return self.decided(conn, ref, purpose, channel, use, at, known, place)[0]
 
     def decided(
         self,
@@ -187,11 +200,12 @@ class Consents:
         use: Use = "",
         at: datetime | None = None,
         known: datetime | None = None,
+        place: str = "",
     ) -> tuple[Decision, UUID | None]:
         """Decide, and say of whom: the universal ID, if there is one."""
         moment = _aware(at) or now()
         subject, individual = self.look(conn, ref, moment, _aware(known))
-        return self._decider.decide(subject, purpose, channel, use, moment), individual
+        return self._decider.decide(subject, purpose, channel, use, moment, place or self.place), individual
 
     def show(self, conn: Connection, ref: str, at: datetime | None = None) -> dict[str, Any]:
         """Return the state per purpose and channel, with reasons and evidence."""
@@ -201,13 +215,14 @@ class Consents:
         states = []
         for purpose in self.purposes:
             for channel in _channels(purpose.channels, told):
-                decision = self._decider.decide(subject, purpose.name, channel, at=moment)
+                decision = self._decider.decide(subject, purpose.name, channel, at=moment, place=self.place)
                 content = msgspec.to_builtins(decision)
                 del content["policyVersion"]
                 states.append(
                     {"purpose": purpose.name, "channel": channel, "legalBasis": purpose.legal_basis, **content}
                 )
-        return {"ref": ref, "at": moment, "policyVersion": self.purposes.version, "states": states}
+        version = f"{self.purposes.version}+{self.jurisdictions.law(self.place, moment.date()).version}"
+        return {"ref": ref, "at": moment, "policyVersion": version, "states": states}
 
 
 def _channels(own: Collection[str], told: Collection[str]) -> list[str]:

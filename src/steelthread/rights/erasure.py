@@ -8,6 +8,7 @@ is carried on by the next erasure, `serve` or `restore`.
 import base64
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,17 @@ from steelthread.kit import iso, now, uuid7
 from steelthread.privacy import Entry, Line, Needles, Tombstones
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.holders import HOLDERS
-from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, find_samples, gather, shared_nodes
+from steelthread.rights.holds import check_holds
+from steelthread.rights.people import (
+    Person,
+    clusters_of,
+    find_person,
+    find_rejects,
+    find_samples,
+    gather,
+    requesters_of,
+    shared_nodes,
+)
 from steelthread.thread import Space, lock_identity, take_out, tell_erased
 
 Connection = psycopg.Connection[Any]
@@ -60,7 +71,9 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False) -> Erase
     finish_erasures(space)
     with space.database.connect() as conn:
         lock_identity(space, conn)
-        gone = _remove(space, conn, find_person(space, conn, ref), uuid7(), now())
+        person = find_person(space, conn, ref)
+        check_holds(conn, person)
+        gone = _remove(space, conn, person, uuid7(), now())
         if dry_run:
             conn.rollback()
             gone.erased.dry_run = True
@@ -73,7 +86,21 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False) -> Erase
     return gone.erased
 
 
-def _remove(space: Space, conn: Connection, person: Person, request: UUID, at: datetime) -> _Gone:
+def expire(space: Space, conn: Connection, individual: UUID, stores: Counter[str]) -> list[int]:
+    """Delete a person who is kept no longer, in the caller's transaction; return the data keys to destroy after it.
+
+    No tombstone: who comes again as a customer is let in.
+    """
+    person = find_person(space, conn, f"individual:{individual}")
+    gone = _remove(space, conn, person, uuid7(), now(), remembers=False)
+    for store in gone.erased.stores:
+        stores[str(store["store"])] += int(str(store["rows"]))
+    return gone.subjects
+
+
+def _remove(
+    space: Space, conn: Connection, person: Person, request: UUID, at: datetime, *, remembers: bool = True
+) -> _Gone:
     """Set the tombstones and delete the rows, in the caller's transaction."""
     before = {
         one.table: one.count(conn, person.reach(person.nodes))
@@ -87,19 +114,20 @@ def _remove(space: Space, conn: Connection, person: Person, request: UUID, at: d
     stones = Tombstones(space.vault)
     names = [*(person.nodes[node] for node in nodes), *(row.key_hash for row in person.rows)]
     names += [one.bytes for one in person.individuals]
-    tokens = [stones.token(name) for name in names]
+    tokens = [stones.token(name) for name in names] if remembers else []
     stones.set(conn, request, at, tokens)
     values = [value for name, value in person.values if name not in {person.nodes[node] for node in shared}]
     rejects = find_rejects(space, conn, person.rows, values)
     samples = find_samples(space, conn, values)
     reach = person.reach(nodes, clusters_of(conn, nodes), list(rejects), samples)
+    requests = requesters_of(conn, reach.hashes)
     stores = [
         {"store": one.table, "method": "delete", "rows": max(one.erase(conn, reach), before.get(one.table, 0))}
         for one in HOLDERS
         if one.by
     ]
     common = {subject for (subject,) in conn.execute("select subject from intake.source")}
-    subjects = sorted({*(row.subject for row in person.rows), *rejects.values(), *samples} - common)
+    subjects = sorted({*(row.subject for row in person.rows), *rejects.values(), *samples, *requests} - common)
     if person.individuals:
         tell_erased(space, conn, person.individuals)
     conn.execute(

@@ -121,6 +121,24 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
     ),
+    Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
+    Holder(
+        "privacy.requester", "who asked for something, sealed", "request_id node_hash at subject sealed code code_until",
+        {"node_hash": "hashes"},
+    ),
+    Holder(
+        "privacy.request", "requests, their clocks and kinds of proof",
+        "request_id kind place law manner actor received_at received_on acknowledge_on due_on extended state proofs attempts closed_at",
+        keeps="evidence that the law wants kept (11 CCR 7101); it names nobody",
+    ),
+    Holder(
+        "privacy.request_step", "the case files", "request_id number at actor what details",
+        keeps="evidence that the law wants kept (11 CCR 7101); it names nobody",
+    ),
+    Holder(
+        "privacy.hold", "legal holds", "hold_id node_hash authority placed_by placed_at until lifted_at", {"node_hash": "hashes"}
+    ),
+    Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
     Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),

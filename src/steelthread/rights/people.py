@@ -157,6 +157,12 @@ def find_samples(space: Space, conn: Connection, values: Collection[str]) -> lis
     return [subject for subject, sample in opened if _stands(str(msgspec.msgpack.decode(sample)), needles)]
 
 
+def requesters_of(conn: Connection, hashes: Collection[bytes]) -> list[int]:
+    """Return the numbers under whose keys it is sealed who asked for something about these identifiers."""
+    rows = conn.execute("select subject from privacy.requester where node_hash = any(%s)", (list(hashes),))
+    return [subject for (subject,) in rows]
+
+
 def _needles(values: Collection[str]) -> list[str]:
     needles = [value.casefold() for value in values if len(value) >= _SHORTEST]
     return needles + ["".join(filter(str.isdigit, value))[-9:] for value in values if value.startswith("+")]

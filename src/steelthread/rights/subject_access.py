@@ -103,8 +103,13 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _open(space: Space, table: str, rows: list[dict[str, Any]]) -> None:
-    """Open the sealed rows that are no records: what was refused, and samples of broken contracts."""
-    context = {"intake.reject": b"reject", "intake.violation": b"violation"}.get(table)
+    """Open the sealed rows that are no records: what was refused, samples of broken contracts, what was asked for."""
+    context = {
+        "intake.reject": b"reject",
+        "intake.violation": b"violation",
+        "privacy.requester": b"requester",
+        "privacy.letter": b"letter",
+    }.get(table)
     if context is None:
         return
     keys = space.vault.keys({row["subject"] for row in rows})
