@@ -21,7 +21,7 @@ from steelthread.intake import Source
 from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
 from steelthread.model import load_model
 from steelthread.profiles import Opener
-from steelthread.thread import Loader, LoadResult, Progress, Space, verify
+from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
 
 _TOML = """# Settings of this project; each also by environment: STEELTHREAD_<SECTION>_<NAME>. See docs/settings.md.
 [project]
@@ -44,11 +44,24 @@ _PURPOSES = """# What customer data is used for. The command line reads under `d
 purposes:
   operations: {description: Running the business with the customer, legalBasis: contract}
 """
+_PEOPLE = """# Who is who
+
+Any file of people: CSV, JSON, Excel, Parquet. One record per row; people may stand in it many times, and in several files.
+
+    steelthread source new NAME FILE     # drafts sources/NAME.yaml: check which column is what
+    steelthread load NAME
+    steelthread resolve                  # finds who is who by evidence in sum
+    steelthread review                   # asks about those in doubt
+    steelthread clusters > clusters.csv  # source, entity, key, individual_id of every record
+    steelthread explain record:NAME/Individual/KEY record:NAME/Individual/KEY
+
+How sure it must be before it joins two records stands in identity.yaml (`matching`).
+"""
 _IGNORE = "# Data, keys and logs never belong under version control.\n/.steelthread/\n"
 
 
-def create_project(folder: Path, name: str, country: str = "") -> Path:
-    """Make a project folder; Conflict when there is one already."""
+def create_project(folder: Path, name: str, country: str = "", template: str = "company") -> Path:
+    """Make a project folder, by a template: company or people; Conflict when there is one already."""
     if (folder / FILE).exists():
         raise Conflict(f"{folder} is a project already. Use it with --project {folder}.")
     if country and not re.fullmatch(r"[A-Za-z]{2}", country):
@@ -62,6 +75,8 @@ def create_project(folder: Path, name: str, country: str = "") -> Path:
         folder / "identity.yaml", (resources.files("steelthread.identity") / "default_identity.yaml").read_text("utf-8")
     )
     _write(folder / "profile.yaml", _PROFILE)
+    if template == "people":
+        _write(folder / "README.md", _PEOPLE)
     _write(folder / "purposes.yaml", _PURPOSES)
     _write(folder / ".gitignore", _IGNORE)
     return folder.resolve()
@@ -107,6 +122,7 @@ def status_of(space: Space) -> dict[str, Any]:
         "postgresql": space.database.version,
         "individuals": individuals,
         "records": int(row[0]),
+        "purpose": project.settings.project.default_purpose,
     }
 
 
@@ -200,11 +216,16 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
         unmapped = mapping.unmapped
+        repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
+            if source.hashes_rows:
+                repeats.mark(mapping.row_text, cells)
             line = batch.lines[index] if batch.lines else batch.first_line + index
             shown.append(
                 {"line": line, "cells": dict(zip(rows.columns, cells, strict=False)), "mapped": _mapped(mapping, cells)}
             )
+        repeats.close()
+    rows.close()
     return {"source": name, "rows": shown, "unmapped": unmapped}
 
 
@@ -233,7 +254,8 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
     replayed = 0
     for source, _ in waiting:
         if intake.is_live(space.project.folder, source):
-            continue  # what an SDK sent stays as it is; it sends better ones
+            replayed += replay_live_rejects(space, source)
+            continue
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
 
@@ -243,7 +265,7 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
     opener = Opener(conn, space.vault)
     with identity.clusters_csv(conn) as cursor:
         while rows := cursor.fetchmany(2000):
-            names = opener.names((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
+            names = opener.keys((row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in rows)
             for (source, entity, key), row in zip(names, rows, strict=True):
                 yield source, entity, key, str(row[6])
 

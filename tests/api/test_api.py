@@ -1,7 +1,8 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from steelthread.api import create_api, create_key
+from steelthread.api import create_api, create_key, list_keys, revoke_key
+from steelthread.kit import NotFound
 
 
 @pytest.fixture
@@ -32,3 +33,25 @@ def test_errors_are_problems(client):
 
 def test_openapi(client):
     assert client.get("/openapi.json").json()["openapi"].startswith("3.1")
+
+
+def test_keys_rotate_without_a_gap(space, load):
+    load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
+    first = create_key(space, ["profiles:read"])
+    client = TestClient(create_api(space))
+
+    def asked(key):
+        return client.get("/api/search?name=Ann", headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert asked("st_unknown") == 401
+    assert asked(first) == 200
+    second = create_key(space, ["profiles:read"])
+    assert (asked(first), asked(second)) == (200, 200)
+    (old, new) = list_keys(space)
+    revoke_key(space, old["number"])
+    assert asked(second) == 200
+    client.app.state.key_cache._known.clear()  # five seconds later
+    assert (asked(first), asked(second)) == (401, 200)
+    assert [one["number"] for one in list_keys(space)] == [new["number"]]
+    with pytest.raises(NotFound):
+        revoke_key(space, old["number"])

@@ -1,5 +1,7 @@
 """The command line reads as the operator under the project's default purpose, and not without one."""
 
+import json
+import re
 import subprocess
 import sys
 
@@ -27,11 +29,34 @@ def test_without_a_purpose_nothing_is_shown(space, load):
     assert run(space, *words).returncode == 0
 
 
-@pytest.mark.parametrize(
-    "words", [("search", "Ann"), ("export", "profiles"), ("explain", "email:a@b.example", "email:c@d.example")]
-)
-def test_every_reading_command_asks_for_it(space, words):
+ANYBODY = "018f0000-0000-7000-8000-000000000000"
+READING = [
+    ("profile", "email:a@b.example"), ("search", "Ann"), ("export", "profiles"),
+    ("explain", "email:a@b.example", "email:c@d.example"), ("resolve", ANYBODY), ("changes",), ("clusters",),
+    ("source", "preview", "crm"), ("tail", "--events", "1"), ("plan",), ("review",),
+]  # fmt: skip
+NOT_READING = {
+    "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
+    "model", "vault", "key", "replay", "trait", "webhook", "apply", "quality",
+}  # fmt: skip
+"""Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_a_command_that_shows_people_asks_for_it(space, words):
     (space.project.folder / "purposes.yaml").unlink()
     refused = run(space, *words)
-    assert refused.returncode == 1
+    assert (refused.returncode, refused.stdout) == (1, "")
     assert "default_purpose" in refused.stderr
+
+
+def test_every_command_is_one_that_shows_people_or_one_that_does_not():
+    help_text = subprocess.run(
+        [sys.executable, "-m", "steelthread", "--help"], capture_output=True, text=True, check=True
+    )
+    there = set(re.findall(r"^│ ([a-z]+)", help_text.stdout, re.MULTILINE)) - {"version"}
+    assert there == {words[0] for words in READING} | NOT_READING
+
+
+def test_status_shows_the_purpose(space):
+    assert json.loads(run(space, "status", "--json").stdout)["purpose"] == "operations"

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import random
 import zipfile
 from datetime import date
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from steelthread.app import cluster_rows, draft_source, load_file, status_of, verify_space
+from steelthread.intake import detect, open_rows
 from steelthread.kit import Invalid
 
 ROWS = [
@@ -193,3 +195,30 @@ def test_a_json_document_with_its_array_below_a_name(space):
     draft = "name: customers\nfile: doc.json\nformat: {root: result.items}\nkey: customer_id\nentities:\n  - entity: Individual\n    attributes: {firstName: first_name}\n"
     (space.project.sources / "customers.yaml").write_text(draft)
     assert load_file(space, "customers").accepted == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("photo.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 20, "is no text"),
+        ("tool.json", b"\x7fELF\x02\x01\x01\x00" + bytes(64), "is no text"),
+        ("old.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "old Excel.*xlsx"),
+        ("noise.csv", random.Random(1).randbytes(5000), "is no text"),
+    ],
+)
+def test_a_file_that_is_no_text_says_so(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match=message):
+        detect(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["a.csv", "wrongly_named.csv"])
+def test_any_line_end_and_any_name(tmp_path, end, name):
+    path = tmp_path / name
+    content = end.join(["id;name", '1;"Ann\u2028Lee"', "2;Bob", ""]).encode()
+    path.write_bytes(content if name == "a.csv" else gzip.compress(content))
+    found = detect(path)
+    assert (found.delimiter, found.compression) == (";", "none" if name == "a.csv" else "gz")
+    assert [row for batch in open_rows(path, found) for row in batch.rows] == [["1", "Ann\u2028Lee"], ["2", "Bob"]]

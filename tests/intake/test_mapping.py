@@ -64,6 +64,8 @@ def test_norway_is_a_country():
             "priorty: 3\n",
             "line 3: the mapping: `priorty` is not understood here .did you mean `priority`",
         ),
+        ("{firstName: a}", "digest: abc\n", "line 3: the mapping: `digest` is not understood here"),
+        ("{firstName: a}", "place: Bonn\n", "line 3: the mapping: `place` is not understood here"),
         ("{firsName: a}", "", "line 5.*no attribute `firsName`.*firstName"),
         ("{firstName: zz}", "", "line 5: the file has no column zz. It has: id, a, b"),
         ("{firstName: {colum: a}}", "", "line 5.*`colum`.*did you mean `column`"),

@@ -1,11 +1,15 @@
 """A real server with its worker, on loopback, over a space of its own."""
 
+import contextlib
+import http.client
+import http.server
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -23,7 +27,7 @@ class Served:
     def __init__(self, space, port, process, write_key):
         self.space, self.port, self.process, self.write_key = space, port, process, write_key
         self.host = f"http://127.0.0.1:{port}"
-        self._key = create_key(space, ["profiles:read"])
+        self._key = create_key(space, ["profiles:read", "changes:read", "events:read", "events:write"])
 
     def get(self, path, **query):
         url = f"{self.host}{path}?{urllib.parse.urlencode(query)}"
@@ -31,8 +35,23 @@ class Served:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
+    @contextlib.contextmanager
+    def stream(self, path, **headers):
+        """Open a stream of server-sent events; yields an iterator of (id, type, content)."""
+        said = {"Authorization": f"Bearer {self._key}", "Accept": "text/event-stream", **headers}
+        request = urllib.request.Request(self.host + path, headers=said)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            yield _events(answer)
+
+    def fetch(self, path, **headers):
+        with urllib.request.urlopen(urllib.request.Request(self.host + path, headers=headers), timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+
     def profile(self, ref):
         return self.get("/api/profiles/" + urllib.parse.quote(ref, safe=""), wait=20)
+
+    def timeline(self, ref):
+        return self.get(f"/api/profiles/{urllib.parse.quote(ref, safe='')}/timeline", limit=500)["entries"]
 
     def status(self):
         return self.get("/api/status")
@@ -60,6 +79,17 @@ class Served:
         return found
 
 
+def _events(answer):
+    said = {}
+    for line in answer:
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name in ("id", "event", "data"):
+            said[name] = value
+        elif not name and "data" in said:
+            yield said.get("id", ""), said["event"], json.loads(said["data"])
+            said = {}
+
+
 @pytest.fixture
 def served(space):
     write_key = add_live_source(space, "web")
@@ -76,7 +106,7 @@ def served(space):
         "--project",
         str(space.project.folder),
     ]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ})
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "SHOP_SECRET": "s3cret"})
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -91,3 +121,89 @@ def served(space):
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
+
+
+class Faulty:
+    """A proxy before the server that does to calls with a body what can happen to them, one fault after another.
+
+    A number is answered in place of the server; `cut` closes the connection before the server hears of the call, `lost`
+    after it has taken it.
+    """
+
+    def __init__(self, port, faults):
+        self.left, self.seen, self._port = list(faults), [], port
+        self._lock = threading.Lock()
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_call(self):
+                proxy.answer(self)
+
+            do_GET = do_POST = do_OPTIONS = handle_call  # noqa: N815  # the library's names
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.host = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, call):
+        body = call.rfile.read(int(call.headers.get("content-length", 0)))
+        path = call.path.partition("?")[0]
+        counts = call.command == "POST" and path.rstrip("/") not in ("/flags", "/decide", "/v1/m")
+        with self._lock:
+            fault = self.left.pop(0) if counts and self.left else None
+            if counts:
+                self.seen.append((path, fault))
+        if fault == "cut":
+            call.close_connection = True
+            return
+        if isinstance(fault, int):
+            headers = {"Retry-After": "1"} if fault == 429 else {}
+            origin = call.headers.get("origin")
+            headers |= (
+                {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"} if origin else {}
+            )
+            self.reply(call, fault, headers, b"")
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(call.command, call.path, body, dict(call.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+        if fault == "lost":
+            call.close_connection = True
+            return
+        left = ("content-length", "transfer-encoding", "connection", "date", "server")
+        self.reply(
+            call,
+            answer.status,
+            {name: value for name, value in answer.getheaders() if name.lower() not in left},
+            content,
+        )
+
+    def reply(self, call, status, headers, content):
+        call.send_response(status)
+        for name, value in headers.items():
+            call.send_header(name, value)
+        if status != 204:
+            call.send_header("Content-Length", str(len(content)))
+        call.end_headers()
+        call.wfile.write(content)
+
+
+@pytest.fixture
+def faulty(served):
+    proxies = []
+
+    def start(*faults):
+        proxies.append(Faulty(served.port, faults))
+        return proxies[-1]
+
+    yield start
+    for proxy in proxies:
+        proxy.server.shutdown()
+        proxy.server.server_close()

@@ -10,6 +10,7 @@ import posthog
 import pytest
 import rudderstack.analytics
 from segment.analytics.client import Client
+from snowplow_tracker import Emitter, StructuredEvent, Subject, Tracker
 
 from steelthread.app import add_write_key
 
@@ -66,6 +67,36 @@ def test_posthog(served):
     assert profile["attributes"]["lastName"]["value"] == "Lee"
     assert profile["counts"]["CustomEngagement"] >= 1
     assert served.profile("anonymous_id:a1")["individualId"] == profile["individualId"]
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_python_sdks_lose_nothing_and_count_nothing_twice(served, faulty):
+    faults = (429, 500, "cut", "lost")
+    proxies = {name: faulty(*faults) for name in ("segment", "rudderstack", "posthog", "snowplow")}
+    segment = Client(served.write_key, host=proxies["segment"].host)
+    rudder = rudderstack.analytics.Client(served.write_key, host=proxies["rudderstack"].host)
+    hog = posthog.Posthog(served.write_key, host=proxies["posthog"].host, max_retries=20, flush_interval=0.1)
+    endpoint = proxies["snowplow"].host.removeprefix("http://")
+    emitter = Emitter(endpoint, protocol="http", method="post", batch_size=1, max_retry_delay_seconds=1)
+    snowplow = Tracker("t", emitter, app_id=served.write_key, subject=Subject().set_user_id("snowplow"))
+    for number in range(6):
+        segment.track(user_id="segment", event="Clicked", properties={"n": number})
+        rudder.track(user_id="rudderstack", event="Clicked", properties={"n": number})
+        hog.capture("Clicked", distinct_id="posthog", properties={"n": number})
+        snowplow.track(StructuredEvent("shop", "Clicked", value=number))
+    for client in (segment, rudder):
+        client.flush()
+        client.join()
+    hog.shutdown()
+    deadline = time.monotonic() + 60
+    while emitter.event_store.size():
+        assert time.monotonic() < deadline
+        snowplow.flush()
+        time.sleep(0.2)
+    for name, proxy in proxies.items():
+        assert not proxy.left, (name, proxy.seen)
+        assert served.profile(f"user_id:{name}")["counts"]["CustomEngagement"] == 6, (name, proxy.seen)
+    assert served.status()["duplicates"] > 0
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_counted_twice(served):

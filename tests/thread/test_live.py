@@ -121,7 +121,7 @@ def test_an_order_with_its_lines_is_an_order(live, profile, space):
     assert found["totals"] == [{"entity": "SalesOrder", "amount": "12.0", "currency": "GBP"}]
     with space.database.connect() as conn:
         (entry,) = space.reader(conn).timeline("user_id:u1")
-    assert entry["lines"] == 2
+    assert entry.lines == 2
 
 
 def test_a_value_that_cannot_be_read_is_set_aside_and_the_rest_is_kept(live, profile, space):

@@ -95,7 +95,7 @@ def test_orders_belong_to_their_customer(space, load):
     assert profile["totals"][0]["amount"] == "29.50"
     with space.database.connect() as conn:
         timeline = space.reader(conn).timeline("email:ann@example.com")
-    assert [entry["key"] for entry in timeline] == ["11", "10"]
+    assert [entry.view.key for entry in timeline] == ["11", "10"]
 
 
 def test_a_snapshot_closes_what_has_gone(space, load):

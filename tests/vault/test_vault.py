@@ -48,28 +48,25 @@ def test_a_torn_append_loses_nothing_before_it(tmp_path):
     assert open_vault(tmp_path / "k").keys(made) == made
 
 
-@pytest.mark.parametrize("wait", [0.15, 0.2, 0.25, 0.3, 0.4])
+def killed(folder, body, wait):
+    """Run a program over the vault, kill it a while after its first line, and return the whole lines that it printed."""
+    program = f"from pathlib import Path\nfrom steelthread.vault import open_vault\nv = open_vault(Path({str(folder)!r}))\n{body}"
+    child = subprocess.Popen([sys.executable, "-uc", program], env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
+    first = child.stdout.readline()
+    time.sleep(wait)
+    child.send_signal(signal.SIGKILL)
+    told, _ = child.communicate()
+    return (first + told).split("\n")[:-1]
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05, 0.1, 0.2, 0.3])
 def test_kill_inside_rotation_loses_no_key(tmp_path, wait):
     folder = tmp_path / "k"
     made = dict(open_vault(folder).new_subjects(3000))
-    program = f"from pathlib import Path\nfrom steelthread.vault import open_vault\nv = open_vault(Path({str(folder)!r}))\nwhile True: v.rotate()"
-    child = subprocess.Popen([sys.executable, "-c", program], env=os.environ.copy())
-    time.sleep(wait + 0.3)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    assert killed(folder, "print('begun')\nwhile True: v.rotate()", wait) == ["begun"]
     assert open_vault(folder).keys(made) == made
     extra = open_vault(folder).new_subjects(5)
     assert open_vault(folder).keys(dict(extra)) == dict(extra)
-
-
-def killed(folder, body, wait):
-    """Run a program over the vault, kill it after a while, and return the whole lines that it printed."""
-    program = f"from pathlib import Path\nfrom steelthread.vault import open_vault\nv = open_vault(Path({str(folder)!r}))\n{body}"
-    child = subprocess.Popen([sys.executable, "-uc", program], env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
-    time.sleep(wait + 0.3)
-    child.send_signal(signal.SIGKILL)
-    told, _ = child.communicate()
-    return told.split("\n")[:-1]
 
 
 @pytest.mark.parametrize("wait", [0.1, 0.2, 0.3, 0.4])

@@ -5,176 +5,195 @@ drop them, so only a call that nobody could ever take (no key, no JSON, too larg
 """
 
 import base64
+import gzip
 import time
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
-import psycopg
-from psycopg_pool import ConnectionPool
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from steelthread import intake
-from steelthread.intake import BODY_LIMIT, Decoded, LiveSource
-from steelthread.kit import Invalid, Overloaded, SteelthreadError
+from steelthread import __version__, intake
+from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
+from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Surroundings
+from steelthread.kit import Forbidden, Overloaded, SteelthreadError, TooLarge, Unauthorized, Unavailable
 from steelthread.thread import Collector
 
-_REMEMBERED = 5.0
 _CORS = {
     "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
     "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid",
+    "Access-Control-Allow-Credentials": "true",
     "Access-Control-Max-Age": "86400",
 }
 _PIXEL = base64.b64decode(b"R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_SNIPPET = (resources.files("steelthread.api") / "snippet" / "steelthread.js").read_bytes()
+_SNIPPET_PACKED = gzip.compress(_SNIPPET, mtime=0)
 _RETRY_SECONDS = "5"
-Decode = Callable[[dict[str, Any], int], Decoded]
-
-
-class Doorkeeper:
-    """Tells which source a write key lets events into; remembers it for some seconds."""
-
-    def __init__(self, pool: "ConnectionPool[psycopg.Connection[Any]]") -> None:
-        self._pool = pool
-        self._known: dict[bytes, tuple[float, LiveSource | None]] = {}
-
-    async def source(self, key: str) -> LiveSource | None:
-        """Return the source of a key, None for a key that lets nothing in."""
-        digest = intake.key_digest(key)
-        at, source = self._known.get(digest, (-1e9, None))
-        if time.monotonic() - at > _REMEMBERED:
-            source = await run_in_threadpool(self._look_up, digest)
-            if len(self._known) > 10_000:
-                self._known.clear()
-            if source is not None:  # a key that is made in this moment must work at once
-                self._known[digest] = (time.monotonic(), source)
-            else:
-                self._known.pop(digest, None)
-        return source
-
-    def _look_up(self, digest: bytes) -> LiveSource | None:
-        with self._pool.connection(timeout=5) as conn:
-            return intake.source_of_key(conn, digest)
+Answer = Callable[[Request], Any]
 
 
 class Collect:
     """Answers the calls of SDKs."""
 
-    def __init__(self, collector: Collector, doorkeeper: Doorkeeper) -> None:
+    def __init__(
+        self, collector: Collector, doorkeeper: Doorkeeper, files: SourceFiles, surroundings: Surroundings
+    ) -> None:
         self._collector = collector
         self._doorkeeper = doorkeeper
+        self._files = files
+        self._surroundings = surroundings
 
     def routes(self) -> list[Route]:
-        """Return all paths of all dialects."""
-        kinds = {**{one: one for one in sorted(intake.TYPES)}, **intake.SHORT}
-        segment = [("batch", ""), ("import", ""), ("b", ""), *kinds.items()]
-        paths: list[tuple[str, Decode]] = [(f"/v1/{path}", _segment(kind)) for path, kind in segment]
-        paths += [(f"/api/s/{path}", _segment(kind)) for path, kind in segment]
-        paths += [(f"/api/s/s2s/{path}", _segment(kind)) for path, kind in segment]
-        paths += [("/beacon/v1/batch", _segment(""))]
-        paths += [
-            (path, intake.decode_posthog) for path in ("/batch", "/batch/", "/capture", "/capture/", "/e/", "/i/v0/e/")
-        ]
-        routes = [Route(path, self._endpoint(decode), methods=["POST", "OPTIONS"]) for path, decode in paths]
-        routes += [
-            Route(f"/pixel/v1/{kind}", self._pixel(kind), methods=["GET"]) for kind in ("track", "page")
+        """Return all paths of all dialects, and what their SDKs ask before they send."""
+        asked = [
+            ("/v1/m", ("POST",), self._metrics), ("/v1/projects/{key}/settings", ("GET",), self._settings),
+            ("/sourceConfig", ("GET",), self._source_config), ("/sourceConfig/", ("GET",), self._source_config),
+            *((f"/{name}{end}", ("POST", "GET"), self._flags) for name in ("flags", "decide") for end in ("", "/")),
+            ("/array/{key}/config", ("GET",), self._flags), ("/steelthread.js", ("GET",), self._snippet),
         ]  # fmt: skip
-        return [
-            *routes,
-            Route("/v1/m", self._metrics, methods=["POST", "OPTIONS"]),
-            Route("/v1/projects/{key}/settings", self._settings, methods=["GET", "OPTIONS"]),
+        routes = [Route(path, _open(answer), methods=[*methods, "OPTIONS"]) for path, methods, answer in asked]
+        return routes + [
+            Route(one.path, _open(self._endpoint(one)), methods=[*one.methods, "OPTIONS"]) for one in intake.paths()
         ]
 
-    def _endpoint(self, decode: Decode) -> Callable[[Request], Any]:
+    def _endpoint(self, path: intake.Path) -> Answer:
         async def endpoint(request: Request) -> Response:
-            if request.method == "OPTIONS":
-                return Response(status_code=204, headers=_cors(request))
-            try:
-                return await self._take(request, decode)
-            except SteelthreadError as error:
-                headers = _cors(request)
-                if isinstance(error, Overloaded):
-                    headers["Retry-After"] = _RETRY_SECONDS
-                return JSONResponse({"success": False, "message": str(error)}, error.status, headers)
+            call = await _call(request)
+            raw = path.dialect.read(call)
+            source = await self._source(path.dialect.key(call, raw))
+            file = self._files.of(source.name)
+            _check_origin(request, file)
+            path.dialect.check(call, file)
+            decoded = path.dialect.decode(raw, call, file)
+            address = request.client.host if request.client else ""
+            for message in decoded.messages:
+                self._surroundings.add(message, call.headers, address)
+            await self._collector.accept(source, decoded.messages)
+            await self._collector.refuse(source, decoded.refusals)  # after it: a call that comes again counts them once
+            if path.is_pixel:
+                return Response(_PIXEL, media_type="image/gif", headers={"Cache-Control": "no-store"})
+            return JSONResponse({"success": True, "status": 1, "refused": len(decoded.refusals)})
 
         return endpoint
 
-    async def _take(self, request: Request, decode: Decode) -> Response:
-        body = await _body(request)
-        if body is None:
-            return JSONResponse({"success": False, "message": "larger than 4000 kB"}, 413, _cors(request))
-        raw = intake.document(intake.unpacked(body, request.headers.get("content-encoding", "")))
-        key = _key(request, raw)
+    async def _source(self, key: str) -> LiveSource:
         source = await self._doorkeeper.source(key) if key else None
         if source is None:
-            message = "invalid write key" if key else "failed to read writekey"
-            return JSONResponse({"success": False, "message": message}, 401, _cors(request))
-        decoded = decode(raw, time.time_ns() // 1000)
-        await self._collector.accept(source, decoded.messages)
-        await self._collector.refuse(source, decoded.refusals)  # after it: a call that comes again counts them once
-        return JSONResponse({"success": True, "status": 1}, headers=_cors(request))
+            raise Unauthorized("invalid write key" if key else "failed to read writekey")
+        return source
 
-    def _pixel(self, kind: str) -> Callable[[Request], Any]:
-        decode = _segment(kind)
+    async def _snippet(self, request: Request) -> Response:
+        """Give our own browser snippet."""
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {
+            "Cache-Control": "public, max-age=3600",
+            "ETag": f'"{__version__}-{len(_SNIPPET)}"',
+            "Vary": "Accept-Encoding",
+        }
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(_SNIPPET_PACKED if packed else _SNIPPET, media_type="text/javascript", headers=headers)
 
-        async def pixel(request: Request) -> Response:
-            said = dict(request.query_params)
-            source = await self._doorkeeper.source(said.pop("writeKey", ""))
-            if source is None:
-                return Response(status_code=401)
-            named = ("anonymousId", "userId", "event", "name", "messageId", "timestamp")
-            event: dict[str, Any] = {name: said.pop(name) for name in named if name in said}
-            decoded = decode({**event, "properties": said}, time.time_ns() // 1000)
-            try:
-                await self._collector.accept(source, decoded.messages)
-                await self._collector.refuse(source, decoded.refusals)
-            except SteelthreadError as error:
-                later = {"Retry-After": _RETRY_SECONDS} if isinstance(error, Overloaded) else None
-                return Response(status_code=error.status, headers=later)
-            return Response(_PIXEL, media_type="image/gif", headers={"Cache-Control": "no-store"})
-
-        return pixel
-
-    async def _metrics(self, request: Request) -> Response:
+    async def _metrics(self, _: Request) -> Response:
         """Take an SDK's own metrics, of which we want none."""
-        return JSONResponse({"success": True}, headers=_cors(request))
+        return JSONResponse({"success": True})
 
     async def _settings(self, request: Request) -> Response:
-        """Say to the browser SDK where events go: here."""
+        """Say to Segment's browser SDK where events go: here."""
         host = f"{request.url.netloc}/v1"
-        settings = {"apiKey": request.path_params["key"], "apiHost": host}
-        return JSONResponse({"integrations": {"Segment.io": settings}, "plan": {}}, headers=_cors(request))
+        settings = {"apiKey": request.path_params["key"], "apiHost": host, "protocol": request.url.scheme}
+        return JSONResponse({"integrations": {"Segment.io": settings}, "plan": {}})
+
+    async def _source_config(self, request: Request) -> Response:
+        """Say to RudderStack's browser SDK that its source is on, and has no destinations of its own."""
+        call = await _call(request)
+        key = intake.write_key(call, {})
+        source = await self._source(key)
+        off = {"errors": {"enabled": False}, "metrics": {"enabled": False}}
+        said = {
+            "id": source.name, "name": source.name, "writeKey": key, "enabled": True, "workspaceId": "steelthread",
+            "config": {"statsCollection": off}, "destinations": [], "connections": [], "dataplanes": {},
+            "updatedAt": "2026-01-01T00:00:00.000Z",
+        }  # fmt: skip
+        return JSONResponse({"source": said, "updatedAt": said["updatedAt"], "consentManagementMetadata": {}})
+
+    async def _flags(self, request: Request) -> Response:
+        """Say to PostHog's browser SDK that there are no flags, no recording, no surveys: events alone."""
+        call = await _call(request)
+        said = intake.read_json(call) if call.method == "POST" and call.body else {}
+        token = request.path_params.get("key") or intake.posthog_key(said)
+        return JSONResponse(intake.posthog_config(token))
 
 
-def _segment(kind: str) -> Decode:
-    return lambda raw, received: intake.decode_segment(raw, received, kind)
+def _open(answer: Answer) -> Answer:
+    """Answer as browsers need it: preflight, CORS, errors with their status."""
+
+    async def endpoint(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=_preflight(request))
+        try:
+            response: Response = await answer(request)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except SteelthreadError as error:
+            response = JSONResponse({"success": False, "message": str(error)}, error.status)
+            if isinstance(error, Overloaded | Unavailable):
+                response.headers["Retry-After"] = _RETRY_SECONDS
+        response.headers.update(_cors(request))
+        return response
+
+    return endpoint
 
 
-async def _body(request: Request) -> bytes | None:
-    """Return the body, None when it is larger than the limit; no more than that is ever held."""
+async def _call(request: Request) -> Call:
+    return Call(
+        body=await body_of(request),
+        headers=request.headers,
+        query=request.query_params,
+        received=time.time_ns() // 1000,
+        key=request.path_params.get("key", ""),
+        method=request.method,
+    )
+
+
+async def body_of(request: Request) -> bytes:
+    """Return the body; TooLarge when it is larger than the limit; no more than that is ever held."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > BODY_LIMIT:
-            return None
+            raise TooLarge("larger than 4000 kB")
         parts.append(part)
     return b"".join(parts)
 
 
-def _key(request: Request, raw: dict[str, Any]) -> str:
-    """Return the write key: Basic (user name), bearer, header, query or body, as each dialect has it."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.casefold() == "basic":
-        try:
-            return base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode().partition(":")[0]
-        except ValueError:  # not ASCII, not base64 or not UTF-8
-            raise Invalid("The Authorization header is not Basic authentication.") from None
-    said = (
-        raw.get("writeKey"), raw.get("api_key"), raw.get("token"), request.headers.get("x-write-key"),
-        request.query_params.get("writeKey"), value if scheme.casefold() == "bearer" else "",
-    )  # fmt: skip
-    return next((one for one in said if isinstance(one, str) and one), "")
+def _check_origin(request: Request, file: LiveFile) -> None:
+    origin = request.headers.get("origin")
+    if file.problem:
+        raise Unavailable("The source's file cannot be read: its owner has to mend it. Send the events again later.")
+    if origin and file.origins and not any(_fits(origin, one) for one in file.origins):
+        raise Forbidden("Pages of this origin may not send to this source (`origins` in its file).")
+
+
+def _fits(origin: str, allowed: str) -> bool:
+    scheme, mark, host = allowed.rstrip("/").partition("://*")
+    if mark:
+        return origin.startswith(f"{scheme}://") and origin.endswith(host) and host.startswith(".")
+    return origin == allowed.rstrip("/")
+
+
+def _preflight(request: Request) -> dict[str, str]:
+    """Allow what a browser asks for; CloudEvents senders shake hands with OPTIONS too (HTTP webhooks, section 4)."""
+    headers = _cors(request)
+    asked = request.headers.get("access-control-request-headers")
+    if headers and asked:
+        headers["Access-Control-Allow-Headers"] = asked
+    sender = request.headers.get("webhook-request-origin")
+    if sender:
+        headers |= {"WebHook-Allowed-Origin": sender, "WebHook-Allowed-Rate": "*", "Allow": "POST"}
+    return headers
 
 
 def _cors(request: Request) -> dict[str, str]:

@@ -8,7 +8,22 @@ import sys
 
 from cyclopts import CycloptsError
 
-from steelthread.cli import decisions, demo, loading, models, operating, planning, project, reading, reviews, serving  # noqa: F401  # each registers its commands
+from steelthread.cli import (  # noqa: F401  # each registers its commands
+    decisions,
+    demo,
+    loading,
+    models,
+    operating,
+    planning,
+    project,
+    quality,
+    reading,
+    reviews,
+    serving,
+    traits,
+    watching,
+    webhooks,
+)
 from steelthread.cli.shell import app, complain
 from steelthread.kit import SteelthreadError
 

@@ -138,7 +138,7 @@ def resolve(
             raise Invalid("--as-of goes with a universal ID: steelthread resolve UUID --as-of TIME")
         _run(common, incremental=incremental, keep_model=keep_model)
         return
-    with common.space() as space, space.database.connect() as conn:
+    with common.reading() as space, space.database.connect() as conn:
         told = space.reader(conn).resolve(individual, as_of)
     if common.json:
         emit(told)
@@ -173,7 +173,7 @@ def changes(*, after: int = 0, limit: int = 1000, common: Common = DEFAULT) -> N
     limit
         At most so many facts of the log.
     """
-    with common.space() as space:
+    with common.reading() as space:
         told = id_changes(space, after, limit)
     if common.json:
         emit(told)
@@ -199,7 +199,7 @@ def clusters(*, format: Literal["csv"] = "csv", common: Common = DEFAULT) -> Non
     """
     if common.json:
         raise Invalid("clusters prints CSV: leave --json out.")
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("source", "entity", "key", "individual_id"))
-    with common.space() as space, space.database.connect() as conn:
+    with common.reading() as space, space.database.connect() as conn:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("source", "entity", "key", "individual_id"))
         writer.writerows(cluster_rows(space, conn))

@@ -13,6 +13,7 @@ from steelthread.cli.serving import run
 from steelthread.cli.shell import Common, app, emit, note, out
 from steelthread.demo import DemoCompany, generate, score
 from steelthread.kit import FILE
+from steelthread.profiles import Wanted, shown_entry
 from steelthread.thread import Space
 
 
@@ -53,7 +54,10 @@ def demo(
             told = score(cluster_rows(space, conn), company.truth)
             best = _telling(conn)
             reader = space.reader(conn)
-            content, timeline = reader.profile(best), reader.timeline(best, 10)
+            content, timeline = (
+                reader.profile(best),
+                [shown_entry(one) for one in reader.timeline(best, Wanted(limit=10))],
+            )
     seconds = time.monotonic() - began
     if json:
         emit({"rows": rows, "seconds": round(seconds, 1), "score": told, "profile": content["individualId"]})

@@ -102,7 +102,7 @@ def source_preview(name: str, /, *, rows: int = 5, common: Common = DEFAULT) -> 
     rows
         How many rows to show.
     """
-    content = preview_source(common.open(), name, rows)
+    content = preview_source(common.purposeful(), name, rows)
     if common.json:
         emit(content)
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
+from steelthread.api import list_keys, revoke_key
 from steelthread.app import create_key, verify_space
 from steelthread.cli.shell import DEFAULT, Common, app, emit, out
 from steelthread.store import backup as write_backup
@@ -84,6 +85,32 @@ def key_create(*, scope: Annotated[list[str], Parameter(name="--scope")], common
         emit({"key": secret, "scopes": scope})
     else:
         out.print(secret, markup=False)
+
+
+@key.command(name="list")
+def key_list(*, common: Common = DEFAULT) -> None:
+    """List the API keys in force, without their secrets."""
+    with common.space() as space:
+        found = list_keys(space)
+    if common.json:
+        emit(found)
+        return
+    for one in found:
+        out.print(f"{one['number']:>4}  {one['createdAt'][:16]}  {' '.join(one['scopes'])}", markup=False)
+
+
+@key.command(name="revoke")
+def key_revoke(number: int, /, *, common: Common = DEFAULT) -> None:
+    """Let an API key in no longer; make the next one first, and there is no gap.
+
+    Parameters
+    ----------
+    number
+        As `key list` shows it.
+    """
+    with common.space() as space:
+        revoke_key(space, number)
+    _show({"revoked": number}, common)
 
 
 @app.command

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
-from steelthread.profiles import export_profiles
+from steelthread.profiles import Wanted, export_profiles, shown_entry
 
 export = App(name="export", help="Take data out.")
 app.command(export)
@@ -27,7 +27,7 @@ def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
     with common.reading() as space, space.database.connect() as conn:
         reader = space.reader(conn)
         content = reader.profile(ref)
-        timeline = [] if common.json else reader.timeline(ref, 10)
+        timeline = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
         reasons = [] if common.json else _reasons(reader, content)
     if common.json:
         emit(content)

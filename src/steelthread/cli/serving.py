@@ -1,26 +1,31 @@
 """`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from typing import Literal
 
+import psycopg
 import uvicorn
 
+from steelthread.activation import Deliverer
 from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
-from steelthread.kit import Project
+from steelthread.kit import Project, SteelthreadError
 from steelthread.thread import Space, Worker
 
-Part = Literal["all", "collector", "worker", "api"]
+Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
+_BESIDE = "STEELTHREAD_WORKER_BESIDE"
+"""Tells a worker the number of the server with which it goes."""
 
 
 @app.command
 def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common = DEFAULT) -> None:
-    """Serve until stopped: HTTP API, collector of live events, worker that folds them in.
+    """Serve until stopped: HTTP API, collector of live events, worker that folds them in, sender of webhooks.
 
     Parameters
     ----------
@@ -34,9 +39,23 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     project = common.open()
     if only == "worker":
         with common.space() as space:
-            Worker(space).run()
+            Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
+        return
+    if only == "sender":
+        with common.space() as space:
+            _send(Deliverer(space))
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
+
+
+def _send(deliverer: Deliverer) -> None:
+    """Deliver until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    deliverer.start()
+    stopping.wait()
+    deliverer.stop()
 
 
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
@@ -44,10 +63,14 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     with common.space() as space:
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
+        deliverer = Deliverer(space)
+        if only == "all":
+            deliverer.start()
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
-            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False)
+            uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
         finally:
+            deliverer.stop()
             if beside:
                 beside.stop()
 
@@ -71,8 +94,11 @@ class WorkerBeside:
         while not self._stopping.wait(_LOOK_SECONDS):
             if process is not None and process.poll() is None:
                 continue
-            if process is not None or self._wanted():
-                process = _start(self._space.project)
+            try:
+                if process is not None or self._wanted():
+                    process = _start(self._space.project)
+            except (SteelthreadError, psycopg.Error):
+                continue  # no database at this moment
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait()
@@ -84,4 +110,4 @@ class WorkerBeside:
 
 def _start(project: Project) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "steelthread", "serve", "--only", "worker", "--project", str(project.folder)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, _BESIDE: str(os.getpid())})

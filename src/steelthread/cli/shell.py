@@ -19,6 +19,7 @@ app = App(
     name="steelthread",
     help="One profile per customer under one universal ID, from all your systems.",
     version=__version__,
+    suppress_keyboard_interrupt=False,  # main says what stays
 )
 out = Console(soft_wrap=False, highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -44,9 +45,13 @@ class Common:
 
     def reading(self) -> Space:
         """Open the project for reading about people: as the operator, under the project's default purpose."""
+        return Space(self.purposeful())
+
+    def purposeful(self) -> Project:
+        """Read the project's settings; Invalid when there is no purpose under which the operator may read."""
         project = self.open()
         reading_purpose(project)
-        return Space(project)
+        return project
 
 
 DEFAULT = Common()
@@ -60,12 +65,12 @@ def emit(content: Any) -> None:
 def complain(message: str) -> None:
     """Print an error, for people, on stderr."""
     err.print("[bold red]error:[/bold red]", end=" ")
-    err.print(message, markup=False)
+    err.print(message, markup=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a remark on stderr."""
-    err.print(message, markup=False, style="dim")
+    err.print(message, markup=False, style="dim", soft_wrap=True)
 
 
 def actor() -> str:

@@ -37,6 +37,7 @@ from steelthread.identity.queries import (
     clusters_csv,
     compare_with_batch,
     count,
+    families_after,
     families_of_hashes,
     former_ids,
     keep_kind,
@@ -51,6 +52,7 @@ from steelthread.identity.queries import (
     standing,
     strongest_between,
 )
+from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
 from steelthread.identity.reviews import Doubt, are_records, doubts, last_word, skip
 from steelthread.identity.stitch import Stitch
 from steelthread.identity.types import NewNode, Outcome, Rule
@@ -90,12 +92,14 @@ __all__ = [
     "default_text",
     "digests_of",
     "doubts",
+    "families_after",
     "families_of_hashes",
     "forget_judged",
     "former_ids",
     "found_by",
     "keep_kind",
     "kind_names",
+    "last_runs",
     "last_word",
     "linked_records",
     "load_match",
@@ -119,9 +123,12 @@ __all__ = [
     "records_joined_by_models",
     "records_of_atoms_of",
     "refusals",
+    "rules_told",
+    "sizes_of_persons",
     "skip",
     "standing",
     "strongest_between",
+    "suspects",
     "unjudged",
     "use_model",
     "waterfall_of",

@@ -135,6 +135,28 @@ def families_of_hashes(conn: Connection, hashes: Collection[bytes]) -> dict[byte
     return found
 
 
+def families_after(conn: Connection, last: UUID | None, limit: int) -> list[Family]:
+    """Return the clusters that have something to show, by universal ID after `last`, each with its nodes."""
+    rows = conn.execute(
+        "with page as materialized (select cluster_id, individual_id, evidence from identity.cluster where evidence > 0 "
+        "and (%s::uuid is null or individual_id > %s::uuid) order by individual_id limit %s) "
+        "select p.cluster_id, p.individual_id, p.evidence, m.node_id, m.kind, m.hash, m.birth, m.evidence, a.individual_id "
+        "from page p join identity.node m on m.cluster_id = p.cluster_id "
+        "left join identity.alias a on a.node_id = m.node_id order by p.individual_id, m.birth",
+        (last, last, limit),
+        binary=True,
+    )
+    found: dict[UUID, Family] = {}
+    for cluster, individual, shown, node, kind, hashed, birth, own, alias in rows:
+        family = found.setdefault(individual, Family(cluster, individual, shown, [], []))
+        family.members.append(Member(node, kind, hashed, birth, own))
+        if alias is not None:
+            family.aliases.append(alias)
+    for family in found.values():
+        family.aliases.sort()
+    return list(found.values())
+
+
 class Step(msgspec.Struct):
     """One link on the way from one node to another."""
 

@@ -87,10 +87,11 @@ class PartyMapping(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ParentMapping(msgspec.Struct, forbid_unknown_fields=True):
-    """The record above, by its key."""
+    """The record above, by its key: one of this source, or of another."""
 
     entity: str
     key: Key
+    source: str = ""
 
 
 class Moment(msgspec.Struct, forbid_unknown_fields=True):

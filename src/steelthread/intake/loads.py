@@ -9,11 +9,17 @@ from typing import Any
 
 import msgspec
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from steelthread.kit import Conflict
 
 Connection = psycopg.Connection[Any]
 _MARKS = 1 << 24
+_PRUNED = 4
+"""Loads before a load that are looked through for what it showed again; those before them have been."""
+_TOGETHER = 400
+"""Batches of a former load that are looked through at once: some two million records."""
 
 
 class Load(msgspec.Struct):
@@ -151,6 +157,46 @@ def note_seen(conn: Connection, load: int, first_row: int, records: Sequence[int
     if records:
         body = zlib.compress(array("q", sorted(records)).tobytes(), 1)
         conn.execute("insert into intake.load_seen values (%s, %s, %s)", (load, first_row, body))
+
+
+def prune_seen(conn: Connection, source: int, load: Load) -> None:
+    """Forget of the loads before what this one, now finished, has shown again.
+
+    That a record was shown then says nothing that its being shown at a later time does not say, whatever load still
+    comes; so what is kept of a source is what its newest load showed, and of former ones only what went or changed.
+    """
+    own = _all(_chunks(conn, load.load_id))
+    if not own:
+        return
+    before = conn.execute(
+        "select load_id from intake.load l where source_id = %s and as_of <= %s and load_id <> %s and finished_at is not null "
+        "and exists (select from intake.load_seen s where s.load_id = l.load_id) order by as_of desc, load_id desc limit %s",
+        (source, load.as_of, load.load_id, _PRUNED),
+    ).fetchall()
+    shown = _packed(own)
+    for (number,) in before:
+        rows = conn.execute("select first_row, records from intake.load_seen where load_id = %s", (number,)).fetchall()
+        for start in range(0, len(rows), _TOGETHER):
+            group = rows[start : start + _TOGETHER]
+            there = _packed(_all([body for _, body in group]))
+            left = there.filter(pc.invert(pc.is_in(there, value_set=shown))).to_pylist()
+            if len(left) < len(there):
+                conn.execute(
+                    "delete from intake.load_seen where load_id = %s and first_row = any(%s)",
+                    (number, [first for first, _ in group]),
+                )
+                note_seen(conn, number, group[0][0], left)
+
+
+def _packed(numbers: "array[int]") -> pa.Array:
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def _all(chunks: Iterable[bytes]) -> "array[int]":
+    numbers: array[int] = array("q")
+    for chunk in chunks:
+        numbers.frombytes(zlib.decompress(chunk))
+    return numbers
 
 
 def gone_records(conn: Connection, source: int, load: Load, entity: str) -> list[int]:

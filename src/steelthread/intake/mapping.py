@@ -6,6 +6,7 @@ from typing import Any
 
 from steelthread.intake.language import AttributeMapping, Condition, EntityMapping, Key, ParentMapping, RowHash, pattern
 from steelthread.intake.moments import micros
+from steelthread.intake.repeats import RowText, is_repeat
 from steelthread.intake.source import Source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected, Unreadable
 from steelthread.intake.values import NAME_NULLS, NULLS, clean, converter
@@ -42,7 +43,8 @@ class _Setter:
 class _Entity:
     """Makes one entity of a row."""
 
-    __slots__ = ("above", "is_owned", "is_party", "key", "name", "parent", "parent_key", "party", "setters", "test")
+    __slots__ = ("above", "is_owned", "is_party", "key", "name", "parent", "parent_key", "parent_source",
+                 "party", "setters", "test")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,6 +56,7 @@ class _Entity:
         self.party: tuple[str, str, TakeKey] | None = None
         self.parent = ""
         self.parent_key: TakeKey | None = None
+        self.parent_source = ""
         self.above = ""
 
 
@@ -69,6 +72,7 @@ class Mapping:
         self._country = source.country or country
         self._place = {name: index for index, name in enumerate(columns)}
         self._used: set[str] = set()
+        self.row_text = RowText(self.columns)
         self.key = self._key_of_row(source.key)
         self._entities = [
             self._entity(one, f"$.entities[{number}]") for number, one in enumerate(source.entities)
@@ -86,7 +90,7 @@ class Mapping:
 
     def map(self, cells: Cells) -> MappedRow:
         """Map a row; RowRejected when it has no key."""
-        if len(cells) != self._width:
+        if len(cells) != self._width and not (len(cells) == self._width + 1 and is_repeat(cells)):
             raise RowRejected("", f"the row has {len(cells)} cells, the header {self._width}")
         key = self.key(cells)
         issues: list[Issue] = []
@@ -128,6 +132,7 @@ class Mapping:
             if entity.parent_key is not None:
                 above = entity.parent_key(cells)
                 record.parent = None if above is None else (entity.parent, above)
+                record.parent_source = entity.parent_source
             elif entity.above:
                 record.parent = next(
                     ((one.entity, one.key) for _, one in made if one.entity == entity.above), None
@@ -147,7 +152,8 @@ class Mapping:
 
     def _key_of_row(self, key: Key) -> Callable[[Cells], str]:
         if isinstance(key, RowHash):
-            return lambda cells: hashlib.blake2b("\x1f".join(cells).encode(), digest_size=16).hexdigest()
+            text = self.row_text
+            return lambda cells: hashlib.blake2b(text(cells), digest_size=16).hexdigest()
         take, names = self._key(key, "$.key"), key if isinstance(key, str) else ", ".join(key)
 
         def of_row(cells: Cells) -> str:
@@ -200,6 +206,7 @@ class Mapping:
             )  # fmt: skip
         if isinstance(one.parent, ParentMapping):
             made.parent, made.parent_key = one.parent.entity, self._key(one.parent.key, f"{path}.parent")
+            made.parent_source = "" if one.parent.source == self._source.name else one.parent.source
         elif one.parent:
             made.parent = made.above = one.parent
         made.setters = [

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from steelthread.kit import iso
 from steelthread.vault import Vault, seal, unseal
 
 Connection = psycopg.Connection[Any]
@@ -43,6 +44,8 @@ class Waiting(msgspec.Struct):
     digest: bytes
     columns: list[str]
     cells: list[str]
+    at: datetime | None = None
+    """When it was refused."""
 
 
 def keep_rejects(conn: Connection, vault: Vault, source: int, load: int, file: str, rejects: Sequence[Reject]) -> None:
@@ -74,6 +77,26 @@ def list_rejects(conn: Connection, source: str, limit: int) -> list[dict[str, An
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def last_reject(conn: Connection) -> int:
+    """Return the number of the reject that was kept last."""
+    row = conn.execute("select coalesce(max(reject_id), 0) from intake.reject").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def rejects_after(conn: Connection, after: int, limit: int) -> list[dict[str, Any]]:
+    """List the live events refused since a number, oldest first; without their content.
+
+    Those that the thread set aside are left out: it tells of them itself.
+    """
+    rows = conn.execute(
+        "select reject_id, s.name, reason, at from intake.reject join intake.source s using (source_id) "
+        "where reject_id > %s and is_row and file = 'live' and reason not like 'cannot be folded in%%' order by reject_id limit %s",
+        (after, limit),
+    )
+    return [{"id": one[0], "source": one[1], "reason": one[2], "at": iso(one[3])} for one in rows]
+
+
 def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:
     """Return (source, how many rejects wait) of the sources that have any."""
     return conn.execute(
@@ -86,17 +109,17 @@ def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:
 def waiting_rejects(conn: Connection, vault: Vault, source: int, after: int, limit: int) -> list[Waiting]:
     """Open the rejects of a source that wait, in the order in which they were kept, after a number."""
     rows = conn.execute(
-        'select reject_id, l.as_of, line, "column", is_row, row_digest, subject, sealed from intake.reject r '
+        'select reject_id, l.as_of, line, "column", is_row, row_digest, subject, sealed, r.at from intake.reject r '
         "join intake.load l using (load_id) where r.source_id = %s and replayed_at is null and reject_id > %s "
         "order by reject_id limit %s",
         (source, after, limit),
     ).fetchall()
     keys = vault.keys({row[6] for row in rows})
     found = []
-    for number, as_of, line, column, is_row, digest, subject, sealed in rows:
+    for number, as_of, line, column, is_row, digest, subject, sealed, at in rows:
         key = keys.get(subject)
         columns, cells = _UNPACK(unseal(key, sealed, b"reject")) if key else ([], [])
-        found.append(Waiting(number, as_of, line, column, is_row, digest, columns, cells))
+        found.append(Waiting(number, as_of, line, column, is_row, digest, columns, cells, at))
     return found
 
 

@@ -10,20 +10,31 @@ from typing import Any
 import msgspec
 import yaml
 
-from steelthread.intake.language import AttributeMapping, EntityMapping, IdentifierMapping, Key, Moment, PartyMapping
-from steelthread.intake.live.identifiers import SHARED_NAMESPACE
+from steelthread.intake.language import (
+    AttributeMapping,
+    EntityMapping,
+    IdentifierMapping,
+    Key,
+    Moment,
+    ParentMapping,
+    PartyMapping,
+    RowHash,
+)
+from steelthread.intake.live.source_file import LiveFile
 from steelthread.intake.readers import Format
 from steelthread.kit import Invalid, NotFound, SteelthreadError
 from steelthread.model import Model
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Every scalar is text, as it stands there: no country NO becomes false, no constant 007 becomes 7."""
+_LIVE_WORDS = frozenset(LiveFile.__struct_fields__)
+_LIVE_ONLY = _LIVE_WORDS - {"name"}
 _PATH = re.compile(r" - at `(\$.*)`")
 _FIELD = re.compile(r"unknown field `(\w+)`")
 
 
-class Source(msgspec.Struct, forbid_unknown_fields=True):
-    """A source: its file and its mapping."""
+class SourceFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What may stand in a source's file."""
 
     name: str
     entities: list[EntityMapping]
@@ -38,6 +49,11 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
     party: PartyMapping | None = None
     identifiers: list[IdentifierMapping] = []
     ignore: list[str] = []
+
+
+class Source(SourceFile):
+    """A source: its file and its mapping."""
+
     digest: str = ""
     place: "Places | None" = None
 
@@ -47,6 +63,15 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
         return next(
             (one.entity for one in self.entities if one.key is None or one.key == self.key), self.entities[0].entity
         )
+
+    @property
+    def hashes_rows(self) -> bool:
+        """Whether some record is known by its whole row, so that equal rows have to be told apart."""
+        keys: list[Key | None] = [self.key]
+        for one in self.entities:
+            above = one.parent.key if isinstance(one.parent, ParentMapping) else None
+            keys += [one.key, above]
+        return any(isinstance(key, RowHash) for key in keys)
 
     def at(self, path: str = "$") -> str:
         """Return the file and line of a part of the mapping, such as $.entities[0].when."""
@@ -72,9 +97,31 @@ def list_sources(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "sources").glob("*.yaml"))
 
 
-def user_namespace(folder: Path, name: str) -> str:
-    """Return the namespace of the user ids of a live source: its own where its file says `user_namespace`."""
-    return str(_raw(folder, name).get("user_namespace") or SHARED_NAMESPACE)
+def load_live(folder: Path, name: str, model: Model) -> tuple[LiveFile, Source | None]:
+    """Read a live source's file: its settings, and its mapping where it has one. Invalid says where and what to mend.
+
+    A source without a file takes events all the same: its key stands in the database.
+    """
+    path = folder / "sources" / f"{name}.yaml"
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return LiveFile(name=name), None
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"{path} cannot be read, or is not UTF-8: save it so.") from None
+    raw, places = _parsed(text, str(path))
+    if not isinstance(raw, dict):
+        raise Invalid(f"{path}: this is no mapping of words to values. See docs/live.md.")
+    mapped = "entities" in raw
+    said = {word: raw[word] for word in _LIVE_WORDS if word in raw}
+    left = {word: value for word, value in raw.items() if word not in said} if not mapped else {}
+    file: LiveFile = _convert({**said, **left}, LiveFile, places, "$")
+    if file.mapped or file.problem:
+        raise Invalid(f"{path}: `mapped` and `problem` are no words of a live source's file. See docs/live.md.")
+    if not mapped:
+        return file, None
+    mapping = _read({word: value for word, value in raw.items() if word not in _LIVE_ONLY}, text, places, model)
+    return msgspec.structs.replace(file, mapped=True), mapping
 
 
 def is_live(folder: Path, name: str) -> bool:
@@ -110,17 +157,20 @@ def load_source(folder: Path, name: str, model: Model) -> Source:
 def read_source(text: str, where: str, model: Model) -> Source:
     """Read the text of a mapping."""
     raw, places = _parsed(text, where)
+    return _read(raw, text, places, model)
+
+
+def _read(raw: Any, text: str, places: Places, model: Model) -> Source:
     for path, attributes in _attributes(raw):
         for name, how in attributes.items():
             attributes[name] = {"column": how} if isinstance(how, str) else how
             _convert(attributes[name], AttributeMapping, places, f"{path}.{name}").check(places.at(f"{path}.{name}"))
     if isinstance(raw, dict) and isinstance(raw.get("observed_at"), str):
         raw["observed_at"] = {"column": raw["observed_at"]} if raw["observed_at"] else None
-    source: Source = _convert(raw, Source, places, "$")
-    source.digest = hashlib.sha256(text.encode()).hexdigest()
-    source.place = places
+    written: SourceFile = _convert(raw, SourceFile, places, "$")
+    source = Source(**msgspec.structs.asdict(written), digest=hashlib.sha256(text.encode()).hexdigest(), place=places)
     if not source.entities:
-        raise Invalid(f"{where}: `entities` is empty, so nothing would be kept.")
+        raise Invalid(f"{places.file}: `entities` is empty, so nothing would be kept.")
     for number, one in enumerate(source.entities):
         _check(one, f"$.entities[{number}]", places, model)
     return source
@@ -190,7 +240,7 @@ def _convert(raw: Any, to: Any, places: Places, path: str) -> Any:
 
 
 def _near(word: str) -> str:
-    words = {name for struct in (Source, EntityMapping, AttributeMapping, IdentifierMapping, PartyMapping, Format)
+    words = {name for struct in (SourceFile, EntityMapping, AttributeMapping, IdentifierMapping, PartyMapping, Format)
              for name in struct.__struct_encode_fields__}  # fmt: skip
     near = get_close_matches(word, words, n=1)
     return f" (did you mean `{near[0]}`?)" if near else ""

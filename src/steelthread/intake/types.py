@@ -30,7 +30,9 @@ class MappedRecord(msgspec.Struct, array_like=True):
     party: tuple[str, str, str] | None = None
     """(source, entity, key) of the person's record."""
     parent: tuple[str, str] | None = None
-    """(entity, key) of the record above, in the same source."""
+    """(entity, key) of the record above."""
+    parent_source: str = ""
+    """The source of the record above, when it is another one."""
 
 
 class Issue(msgspec.Struct, array_like=True):

@@ -1,7 +1,17 @@
 """Kit: errors, ids, clock, settings. No word of the domain."""
 
 from steelthread.kit.clock import iso, now
-from steelthread.kit.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, SteelthreadError, Unavailable
+from steelthread.kit.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Overloaded,
+    SteelthreadError,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
 from steelthread.kit.ids import births, uuid7
 from steelthread.kit.settings import FILE, Project, Settings, open_project
 
@@ -15,6 +25,8 @@ __all__ = [
     "Project",
     "Settings",
     "SteelthreadError",
+    "TooLarge",
+    "Unauthorized",
     "Unavailable",
     "births",
     "iso",

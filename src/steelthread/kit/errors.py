@@ -26,6 +26,13 @@ class Conflict(SteelthreadError):
     title = "Conflict"
 
 
+class Unauthorized(SteelthreadError):
+    """The caller does not show who it is: no key, a wrong one, a signature that does not fit."""
+
+    status = 401
+    title = "Unauthorized"
+
+
 class Forbidden(SteelthreadError):
     """The caller may not do this."""
 
@@ -38,6 +45,13 @@ class Invalid(SteelthreadError):
 
     status = 400
     title = "Invalid"
+
+
+class TooLarge(Invalid):
+    """What was sent is larger than we take (HTTP 413)."""
+
+    status = 413
+    title = "Too large"
 
 
 class Unavailable(SteelthreadError):

@@ -75,6 +75,12 @@ class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
     """For how long a message that comes again is told from a new one, by its id."""
     received_hours: int = 24
     """For how long an event is kept as it came, sealed, after its hour has ended and it was folded in."""
+    country_database: str = ""
+    """File in MaxMind's format (.mmdb) that tells the country of an IP address; empty: none is told by address."""
+    country_header: str = ""
+    """Header in which a proxy or CDN tells a browser's country, such as CF-IPCountry."""
+    keep_ip: bool = False
+    """Whether IP addresses are kept, sealed; otherwise they go when the country is known, before anything is written."""
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):

@@ -4,6 +4,6 @@ Nobody calls forward: a stage appends facts, the next stage reads them with its 
 its cursor in one transaction (exactly once inside the database).
 """
 
-from steelthread.log.append import Log, Numbered
+from steelthread.log.append import Log, Numbered, channel
 
-__all__ = ["Log", "Numbered"]
+__all__ = ["Log", "Numbered", "channel"]

@@ -1,7 +1,7 @@
 """Appending, reading, retention."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ class Numbered(msgspec.Struct, frozen=True):
 
     number: int
     fact: AnyFact
+    at: datetime
+    """When it was appended."""
 
 
 class Log:
@@ -38,7 +40,10 @@ class Log:
         return int(row[0])
 
     def append(self, conn: psycopg.Connection[Any], lane: str, facts: Sequence[AnyFact], hours: int = 24) -> int:
-        """Append facts in the caller's transaction, to a partition of so many hours; return the number of the last one."""
+        """Append facts in the caller's transaction, to a partition of so many hours; return the number of the last one.
+
+        Whoever listens on the lane's channel (LISTEN/NOTIFY, see `channel`) is told that number when it is committed.
+        """
         head = self.lock(conn, lane)
         if not facts:
             return head
@@ -49,13 +54,16 @@ class Log:
             "insert into log.chunk (lane, first_no, last_no, partition_id, body) values (%s, %s, %s, %s, %s)",
             (lane, head + 1, last, partition, body),
         )
-        conn.execute("update log.lane set head = %s where name = %s", (last, lane))
+        conn.execute(
+            "update log.lane set head = %s where name = %s returning pg_notify(%s, %s)",
+            (last, lane, channel(lane), str(last)),
+        )
         return last
 
     def read(self, conn: psycopg.Connection[Any], lane: str, after: int, limit: int = 1000) -> list[Numbered]:
         """Return up to `limit` facts after number `after`, in order."""
         rows = conn.execute(
-            "select first_no, partition_id, body from log.chunk where lane = %(lane)s and last_no > %(after)s "
+            "select first_no, partition_id, body, at from log.chunk where lane = %(lane)s and last_no > %(after)s "
             "and first_no >= (select coalesce(max(first_no), 0) from log.chunk where lane = %(lane)s and first_no <= %(after)s) "
             "and first_no <= (select coalesce(min(first_no), %(after)s) from log.chunk where lane = %(lane)s and first_no > %(after)s) "
             "+ %(limit)s order by first_no limit %(limit)s",
@@ -63,13 +71,20 @@ class Log:
         ).fetchall()
         return list(_first(limit, after, (self._open(lane, *row) for row in rows)))
 
-    def _open(self, lane: str, first: int, partition: int, body: bytes) -> list[Numbered]:
+    def _open(self, lane: str, first: int, partition: int, body: bytes, at: datetime) -> list[Numbered]:
         try:
             key = self._vault.partition_key(f"log-{partition}", create=False)
         except NotFound:
             return []
         facts = _DECODE(unseal(key, body, _context(lane, first)))
-        return [Numbered(first + index, fact) for index, fact in enumerate(facts)]
+        return [Numbered(first + index, fact, at) for index, fact in enumerate(facts)]
+
+    def before(self, conn: psycopg.Connection[Any], lane: str, at: datetime) -> int:
+        """Return the number of the last fact appended before a moment."""
+        row = conn.execute(
+            "select last_no from log.chunk where lane = %s and at < %s order by first_no desc limit 1", (lane, at)
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def position(self, conn: psycopg.Connection[Any], reader: str, lane: str) -> int:
         """Lock a reader's cursor and return the number of the last fact that it has dealt with."""
@@ -130,6 +145,11 @@ class Log:
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+
+def channel(lane: str) -> str:
+    """Return the channel on which a lane tells of what was appended; the payload is the number of the last fact."""
+    return f"steelthread_{lane}"
 
 
 def _context(lane: str, first: int) -> bytes:

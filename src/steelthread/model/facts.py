@@ -69,4 +69,17 @@ class ProfilesChanged(Fact, frozen=True):
     individuals: list[UUID]
 
 
-AnyFact = Received | RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged
+class Folded(Fact, frozen=True):
+    """The received events of these numbers (lane `received`) were folded in; the facts of the same commit say what came of it."""
+
+    first: int
+    last: int
+    duplicates: list[int]
+    """Those that had come before."""
+    refused: list[int]
+    """Those that could not be folded in and are kept as rejects."""
+
+
+AnyFact = (
+    Received | RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged | Folded
+)

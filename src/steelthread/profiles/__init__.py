@@ -1,7 +1,12 @@
 """Profiles: one per customer. Fragments, reconciliation, timeline, look-up."""
 
+from steelthread.profiles.computed.definition import ORDER_COMPLETED
+from steelthread.profiles.computed.store import Computed, Filling, Happened, filling, forget_old
+from steelthread.profiles.computed.store import define as define_traits
 from steelthread.profiles.events import (
     Event,
+    adopt,
+    await_parents,
     delete_events,
     delete_profiles,
     events_by_record,
@@ -15,40 +20,62 @@ from steelthread.profiles.events import (
 from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
+from steelthread.profiles.segment import external_ids, links, segment_event, traits
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
 from steelthread.profiles.tally import owners_of, revenue_of
+from steelthread.profiles.timeline import Entry, Wanted, parsed_cursor
+from steelthread.profiles.timeline import shown as shown_entry
 from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
+    "ORDER_COMPLETED",
     "RULES",
+    "Computed",
     "Contribution",
+    "Entry",
     "Event",
+    "Filling",
     "Folder",
+    "Happened",
     "Names",
     "Observation",
     "Opener",
     "ProfileRules",
     "Reader",
+    "RecordKeys",
     "View",
+    "Wanted",
     "Winner",
     "add_to_tallies",
+    "adopt",
+    "await_parents",
     "count_tallies",
+    "define_traits",
     "delete_events",
     "delete_profiles",
     "events_by_record",
     "events_through",
     "export_profiles",
+    "external_ids",
+    "filling",
+    "forget_old",
     "insert_events",
+    "links",
     "load_profile_rules",
     "move_events",
     "owners_of",
+    "parsed_cursor",
     "reconcile",
     "revenue_of",
+    "segment_event",
+    "shown_entry",
     "tallies_differing",
     "traced",
     "traced_since",
+    "traits",
     "write_tokens",
 ]

@@ -4,7 +4,7 @@ The answer is the same for the same records whatever the order in which they cam
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,33 @@ def attributes(views: Sequence[View], rule_of: Callable[[str, str], str]) -> dic
             one = Observation(view.record_id, value, len(str(value)), at, view.priority, key)
             observed[name].append(one)
             rules.setdefault(name, rule_of(name, view.entity))
-    return {name: _told(reconcile(rules[name], observed[name]), by_record) for name in sorted(observed)}
+    told = {name: _told(reconcile(rules[name], observed[name]), by_record) for name in observed}
+    custom = _custom(views, lambda view: view.custom, set(observed))
+    for name, observations in custom.items():
+        told[name] = {**_told(reconcile("last_updated", observations), by_record), "custom": True}
+    return dict(sorted(told.items()))
+
+
+def _custom(
+    views: Sequence[View], traits: Callable[[View], dict[str, tuple[Any, int]]], without: Collection[str] = ()
+) -> dict[str, list[Observation]]:
+    """Return what live events told, by trait."""
+    observed: dict[str, list[Observation]] = defaultdict(list)
+    for view in views:
+        for name, (value, at) in traits(view).items():
+            if name not in without:
+                key = (view.source, view.entity, view.key)
+                observed[name].append(
+                    Observation(view.record_id, value, len(str(value)), told_at(at), view.priority, key)
+                )
+    return observed
+
+
+def told(views: Sequence[View]) -> dict[str, dict[str, Any]]:
+    """Return every trait that live events told, under its own name: the latest value, its source and time."""
+    by_record = {view.record_id: view for view in views}
+    found = _custom(views, lambda view: view.told)
+    return {name: _told(reconcile("last_updated", one), by_record) for name, one in sorted(found.items())}
 
 
 def _told(winner: Winner, views: dict[int, View]) -> dict[str, Any]:

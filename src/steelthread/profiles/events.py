@@ -1,7 +1,7 @@
 """Events and name tokens in PostgreSQL."""
 
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -64,6 +64,29 @@ def insert_events(conn: Connection, events: Sequence[Event]) -> None:
 def delete_events(conn: Connection, records: Collection[int]) -> None:
     """Remove events: their records have gone or changed."""
     conn.execute("delete from profiles.event where record_id = any(%s)", (list(records),))
+    conn.execute("delete from profiles.awaiting where record_id = any(%s)", (list(records),))
+
+
+def await_parents(conn: Connection, waiting: Sequence[tuple[bytes, int]]) -> None:
+    """Note that events (key hash of the record above, record) came before the record above them."""
+    if waiting:
+        conn.cursor().executemany("insert into profiles.awaiting values (%s, %s) on conflict do nothing", waiting)
+
+
+def adopt(conn: Connection, parents: Mapping[bytes, int]) -> set[int]:
+    """Give events that wait for one of these records (key hash -> record) to it; return the records that got some."""
+    if not parents:
+        return set()
+    rows = conn.execute(
+        "delete from profiles.awaiting where parent = any(%s) returning parent, record_id", (list(parents),)
+    ).fetchall()
+    if rows:
+        conn.execute(
+            "update profiles.event e set parent_id = c.parent from unnest(%s::int8[], %s::int8[]) as c (parent, record_id) "
+            "where e.record_id = c.record_id",
+            ([parents[bytes(parent)] for parent, _ in rows], [record for _, record in rows]),
+        )
+    return {parents[bytes(parent)] for parent, _ in rows}
 
 
 def move_events(conn: Connection, events: Sequence[Event]) -> None:

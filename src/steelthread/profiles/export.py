@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TextIO
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -34,7 +35,7 @@ def export_profiles(
     conn.rollback()
     conn.execute("set transaction isolation level repeatable read, read only")
     attributes = _attributes(conn)
-    rows = _rows(conn, reader)
+    rows = _rows(reader)
     try:
         if output is None:
             return _write(rows, form, attributes, stdout)
@@ -68,19 +69,15 @@ def _attributes(conn: psycopg.Connection[Any]) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _rows(conn: psycopg.Connection[Any], reader: Reader) -> Iterator[dict[str, Any]]:
-    last = None
+def _rows(reader: Reader) -> Iterator[dict[str, Any]]:
+    last: UUID | None = None
     while True:
-        page = conn.execute(
-            "select individual_id from identity.cluster where evidence > 0 "
-            "and (%s::uuid is null or individual_id > %s::uuid) order by 1 limit %s",
-            (last, last, _PAGE),
-        ).fetchall()
-        for (individual,) in page:
-            yield _row(reader.profile(f"individual:{individual}"))
+        page = reader.page(last, _PAGE)
+        for profile in page:
+            yield _row(profile)
         if len(page) < _PAGE:
             return
-        last = page[-1][0]
+        last = UUID(page[-1]["individualId"])
 
 
 def _row(profile: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +86,7 @@ def _row(profile: dict[str, Any]) -> dict[str, Any]:
         "individual_id": profile["individualId"],
         "first_seen": profile["firstSeen"],
         "last_seen": profile["lastSeen"],
-        **{name: one["value"] for name, one in profile["attributes"].items()},
+        **{name: one["value"] for name, one in profile["attributes"].items() if "custom" not in one},
         "emails": [one["value"] for one in points if one["kind"] == "email"],
         "phones": [one["value"] for one in points if one["kind"] == "phone"],
         "records": profile["counts"]["records"],

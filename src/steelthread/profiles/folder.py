@@ -14,8 +14,10 @@ import yaml
 from steelthread.intake import source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
+from steelthread.profiles.computed.definition import Trait, parse_traits
 from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
 from steelthread.profiles.fold import RULES, Observation, by_time, choose, told_at
+from steelthread.profiles.keys import RecordKeys, tied
 from steelthread.store import Int8s, micros_2000
 
 Connection = psycopg.Connection[Any]
@@ -27,6 +29,8 @@ class ProfileRules(msgspec.Struct, frozen=True):
     """Reconciliation per attribute, where the project says other than the model."""
 
     attributes: dict[str, str] = {}
+    traits: dict[str, Trait] = {}
+    """Computed traits by name."""
 
 
 def load_profile_rules(path: Path, model: Model) -> ProfileRules:
@@ -44,7 +48,7 @@ def load_profile_rules(path: Path, model: Model) -> ProfileRules:
             raise Invalid(f"{path}: {name} is no attribute of Individual or Account.")
         if rule not in RULES:
             raise Invalid(f"{path}: {rule} is no reconciliation rule; there are {', '.join(sorted(RULES))}.")
-    return ProfileRules(attributes=rules)
+    return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path)))
 
 
 class Contribution(msgspec.Struct, array_like=True):
@@ -53,7 +57,6 @@ class Contribution(msgspec.Struct, array_like=True):
     record: int
     source: int
     entity: str
-    key_hash: bytes
     observed_at: datetime
     clear: bytes
     first_observed_at: datetime
@@ -72,8 +75,10 @@ class Resolved(Protocol):
 class Folder:
     """Folds profiles on one connection."""
 
-    def __init__(self, conn: Connection, model: Model, rules: ProfileRules) -> None:
+    def __init__(self, conn: Connection, model: Model, rules: ProfileRules, keys: RecordKeys) -> None:
         self._conn = conn
+        self._keys = keys
+        self._plain: dict[int, str] = {}
         self._rules = rules
         self._model = model
         self._known: dict[tuple[str, str], str] = {}
@@ -93,10 +98,12 @@ class Folder:
         self._sources = source_names(self._conn)
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
         stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
-        return {
+        contributions = {
             cluster: [one for one in (at_hand.get(node) or stored.get(node) for node in records) if one is not None]
             for cluster, records in resolved.records.items()
         }
+        self._plain = self._keys.of(self._conn, tied(contributions.values()))
+        return contributions
 
     def fold_batch(self, resolved: Resolved, contributions: Mapping[int, list[Contribution]]) -> None:
         """Fold what a batch touched, when its nodes and events are written."""
@@ -125,6 +132,7 @@ class Folder:
         for cluster, node in nodes:
             if node in stored:
                 contributions[cluster].append(stored[node])
+        self._plain = self._keys.of(self._conn, tied(contributions.values()))
         events = self._events(clusters)
         insert_profiles(
             self._conn,
@@ -137,7 +145,7 @@ class Folder:
     def _stored(self, records: Sequence[int]) -> list[Contribution]:
         with self._conn.cursor(binary=True) as cursor:
             rows = cursor.execute(
-                "select r.record_id, r.source_id, e.name, r.key_hash, r.observed_at, convert_to(r.clear::text, 'UTF8'), "
+                "select r.record_id, r.source_id, e.name, r.observed_at, convert_to(r.clear::text, 'UTF8'), "
                 "r.first_observed_at from intake.record r join intake.entity e using (entity_id) "
                 "where r.record_id = any(%s) and r.closed_at is null and r.is_party",
                 (Int8s(records),),
@@ -147,9 +155,9 @@ class Folder:
     def _events(self, clusters: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
         rows = self._conn.execute(
             """
-            select n.cluster_id, e.name, sum(t.count)::bigint, sum(t.amount), max(t.currency), min(t.first), max(t.last)
+            select n.cluster_id, e.name, sum(t.count)::bigint, sum(t.amount), t.currency, min(t.first), max(t.last)
             from identity.node n join profiles.tally t on t.owner = n.node_id join intake.entity e using (entity_id)
-            where n.cluster_id = any(%s) group by 1, 2 order by 1, 2
+            where n.cluster_id = any(%s) group by 1, 2, 5 order by 1, 2, 5
             """,
             (Int8s(clusters),),
         ).fetchall()
@@ -163,7 +171,7 @@ class Folder:
         last = [one.observed_at for one in records] + [event[5] for event in events if event[5]]
         body = {
             "attributes": self._alone(records[0]) if len(records) == 1 else self._together(records),
-            "events": {event[0]: {"count": event[1], "amount": event[2], "currency": event[3]} for event in events},
+            "events": _summed(events),
         }
         return Folded(
             individual,
@@ -189,7 +197,7 @@ class Folder:
         told = []
         for one in records:
             name, priority = self._sources[one.source]
-            told.append(_Told(one, one.observed_at, priority, (name, one.entity, one.key_hash.hex())))
+            told.append(_Told(one, one.observed_at, priority, (name, one.entity, self._plain.get(one.record, ""))))
         observed: dict[str, list[Observation]] = {}
         rules: dict[str, str] = {}
         dated = False
@@ -211,6 +219,17 @@ class Folder:
         if dated:  # some values are older than their records
             observed = {name: by_time(found) for name, found in observed.items()}
         return {name: _stored(rules[name], choose(rules[name], observed[name])) for name in observed}
+
+
+def _summed(events: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
+    """Return count and money per currency of each entity, from rows of both."""
+    summed: dict[str, dict[str, Any]] = {}
+    for entity, count, amount, currency, *_ in events:
+        one = summed.setdefault(entity, {"count": 0, "amounts": {}})
+        one["count"] += count
+        if amount is not None:
+            one["amounts"][currency] = amount
+    return summed
 
 
 class _Token(int):

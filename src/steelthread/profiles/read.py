@@ -1,6 +1,6 @@
 """Reading profiles: from a reference to the 360, the timeline, the reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,16 +11,22 @@ import psycopg
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
 from steelthread.intake import SHARED_NAMESPACE, key_hash, open_records
-from steelthread.kit import Invalid, NotFound, iso
+from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
 from steelthread.profiles import assemble
+from steelthread.profiles.computed.store import read as read_traits
 from steelthread.profiles.folder import Folder, ProfileRules
+from steelthread.profiles.keys import RecordKeys
+from steelthread.profiles.timeline import Entry, Wanted, read_timeline
 from steelthread.profiles.views import Names, Opener, View
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
 MOST_RECORDS = 1000
 """How many records of one person are opened; a person with more is a case for review, not for a screen."""
+
+
+_FIRST = Wanted()
 
 
 class Reader:
@@ -41,7 +47,7 @@ class Reader:
         self._rules = rules
         self._country = country
         self._opener = Opener(conn, vault, names)
-        self._folder = Folder(conn, model, folding)
+        self._folder = Folder(conn, model, folding, RecordKeys(vault))
 
     # -- from a reference to a node ------------------------------------------------------------------------------
 
@@ -98,14 +104,43 @@ class Reader:
         """Return the 360 of a reference."""
         family = self._family(text)
         nodes = [member.node_id for member in family.members]
-        parties = [member for member in family.members if member.kind == 0 and member.evidence > 0]
-        views = self._views([member.node_id for member in parties])
+        views = self._views(_parties(family))
         owning = family.evidence > len(views)  # each open record is one; the rest are events
         summary = self._summary(nodes) if owning else []
         traced = self._traced(nodes) if owning else []
+        told = self._put_together(family, views, summary, traced)
+        traits = self._opener.names.traits
+        if traits:
+            told["traits"] = read_traits(self._conn, traits, nodes, now(), self._values)
+        return told
+
+    def page(self, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+        """Return profiles by universal ID, in few questions; without the identifiers that only events name."""
+        families = identity.families_after(self._conn, after, limit)
+        wanted = [record for family in families for record in _parties(family)]
+        found = {view.record_id: view for view in self._views(wanted, len(wanted))}
+        owning = {
+            family.cluster_id
+            for family in families
+            if family.evidence > sum(record in found for record in _parties(family))
+        }
+        owners = {
+            member.node_id: one.cluster_id for one in families if one.cluster_id in owning for member in one.members
+        }
+        sums = self._summaries(owners)
+        profiles = []
+        for family in families:
+            views = sorted((found[one] for one in _parties(family) if one in found), key=_by_name)
+            profiles.append(self._put_together(family, views, sums.get(family.cluster_id, []), []))
+        return profiles
+
+    def _put_together(
+        self, family: identity.Family, views: list[View], summary: list[dict[str, Any]], traced: list[View]
+    ) -> dict[str, Any]:
         first, last = assemble.span(views, summary)
         counts = {"records": len(views)}
-        counts.update({event["entity"]: event["count"] for event in summary})
+        for event in summary:
+            counts[event["entity"]] = counts.get(event["entity"], 0) + event["count"]
         return {
             "individualId": str(family.individual_id),
             "aliases": [str(former) for former in family.aliases],
@@ -123,9 +158,11 @@ class Reader:
             ],
         }
 
-    def _views(self, records: Sequence[int]) -> list[View]:
-        views = self._opener.open(open_records(self._conn, records, MOST_RECORDS))
-        return sorted(views, key=lambda view: (view.source, view.entity, view.key))
+    def _values(self, records: Sequence[int]) -> dict[int, tuple[str, Mapping[str, Any]]]:
+        return {view.record_id: (view.entity, view.values) for view in self._opener.by_id(records)}
+
+    def _views(self, records: Sequence[int], limit: int = MOST_RECORDS) -> list[View]:
+        return sorted(self._opener.open(open_records(self._conn, records, limit)), key=_by_name)
 
     def _traced(self, nodes: Sequence[int]) -> list[View]:
         """Open one event for each identifier, so that those known only from events have their value too."""
@@ -137,39 +174,49 @@ class Reader:
         return self._opener.by_id(sorted({record for (record,) in rows}))
 
     def _summary(self, nodes: Sequence[int]) -> list[dict[str, Any]]:
+        return self._summaries(dict.fromkeys(nodes, 0)).get(0, [])
+
+    def _summaries(self, owners: dict[int, int]) -> dict[int, list[dict[str, Any]]]:
+        """Return what the events of these owners (node -> cluster) come to, by cluster."""
+        if not owners:
+            return {}
         rows = self._conn.execute(
             """
-            select n.name, sum(t.count)::bigint, sum(t.amount), max(t.currency), min(t.first), max(t.last)
-            from profiles.tally t join intake.entity n using (entity_id) where t.owner = any(%s) group by 1 order by 1
+            select o.cluster, n.name, sum(t.count)::bigint, sum(t.amount), nullif(t.currency, ''), min(t.first), max(t.last)
+            from unnest(%s::int8[], %s::int8[]) as o (owner, cluster) join profiles.tally t using (owner)
+            join intake.entity n using (entity_id) group by 1, 2, t.currency order by 1, 2, 5
             """,
-            (list(nodes),),
+            (list(owners), list(owners.values())),
         ).fetchall()
         names = ("entity", "count", "amount", "currency", "first", "last")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        found: dict[int, list[dict[str, Any]]] = {}
+        for cluster, *rest in rows:
+            found.setdefault(cluster, []).append(dict(zip(names, rest, strict=True)))
+        return found
 
     def is_list(self, attribute: str) -> bool:
         """Whether a profile shows several values of an attribute."""
         return self._folder.rule(attribute, "Individual") == "union"
 
-    def timeline(self, text: str, limit: int = 50, before: tuple[datetime, int] | None = None) -> list[dict[str, Any]]:
-        """Return what happened, newest first; `before` is (time, record) of the last one of the former page."""
+    def timeline(self, text: str, wanted: Wanted = _FIRST) -> list[Entry]:
+        """Return what happened, newest first unless asked otherwise."""
         cluster, _ = self.cluster(text)
         nodes = [member.node_id for member in identity.members(self._conn, cluster)]
-        rows = self._conn.execute(
-            """
-            select e.record_id, e.at, e.amount, e.currency, l.amount, l.currency, coalesce(l.lines, 0)
-            from profiles.event e left join lateral (
-                select sum(amount) as amount, max(currency) as currency, count(*) as lines
-                from profiles.event c where c.parent_id = e.record_id
-            ) l on true
-            where e.owner = any(%s) and e.parent_id is null and e.at is not null
-                and (%s::timestamptz is null or (e.at, e.record_id) < (%s::timestamptz, %s::int8))
-            order by e.at desc, e.record_id desc limit %s
-            """,
-            (nodes, *((before[0], before[0], before[1]) if before else (None, None, None)), limit),
-        ).fetchall()
-        views = {view.record_id: view for view in self._opener.by_id([row[0] for row in rows])}
-        return [_entry(row, views[row[0]]) for row in rows if row[0] in views]
+        return read_timeline(self._conn, self._opener, nodes, wanted)
+
+    def account(self, group: str) -> str:
+        """Return the reference of the account that a group id of live events names; NotFound when none does."""
+        for source in self._namespaces()[1:]:
+            ref = f"record:{source}/Account/{group}"
+            if identity.node_of_hash(self._conn, key_hash(self._vault, source, "Account", group)):
+                return ref
+        raise NotFound("No account has this group id.")
+
+    def told(self, text: str) -> dict[str, dict[str, Any]]:
+        """Return the traits that live events told of a person, under the names that they used, newest first of each."""
+        family = self._family(text)
+        parties = [member.node_id for member in family.members if member.kind == 0 and member.evidence > 0]
+        return assemble.told(self._views(parties))
 
     def search(self, name: str, limit: int = 20) -> list[dict[str, Any]]:
         """Find people by whole name tokens: all of them must occur in one record."""
@@ -277,14 +324,13 @@ class Reader:
         return names
 
 
-def _entry(row: tuple[Any, ...], view: View) -> dict[str, Any]:
-    record, at, amount, currency, line_amount, line_currency, lines = row
-    total = amount if amount is not None else line_amount
-    return {
-        "at": iso(at), "entity": view.entity, "source": view.source, "key": view.key,
-        "amount": _plain(total), "currency": currency or line_currency, "lines": lines,
-        "values": view.values, "record": view.ref, "cursor": f"{iso(at)}~{record}",
-    }  # fmt: skip
+def _parties(family: identity.Family) -> list[int]:
+    """Return the records of a cluster that may be opened, the oldest of too many."""
+    return sorted(one.node_id for one in family.members if one.kind == 0 and one.evidence > 0)[:MOST_RECORDS]
+
+
+def _by_name(view: View) -> tuple[str, str, str]:
+    return (view.source, view.entity, view.key)
 
 
 def _plain(amount: Decimal | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the events of an owner come to: how many of each entity, how much money, first and last.
+"""What the events of an owner come to: how many of each entity, how much money of each currency, first and last.
 
 Events that only came and have no lines are added up; whatever else happened to an owner's events has its tallies
 counted anew from them. Both give the same: `differing` compares.
@@ -16,19 +16,19 @@ from steelthread.store import Int8s, write
 
 Connection = psycopg.Connection[Any]
 _COUNTED = """
-select v.owner, v.entity_id, count(*), sum(coalesce(v.amount, l.amount)), max(coalesce(v.currency, l.currency)),
+select v.owner, v.entity_id, count(*), sum(coalesce(v.amount, l.amount)),
+    case when coalesce(v.amount, l.amount) is null then '' else coalesce(v.currency, l.currency, '') end,
     min(v.at), max(v.at)
 from profiles.event v left join lateral (
     select sum(amount) as amount, max(currency) as currency from profiles.event c where c.parent_id = v.record_id
 ) l on true
-where v.parent_id is null and {} group by 1, 2
+where v.parent_id is null and {} group by 1, 2, 5
 """
 
 
 class _Sum(msgspec.Struct):
     count: int = 0
     amount: Decimal | None = None
-    currency: str | None = None
     first: Any = None
     last: Any = None
 
@@ -36,8 +36,6 @@ class _Sum(msgspec.Struct):
         self.count += 1
         if event.amount is not None:
             self.amount = event.amount if self.amount is None else self.amount + event.amount
-        if event.currency is not None:
-            self.currency = max(self.currency or "", event.currency)
         if event.at is not None:
             at = event.at if isinstance(event.at, str) else event.at.isoformat()
             self.first = at if self.first is None else min(self.first, at)
@@ -46,22 +44,25 @@ class _Sum(msgspec.Struct):
 
 def add(conn: Connection, events: Iterable[Event]) -> None:
     """Add events that came: each has an owner, none has lines or a record above it, and none was there before."""
-    sums: dict[tuple[int, int], _Sum] = {}
+    sums: dict[tuple[int, int, str], _Sum] = {}
     for event in events:
         assert event.owner is not None
-        key = (event.owner, event.entity_id)
+        key = (event.owner, event.entity_id, "" if event.amount is None else event.currency or "")
         if key not in sums:
             sums[key] = _Sum()
         sums[key].add(event)
     if sums:
-        rows = [(*key, one.count, one.amount, one.currency, one.first, one.last) for key, one in sorted(sums.items())]
+        rows = [
+            (owner, entity, one.count, one.amount, currency, one.first, one.last)
+            for (owner, entity, currency), one in sorted(sums.items(), key=lambda item: item[0])
+        ]
         write(
             conn,
             "insert into profiles.tally select * from unnest(%s::int8[], %s::int4[], %s::int8[], %s::numeric[], %s::text[], "
-            "%s::timestamptz[], %s::timestamptz[]) on conflict (owner, entity_id) do update set "
+            "%s::timestamptz[], %s::timestamptz[]) on conflict (owner, entity_id, currency) do update set "
             "count = tally.count + excluded.count, amount = case when tally.amount is null then excluded.amount "
             "when excluded.amount is null then tally.amount else tally.amount + excluded.amount end, "
-            "currency = greatest(tally.currency, excluded.currency), first = least(tally.first, excluded.first), "
+            "first = least(tally.first, excluded.first), "
             "last = greatest(tally.last, excluded.last)",
             tuple(list(column) for column in zip(*rows, strict=True)),
         )

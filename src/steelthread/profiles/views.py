@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import psycopg
 
-from steelthread.intake import RecordRow, entity_names, records_by_id, source_names
+from steelthread.intake import RecordRow, entity_names, records_by_id, source_names, told_traits
+from steelthread.profiles.computed.store import Defined, defined
 from steelthread.vault import Vault, unseal
 
 Connection = psycopg.Connection[Any]
@@ -36,6 +37,14 @@ class View(msgspec.Struct):
     times: dict[str, int] = {}
     """When single values were told, in microseconds since 1970, where that was earlier than `observed_at`."""
 
+    told: dict[str, tuple[Any, int]] = {}
+    """What live events told of a party: trait (`address.city` for one within another) -> (value, microseconds since 1970)."""
+
+    @property
+    def custom(self) -> dict[str, tuple[Any, int]]:
+        """The traits told that are no attribute of the model."""
+        return {name: self.told[name] for name in self.extras if name in self.told}
+
     @property
     def ref(self) -> str:
         """Name of the record: `record:SOURCE/ENTITY/KEY`."""
@@ -43,11 +52,12 @@ class View(msgspec.Struct):
 
 
 class Names:
-    """What sources and entities are called, remembered for some seconds; readers of one space share it."""
+    """What sources and entities are called, and which traits are computed, remembered for some seconds; readers of one space share it."""
 
     def __init__(self) -> None:
         self.sources: dict[int, tuple[str, int]] = {}
         self.entities: dict[int, str] = {}
+        self.traits: list[Defined] = []
         self._at = -1e9
 
     def fresh(self, conn: Connection) -> None:
@@ -58,6 +68,7 @@ class Names:
     def read(self, conn: Connection) -> None:
         """Read them."""
         self.sources, self.entities = source_names(conn), entity_names(conn)
+        self.traits = defined(conn)
         self._at = time.monotonic()
 
 
@@ -69,6 +80,12 @@ class Opener:
         self._vault = vault
         self._names = names or Names()
 
+    @property
+    def names(self) -> Names:
+        """What sources, entities and traits are called, as they were a moment ago."""
+        self._names.fresh(self._conn)
+        return self._names
+
     def by_id(self, records: Collection[int]) -> list[View]:
         """Open the records with these numbers."""
         return self.open(records_by_id(self._conn, records)) if records else []
@@ -79,7 +96,7 @@ class Opener:
         keys = self._vault.keys({row.subject for row in rows})
         return [self._view(row, keys[row.subject]) for row in rows if row.subject in keys]
 
-    def names(self, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> list[tuple[str, str, str]]:
+    def keys(self, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> list[tuple[str, str, str]]:
         """Return (source, entity, key) of (source, entity, subject, sealed, key hash) rows, in order."""
         rows = list(rows)
         self._know(rows)
@@ -100,7 +117,7 @@ class Opener:
             self._names.read(self._conn)
 
     def _view(self, row: RecordRow, key: bytes) -> View:
-        name, direct, direct_parts, idents, extras, *_ = _UNPACK(unseal(key, row.sealed, row.key_hash))
+        name, direct, direct_parts, idents, extras, _, *state = _UNPACK(unseal(key, row.sealed, row.key_hash))
         source, priority = self._names.sources[row.source_id]
         clear = _JSON(row.clear)
         parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(clear["p"], direct_parts, strict=True)]
@@ -118,4 +135,5 @@ class Opener:
             identifiers=[(kind, value) for kind, value in idents],
             extras=extras,
             times=clear.get("t") or {},
+            told=told_traits(state[0]) if state else {},
         )

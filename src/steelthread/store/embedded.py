@@ -160,7 +160,7 @@ class Embedded:
         if stat.st_uid not in mine or stat.st_mode & 0o077:
             raise Unavailable(f"{self.sockets} belongs to somebody else: remove it or set XDG_RUNTIME_DIR.")
         self._give(self.sockets)
-        self._forget_dead_server()
+        self.forget_dead_server()
         log = os.open(self.run / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         supervisor = subprocess.Popen(  # our own module
             [sys.executable, "-m", "steelthread.store.supervisor", str(self.project.folder)],
@@ -176,7 +176,7 @@ class Embedded:
             time.sleep(0.05)
         supervisor.returncode = 0  # it lives on by itself: no warning when this object goes
 
-    def _forget_dead_server(self) -> None:
+    def forget_dead_server(self) -> None:
         """Remove the lock files of a server that was killed, when no process works in its folder any more.
 
         PostgreSQL does so itself unless the number is taken again: by a zombie, or by anything else in a container

@@ -12,18 +12,57 @@ from steelthread.kit import open_project
 from steelthread.store.embedded import SETTINGS, Embedded, binaries
 from steelthread.store.privileges import drop
 
+_RESTART_SECONDS = 30.0
+"""How long a killed server is tried to be started again: its processes may need a moment to go."""
+
 
 def main(folder: Path) -> int:
-    """Run the server until its last client has been away long enough."""
+    """Run the server until its last client has been away long enough; one that is killed is started again."""
     project = open_project(folder)
     server = Embedded(project)
+    running = [_run(server)]
+    signal.signal(signal.SIGTERM, lambda *_: running[0].send_signal(signal.SIGINT))
+    lock = os.open(server.run / "clients.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    while True:
+        ended = _watch(server, running[0], lock, project.settings.database.idle_seconds)
+        if ended >= 0 or _alone(lock):
+            return ended
+        again = _again(server)
+        if again is None:
+            return 1
+        running[0] = again
+
+
+def _run(server: Embedded) -> "subprocess.Popen[bytes]":
     command = [str(binaries() / "postgres"), "-D", str(server.folder), "-k", str(server.sockets)]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
-    log = os.open(project.logs / "postgresql.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    postgres = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=drop, cwd="/")  # noqa: PLW1509  # one thread here
-    signal.signal(signal.SIGTERM, lambda *_: postgres.send_signal(signal.SIGINT))
-    lock = os.open(server.run / "clients.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    log = os.open(server.project.logs / "postgresql.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=drop, cwd="/")  # noqa: PLW1509  # one thread here
+    finally:
+        os.close(log)
+
+
+def _again(server: Embedded) -> "subprocess.Popen[bytes] | None":
+    """Start the server again after it was killed; None when it does not start."""
+    starter = os.open(server.run / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(starter, fcntl.LOCK_EX)
+    try:
+        deadline = time.monotonic() + _RESTART_SECONDS
+        while time.monotonic() < deadline:
+            server.forget_dead_server()
+            postgres = _run(server)
+            time.sleep(0.5)
+            if postgres.poll() is None:
+                return postgres
+        return None
+    finally:
+        os.close(starter)
+
+
+def _watch(server: Embedded, postgres: "subprocess.Popen[bytes]", lock: int, idle_seconds: float) -> int:
+    """Wait for the end of the server, and bring it about when nobody uses it; return how it ended."""
     alone_since: float | None = None
     while postgres.poll() is None:
         time.sleep(0.5)
@@ -31,7 +70,7 @@ def main(folder: Path) -> int:
             alone_since = None
         elif alone_since is None:
             alone_since = time.monotonic()
-        elif time.monotonic() - alone_since > project.settings.database.idle_seconds:
+        elif time.monotonic() - alone_since > idle_seconds:
             return _stop(server, postgres, lock)
     return postgres.returncode
 

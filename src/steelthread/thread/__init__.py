@@ -4,23 +4,34 @@ Read `load` for the way of a file, `live` for that of an event, `batch` for what
 person's word.
 """
 
-from steelthread.thread.changes import id_changes
+from steelthread.thread.batch import LANE as OUTCOMES
+from steelthread.thread.changes import TYPES as CHANGE_TYPES
+from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
 from steelthread.thread.collector import Collector
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
+from steelthread.thread.heard import Heard
 from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.planning import Plan, apply, plan
+from steelthread.thread.quality import quality
+from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
+from steelthread.thread.tail import Tail, shown
 from steelthread.thread.verification import verify
 from steelthread.thread.worker import Worker
 
 __all__ = [
+    "CHANGE_TYPES",
+    "OUTCOMES",
+    "Changes",
     "Collector",
+    "Heard",
     "Likeness",
     "LiveStatus",
     "LiveThread",
@@ -28,18 +39,29 @@ __all__ = [
     "Loader",
     "Plan",
     "Progress",
+    "Replayed",
     "ResolveResult",
     "Space",
+    "Tail",
     "Worker",
     "apply",
+    "changes_since",
+    "events_of",
+    "fill_traits",
     "id_changes",
     "link",
     "live_status",
+    "newest",
     "plan",
+    "quality",
+    "replay",
+    "replay_live_rejects",
     "resolve_all",
     "resolve_new",
     "review",
     "review_queue",
+    "shown",
+    "sync_traits",
     "unlink",
     "verify",
 ]

@@ -12,6 +12,7 @@ from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
+from steelthread.thread.computing import Computing
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
@@ -77,9 +78,12 @@ class Batch:
         self._outdone: list[Prepared] = []
         self._events: list[profiles.Event] = []
         self._disowned: set[int] = set()
+        self._adopters: set[int] = set()
+        self._waiting: list[tuple[bytes, int]] = []
         self._edition = load.edition
         self._editions: dict[int, int] = {}
         self._mended: frozenset[bytes] = frozenset()
+        self._computing = Computing(space, conn)
 
     def write(self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset()) -> Written:
         """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew."""
@@ -352,6 +356,7 @@ class Batch:
     ) -> None:
         node = row.record_id
         self._names.know(node, one.first_name, one.suffix)
+        self._space.keys.know(node, one.key)
         self._stitch.facts(
             node,
             first_name=one.first_token,
@@ -364,7 +369,7 @@ class Batch:
             self._stitch.touch(node)
         first = microseconds(row.first_observed_at)
         self._contributions[node] = profiles.Contribution(
-            node, row.source_id, one.entity, row.key_hash, row.observed_at, one.clear, row.first_observed_at
+            node, row.source_id, one.entity, row.observed_at, one.clear, row.first_observed_at
         )
         now = {(nodes[ident.hash], self._space.kind(ident.kind).strength): ident for ident in one.idents}
         for pair, ident in now.items():
@@ -390,6 +395,9 @@ class Batch:
         missing = [parent for parent in parents if parent is not None and parent not in known]
         found = intake.row_digests(self._conn, missing) if missing else {}
         known.update({name: entry[0] for name, entry in found.items()})
+        self._adopters = profiles.adopt(
+            self._conn, {row.key_hash: row.record_id for row in rows if row.key_hash in new}
+        )
         for row in rows:
             one = winners[row.key_hash]
             trace = self._trace_nodes(one, nodes)
@@ -399,12 +407,14 @@ class Batch:
                 self._stitch.evidence(owner, 1)
             at = one.at or row.observed_at
             parent = known.get(one.parent) if one.parent else None
-            self._events.append(
-                profiles.Event(
-                    row.record_id, row.entity_id, owner, [node for node, _ in trace], parent, at, one.amount,
-                    one.currency, one.quantity,
-                )
+            if one.parent and parent is None:
+                self._waiting.append((one.parent, row.record_id))
+            event = profiles.Event(
+                row.record_id, row.entity_id, owner, [node for node, _ in trace], parent, at, one.amount,
+                one.currency, one.quantity,
             )  # fmt: skip
+            self._events.append(event)
+            self._computing.note(event, one)
 
     def _is_event(self, one: Prepared) -> bool:
         return bool(one.party or one.parent or one.idents or self._space.model.entity(one.entity).event_time)
@@ -450,6 +460,7 @@ class Batch:
     def _finish(self, facts: list[AnyFact]) -> Outcome:
         """Compute what changed and write it: what is asked comes first, so that writing goes on beside the computing."""
         self._redate()
+        self._touch_owners()
         self._own_anew(self._stitch.settle())
         intake.insert_records(self._conn, self._inserts)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
@@ -480,22 +491,32 @@ class Batch:
             if firsts:
                 self._stitch.redate(pair, microseconds(min(firsts)))
 
+    def _touch_owners(self) -> None:
+        """Lines may come without the order above them, which is another's event: its owner is folded anew."""
+        here = {event.record_id for event in self._events}
+        above = {event.parent_id for event in self._events if event.parent_id is not None}
+        self._disowned |= profiles.owners_of(self._conn, above - here)
+        self._stitch.nodes(sorted(self._disowned))
+        for owner in self._disowned:
+            self._stitch.touch(owner)
+
     def _tally(self) -> None:
         """Write the events and what they come to."""
-        here = {event.record_id: event for event in self._events}
         above = {event.parent_id for event in self._events if event.parent_id is not None}
-        anew = self._disowned | profiles.owners_of(self._conn, above - here.keys())
+        anew = self._disowned
         simple = []
         for event in self._events:
             if event.owner is None or event.parent_id is not None:
                 continue
-            if event.record_id in above or not self._is_simple(event.entity_id):
+            if event.record_id in above or event.record_id in self._adopters or not self._is_simple(event.entity_id):
                 anew.add(event.owner)
             else:
                 simple.append(event)
         profiles.insert_events(self._conn, self._events)
+        profiles.await_parents(self._conn, self._waiting)
         profiles.add_to_tallies(self._conn, (event for event in simple if event.owner not in anew))
         profiles.count_tallies(self._conn, anew)
+        self._computing.write(self._disowned)
 
     def _is_simple(self, entity: int) -> bool:
         """Whether events of an entity have no lines whose money they are."""

@@ -159,7 +159,7 @@ class MapperHere:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._mapper.close()
 
     def want(self, wanted: Sequence[int], fresh: Collection[int]) -> None:
         """Say which rows of the batch are wanted."""

@@ -1,8 +1,15 @@
-"""The id-change feed: which universal IDs came, merged and parted, in the order in which it was committed."""
+"""The feeds of what changed, in the order in which it was committed: universal IDs alone, or profiles as CloudEvents."""
 
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
-from steelthread.model import IndividualsCreated, Merged, Split
+import msgspec
+import psycopg
+
+from steelthread.kit import Invalid, iso
+from steelthread.log import Numbered
+from steelthread.model import IndividualsCreated, Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
 
@@ -28,3 +35,74 @@ def id_changes(space: Space, after: int = 0, limit: int = 1000) -> dict[str, Any
         elif isinstance(fact, Split):
             changes.append({"number": number, "change": "split", "source": str(fact.source), "part": str(fact.part)})
     return {"changes": changes, "next": facts[-1].number if facts else after}
+
+
+TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split")
+_WHOLE = 1 << 62
+"""As if all changes of a fact had been told."""
+
+
+class Changes(msgspec.Struct):
+    """Some changes of profiles, and from where to go on."""
+
+    events: list[dict[str, Any]]
+    next: str
+
+
+def changes_since(space: Space, conn: psycopg.Connection[Any], since: str, limit: int) -> Changes:
+    """Return up to `limit` changes of profiles after the one of this id, as CloudEvents 1.0 without personal values.
+
+    An id is `FACT` or `FACT.PLACE`: a fact of the log may tell of many profiles. Who keeps `next` with what it does sees
+    each change once. Invalid for what is no id.
+    """
+    fact, place = _parsed(since)
+    events: list[dict[str, Any]] = []
+    following = since or "0"
+    for one in space.log.read(conn, LANE, fact if place == _WHOLE else fact - 1, max(limit, 100)):
+        for index, event in enumerate(events_of(space, one)):
+            if one.number == fact and index <= place:
+                continue
+            if len(events) == limit:
+                return Changes(events, following)
+            following = event["id"]
+            events.append(event)
+        following = str(one.number)
+    return Changes(events, following)
+
+
+def events_of(space: Space, one: Numbered) -> Iterator[dict[str, Any]]:
+    """Yield the changes that a fact tells of, as CloudEvents."""
+    source = f"/steelthread/{quote(space.project.settings.project.name)}"
+    for index, (kind, subject, told) in enumerate(_changes(one)):
+        yield {
+            "specversion": "1.0", "id": f"{one.number}.{index}", "source": source, "type": kind, "subject": subject,
+            "time": iso(one.at), "datacontenttype": "application/json", "data": told,
+        }  # fmt: skip
+
+
+def newest(space: Space, conn: psycopg.Connection[Any]) -> str:
+    """Return the id of the last change so far."""
+    return str(space.log.head(conn, LANE))
+
+
+def _parsed(since: str) -> tuple[int, int]:
+    number, _, place = (since or "0").partition(".")
+    if not (number.isdecimal() and (place.isdecimal() or not place) and len(since) < 40):
+        raise Invalid("`since` is the id of a change, such as 1024 or 1024.3: take it from the last one that you had.")
+    return int(number), int(place) if place else _WHOLE
+
+
+def _changes(one: Numbered) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (type, universal ID, what is to be said) of the changes that a fact tells of."""
+    fact = one.fact
+    if isinstance(fact, IndividualsCreated):
+        for new in fact.individuals:
+            yield "profile.created", str(new), {"individualId": str(new)}
+    elif isinstance(fact, ProfilesChanged):
+        for changed in fact.individuals:
+            yield "profile.changed", str(changed), {"individualId": str(changed)}
+    elif isinstance(fact, Merged):
+        told = {"individualId": str(fact.into), "gone": [str(former) for former in fact.gone]}
+        yield "profile.merged", str(fact.into), told
+    elif isinstance(fact, Split):
+        yield "profile.split", str(fact.source), {"individualId": str(fact.source), "part": str(fact.part)}

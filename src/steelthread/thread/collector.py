@@ -9,13 +9,11 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from steelthread.intake import LiveSource, Message, Refusal, Reject, begin_replay, count_live, keep_rejects
-from steelthread.kit import Overloaded, Unavailable, now
+from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.live import LANE, READER
 from steelthread.thread.space import Space
 
-CHANNEL = "steelthread_received"
-"""Where workers listen for new events (LISTEN/NOTIFY)."""
 _ENCODE = msgspec.msgpack.Encoder().encode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _LONGEST_SHOWN = 64_000
@@ -64,8 +62,12 @@ class Collector:
 
     async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
-        if refusals:
+        if not refusals:
+            return
+        try:
             await asyncio.to_thread(self._refuse, source, refusals)
+        except (psycopg.Error, OSError) as error:
+            raise _later(error) from None
 
     def _refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
@@ -89,15 +91,14 @@ class Collector:
                 await asyncio.to_thread(self._commit, [fact for one in batch for fact in one.facts])
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
-            except psycopg.Error as error:
-                _answer(batch, Unavailable(f"The events could not be kept ({type(error).__name__}): send them again."))
+            except (psycopg.Error, OSError, SteelthreadError) as error:
+                _answer(batch, _later(error))
             else:
                 _answer(batch, None)
 
     def _commit(self, facts: list[Received]) -> None:
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             self._space.log.append(conn, LANE, facts, hours=1)
-            conn.execute(f"notify {CHANNEL}")
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""
@@ -121,6 +122,10 @@ def _answer(batch: list[_Waiting], error: Exception | None) -> None:
             one.answered.set_result(None)
         else:
             one.answered.set_exception(error)
+
+
+def _later(error: Exception) -> Unavailable:
+    return Unavailable(f"The events could not be kept ({type(error).__name__}): send them again.")
 
 
 def _shown(event: Any) -> str:

@@ -5,11 +5,12 @@ dies anywhere in between has done nothing, and the next one does it once.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
+import structlog
 
 from steelthread import intake
 from steelthread.identity import Identifiers
@@ -26,14 +27,16 @@ from steelthread.intake import (
     keep_messages,
     moment,
 )
-from steelthread.kit import Invalid
+from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.log import Numbered
-from steelthread.model import Received
+from steelthread.model import Folded, Received
+from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
 
+_LOG = structlog.get_logger()
 Connection = psycopg.Connection[Any]
 LANE = "received"
 READER = "thread"
@@ -61,11 +64,15 @@ class _Live:
     """What the thread knows of one live source."""
 
     def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
-        source = Source(name=name, entities=[], key="")
         country = space.project.settings.project.country
-        _, subject, edition = intake.source_row(conn, space.vault, name, 0, space.vault.digest(b"live"), unique=False)
+        self.changed = _changed(space, name)
+        file, mapping = _file(space, name)
+        source = mapping or Source(name=name, entities=[], key="")
+        digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
+        _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
         self.name = name
-        self.namespace = intake.user_namespace(space.project.folder, name)
+        self.namespace = file.user_namespace or intake.SHARED_NAMESPACE
+        self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
         self.preparer = Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
@@ -87,7 +94,8 @@ class LiveThread:
         if not taken:
             conn.rollback()
             return Step(0, position)
-        self._fold(conn, taken)
+        duplicates = self._fold(conn, taken)
+        log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, [])])
         log.advance(conn, READER, LANE, taken[-1].number)
         conn.commit()
         return Step(len(taken), taken[-1].number)
@@ -102,41 +110,58 @@ class LiveThread:
             reason = f"cannot be folded in ({type(error).__name__}); please report this"
             cells = [_shown(one.fact.message)]
             self._reject(conn, live, [Reject(0, "", reason, True, ["message"], cells)])
+        log.append(conn, OUTCOMES, [Folded(one.number, one.number, [], [one.number])])
         log.advance(conn, READER, LANE, one.number)
         conn.commit()
         return Step(1, one.number)
 
     # -- one batch ---------------------------------------------------------------------------------------------------
 
-    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> None:
-        grouped: dict[int, list[Message]] = defaultdict(list)
-        for numbered in taken:
-            if isinstance(numbered.fact, Received):
-                grouped[numbered.fact.source].append(_MESSAGE(numbered.fact.message))
-        read = sum(map(len, grouped.values()))
-        grouped = self._new(conn, grouped)
+    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> list[int]:
+        """Fold in what is new; return the numbers of what came before."""
+        grouped, duplicates = self._new(conn, taken)
         for number, messages in sorted(grouped.items()):
             self._of_source(conn, self._source(conn, number), messages)
-        count_live(conn, {"duplicates": read - sum(map(len, grouped.values()))})
+        count_live(conn, {"duplicates": len(duplicates)})
+        return duplicates
 
-    def _new(self, conn: Connection, grouped: dict[int, list[Message]]) -> dict[int, list[Message]]:
-        """Leave out what came before: by the client's id in the whole space, or in its source."""
-        named: dict[bytes, tuple[int, Message]] = {}
-        for number, messages in grouped.items():
-            for message in messages:
-                scope = str(number) if message.per_source else ""
-                named.setdefault(self._space.vault.blind("message", f"{scope}\x00{message.id}"), (number, message))
+    def _new(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[dict[int, list[Message]], list[int]]:
+        """Tell what is new, by source, from what came before: by the client's id in the whole space, or in its source."""
+        named: dict[bytes, tuple[int, int, Message]] = {}
+        duplicates = []
+        for one in taken:
+            if isinstance(one.fact, Received):
+                message = _MESSAGE(one.fact.message)
+                scope = str(one.fact.source) if message.per_source else ""
+                name = self._space.vault.blind("message", f"{scope}\x00{message.id}")
+                if name in named:
+                    duplicates.append(one.number)
+                else:
+                    named[name] = (one.number, one.fact.source, message)
         if not named:
-            return {}
-        at = moment(max(message.received for _, message in named.values()))
+            return {}, duplicates
+        at = moment(max(message.received for _, _, message in named.values()))
         fresh = keep_messages(conn, list(named), at)
         new: dict[int, list[Message]] = defaultdict(list)
-        for name, (number, message) in named.items():
+        for name, (number, source, message) in named.items():
             if name in fresh:
-                new[number].append(message)
-        return new
+                new[source].append(message)
+            else:
+                duplicates.append(number)
+        return new, sorted(duplicates)
 
-    def _of_source(self, conn: Connection, live: _Live, messages: list[Message]) -> None:
+    def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
+        """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
+        for number, messages in sorted(grouped.items()):
+            if messages:
+                self._of_source(conn, self._source(conn, number), messages, again=True)
+
+    def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
+        """Return the properties of an event that are set aside under the present mapping."""
+        row = self._words.event(message, self._known(message, self._source(conn, number).namespace))
+        return {issue.column for issue in row.issues}
+
+    def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
         as_of = moment(max(message.received for message in messages))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
@@ -144,37 +169,44 @@ class LiveThread:
         prepared: list[Prepared] = []
         rejects: list[Reject] = []
         for message in messages:
-            for party in _parties(message):
+            if message.mapped:
+                prepared += self._mapped(live, message, rejects)
+                continue
+            for party in parties(message):
                 told[party].append(message)
             if message.type not in ("identify", "group") or message.group_id:
                 row = self._words.event(message, self._known(message, live.namespace))
                 rejects += _rejects(row, message)
                 prepared += self._prepared(live, row, message.id)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
+        if again:
+            mended |= {one.row_digest for one in prepared}
         if prepared:
             batch.write(prepared, mended)
-        self._reject(conn, live, rejects)
+        self._reject(conn, live, rejects, counted=not again)
+
+    def _mapped(self, live: _Live, message: Message, rejects: list[Reject]) -> list[Prepared]:
+        """Map an event by its source's mapping, as a row of a file is mapped."""
+        if live.mapping is None:
+            rejects.append(_refused(message, "its source has no mapping any more"))
+            return []
+        try:
+            row = live.mapping.map(message.properties)
+        except intake.RowRejected as error:
+            rejects.append(_refused(message, error.reason, error.column))
+            return []
+        row.observed_at = row.observed_at or message.timestamp
+        rejects += _rejects(row, message)
+        return live.preparer.row(row, self._space.vault.digest(message.id.encode())) if row.records else []
 
     def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
-        """Return the identifiers of an event that are of a kind which the project has."""
-        known = []
-        for one in identifiers(message, namespace):
-            try:
-                self._space.rules.kind(one[0])
-            except Invalid:
-                continue
-            known.append(one)
-        return known
+        return known_identifiers(self._space, message, namespace)
 
     def _prepared(self, live: _Live, row: MappedRow, mark: str) -> list[Prepared]:
         prepared = live.preparer.row(row, self._space.vault.digest(mark.encode()))
         for one in prepared:
-            one.idents = [self._walled(ident) for ident in one.idents]
+            one.idents = [walled(ident) for ident in one.idents]
         return prepared
-
-    def _walled(self, ident: Ident) -> Ident:
-        """Two logins of one namespace are two people, whatever they share: a device, an address."""
-        return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
 
     # -- parties -----------------------------------------------------------------------------------------------------
 
@@ -198,6 +230,7 @@ class LiveThread:
             if row is not None and row.subject in keys:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
                 state = _STATE(envelope[_STATE_PLACE]) if len(envelope) > _STATE_PLACE else state
+            state.identifiers = [one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace]
             for message in told[party]:
                 idents = self._known(message, live.namespace) if party[0] == "Individual" else []
                 state.tell(message, idents)
@@ -223,15 +256,22 @@ class LiveThread:
             one.clear = _JSON({**_CLEAR(one.clear), "t": earlier})
         return one
 
-    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject]) -> None:
+    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject], *, counted: bool = True) -> None:
         intake.keep_rejects(conn, self._space.vault, live.facts.source_id, live.load.load_id, "live", rejects)
-        count_live(conn, {"rejected": len(rejects)})
+        if counted:
+            count_live(conn, {"rejected": len(rejects)})
 
     def _source(self, conn: Connection, number: int) -> _Live:
         known = self._sources.get(number)
         if known is None:
             name, _ = intake.source_names(conn)[number]
             known = self._sources[number] = _Live(self._space, conn, number, name)
+        elif known.changed != _changed(self._space, known.name):
+            try:
+                known = self._sources[number] = _Live(self._space, conn, number, known.name)
+            except Unavailable as error:  # the file is being edited: go on by what it said before
+                known.changed = _changed(self._space, known.name)
+                _LOG.warning("a live source's file cannot be read", source=known.name, reason=str(error))
         return known
 
     def forget_sources(self) -> None:
@@ -239,7 +279,24 @@ class LiveThread:
         self._sources.clear()
 
 
-def _parties(message: Message) -> list[tuple[str, str]]:
+def known_identifiers(space: Space, message: Message, namespace: str) -> list[tuple[str, str, str]]:
+    """Return the identifiers of an event that are of a kind which the project has."""
+    known = []
+    for one in identifiers(message, namespace):
+        try:
+            space.rules.kind(one[0])
+        except Invalid:
+            continue
+        known.append(one)
+    return known
+
+
+def walled(ident: Ident) -> Ident:
+    """Two logins of one namespace are two people, whatever they share: a device, an address."""
+    return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
+
+
+def parties(message: Message) -> list[tuple[str, str]]:
     """Return the (entity, key) of the records that a message tells of."""
     if message.type == "group":
         return [("Account", message.group_id)] if message.group_id and message.traits else []
@@ -247,6 +304,26 @@ def _parties(message: Message) -> list[tuple[str, str]]:
         return []
     key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
     return [("Individual", key)] if key else []
+
+
+def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
+    """Read a source's file. What it says decides who is who: without it no event can be folded in."""
+    try:
+        return intake.load_live(space.project.folder, name, space.model)
+    except (Invalid, NotFound) as error:
+        raise Unavailable(str(error)) from None
+
+
+def _changed(space: Space, name: str) -> int:
+    """Return when a source's file was changed, 0 when there is none."""
+    try:
+        return (space.project.folder / "sources" / f"{name}.yaml").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _refused(message: Message, reason: str, column: str = "") -> Reject:
+    return Reject(0, column, reason, True, ["message"], [_JSON(message).decode()])
 
 
 def _rejects(row: MappedRow, message: Message) -> list[Reject]:

@@ -19,6 +19,7 @@ from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
 from steelthread.thread.batch import LANE, Batch, SourceFacts
 from steelthread.thread.beside import MapperBeside, MapperHere
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper, RowMapper
 from steelthread.thread.refold import refold
 from steelthread.thread.space import Space
@@ -105,6 +106,9 @@ class Loader:
     ) -> tuple[Load, Ended]:
         facts, load = self._begin(conn, path, as_of)
         refold(self._space, conn, LANE)
+        sync_traits(self._space, conn, LANE)
+        while fill_traits(self._space, conn, LANE):
+            pass
         witness = intake.Witness(conn, facts.source_id, load)
         conn.commit()
         with self._mapper(path, load.rows_done) as mapper:
@@ -124,6 +128,7 @@ class Loader:
                 if progress:
                     progress(Progress(load.read, load.rejected, batch.hashed.position, batch.hashed.total))
         self._close_gone(conn, facts, load)
+        intake.prune_seen(conn, facts.source_id, load)
         intake.save_load(conn, load, finished=now())
         self._forget(conn)
         conn.commit()
@@ -330,6 +335,8 @@ def hurried() -> Iterator[None]:
 
 def _fingerprint(path: Path) -> bytes:
     """Return size and content marks of a file: the same file, cut off and loaded again, has the same."""
+    if path.is_dir():
+        raise Invalid(f"{path} is a folder: name a file in it.")
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:

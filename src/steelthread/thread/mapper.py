@@ -93,6 +93,8 @@ class Mapper:
         self._row = RowMapper(source, model, vault, rules, country)
         fmt = intake.detect(path, source.format)
         self._rows = intake.open_rows(path, fmt, batch=project.settings.load.batch_rows, skip=skip)
+        self._repeats = intake.Repeats() if source.hashes_rows else None
+        self._rows.on_skipped = self._passed if self._repeats else None
         self._batches = iter(self._rows)
         self._mapping: Mapping | None = None
         self._waiting: deque[list[tuple[int, list[str], bytes, bytes]]] = deque()
@@ -102,11 +104,10 @@ class Mapper:
         batch = next(self._batches, None)
         if batch is None:
             return Ended(self._mapping.unmapped if self._mapping else [], self._rows.warnings)
-        mapping = self._mapping
-        if mapping is None or len(mapping.columns) != len(self._rows.columns):
-            mapping = self._mapping = intake.compile_mapping(
-                self._source, self._model, self._rows.columns, self._country
-            )
+        mapping = self._compiled()
+        if self._repeats:
+            for cells in batch.rows:
+                self._repeats.mark(mapping.row_text, cells)
         rejects = [Reject(bad.line, bad.column, bad.reason, True, [], [bad.raw]) for bad in batch.bad]
         keyed = self._keys(mapping, batch, rejects)
         self._waiting.append(keyed)
@@ -118,6 +119,26 @@ class Mapper:
             position=self._rows.position,
             total=self._rows.total_bytes,
         )
+
+    def close(self) -> None:
+        """Let the file go, and the counts of equal rows."""
+        self._rows.close()
+        if self._repeats:
+            self._repeats.close()
+
+    def _compiled(self) -> Mapping:
+        mapping = self._mapping
+        if mapping is None or len(mapping.columns) != len(self._rows.columns):
+            mapping = self._mapping = intake.compile_mapping(
+                self._source, self._model, self._rows.columns, self._country
+            )
+        return mapping
+
+    def _passed(self, cells: list[str]) -> None:
+        """Count a row that an earlier part of this load has taken."""
+        assert self._repeats is not None
+        text = self._compiled().row_text
+        self._repeats.number(text(cells + [""] * (len(self._rows.columns) - len(cells))))
 
     def _keys(
         self, mapping: Mapping, batch: intake.Batch, rejects: list[Reject]

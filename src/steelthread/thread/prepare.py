@@ -37,6 +37,7 @@ class Prepared(msgspec.Struct, array_like=True):
     """A record on its way into the database; it may come from another process."""
 
     entity: str
+    key: str
     key_hash: bytes
     digest: bytes
     row_digest: bytes
@@ -101,11 +102,13 @@ class Preparer:
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
-        content = _PACK([plain, values, parts, record.party, record.parent, row.observed_at])
+        above = (record.parent, record.parent_source) if record.parent_source else record.parent
+        content = _PACK([plain, values, parts, record.party, above, row.observed_at])
         is_party = self.is_party(record.entity)
         at, amount, currency, quantity = _measures(record, self._model) if not is_party else _NOTHING
         return Prepared(
             entity=record.entity,
+            key=record.key,
             key_hash=key_hash(self._vault, source, record.entity, record.key),
             digest=self._vault.digest(content),
             row_digest=row_digest,
@@ -120,7 +123,7 @@ class Preparer:
             suffix=names.suffix,
             name_tokens=self._name_tokens(record) if is_party else [],
             party=key_hash(self._vault, *record.party) if record.party else None,
-            parent=key_hash(self._vault, source, *record.parent) if record.parent else None,
+            parent=key_hash(self._vault, record.parent_source or source, *record.parent) if record.parent else None,
             at=at,
             amount=amount,
             currency=currency,

@@ -11,6 +11,8 @@ from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
 _PAGE = 5000
+_FORM = 2
+"""Of the stored profile: ties go by plain keys, money is told per currency."""
 
 
 def refold(space: Space, conn: Connection, lane: str) -> int:
@@ -58,12 +60,12 @@ def _told(space: Space, conn: Connection) -> dict[str, Any]:
         for entity in PARTY_ENTITIES
         for name in space.model.entity(entity).attributes
     }
-    return {"rules": rules, "priorities": dict(source_names(conn).values())}
+    return {"form": _FORM, "rules": rules, "priorities": dict(source_names(conn).values())}
 
 
 def _differ(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Whether a rule or a priority is another one than before; what is new has folded nothing yet."""
-    return any(
+    return before.get("form") != after["form"] or any(
         name in after[part] and after[part][name] != value
         for part in ("rules", "priorities")
         for name, value in before[part].items()

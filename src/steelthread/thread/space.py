@@ -10,7 +10,7 @@ from steelthread.identity import IdentityRules, Kind, Node, Policy, keep_kind, k
 from steelthread.kit import Project
 from steelthread.log import Log
 from steelthread.model import Model, load_model
-from steelthread.profiles import Folder, Names, ProfileRules, Reader, load_profile_rules
+from steelthread.profiles import Folder, Names, ProfileRules, Reader, RecordKeys, load_profile_rules
 from steelthread.store import Database, open_database
 from steelthread.vault import Vault, open_vault
 
@@ -29,6 +29,7 @@ class Space:
         self.profile_rules: ProfileRules = load_profile_rules(project.folder / "profile.yaml", self.model)
         self.log = Log(self.vault)
         self.names = Names()
+        self.keys = RecordKeys(self.vault)
         self._kinds: dict[int, Kind] = {}
         self._stored_kinds: set[str] = set()
         self._entities: dict[str, int] = {}
@@ -109,7 +110,7 @@ class Space:
 
     def folder(self, conn: psycopg.Connection[Any]) -> Folder:
         """Return what folds profiles on this connection."""
-        return Folder(conn, self.model, self.profile_rules)
+        return Folder(conn, self.model, self.profile_rules, self.keys)
 
     def reader(self, conn: psycopg.Connection[Any]) -> Reader:
         """Return what reads profiles on this connection."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from steelthread import identity
-from steelthread.profiles import tallies_differing
+from steelthread.profiles import Computed, tallies_differing
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
 
@@ -16,10 +16,11 @@ def verify(space: Space) -> dict[str, Any]:
         differing = identity.compare_with_batch(conn, space.policy(names.conflict))
         counted = tallies_differing(conn)
         folded = _profiles(space, conn)
+        computed = Computed(conn, space.vault).differing()
         conn.rollback()
     return {
         "nodesDiffering": differing, "talliesDiffering": counted, "profilesDiffering": folded,
-        "same": not (differing or counted or folded),
+        "traitsDiffering": computed, "same": not (differing or counted or folded or computed),
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The worker: folds received events in as they come, as a process of its own, until it is told to stop."""
 
+import os
 import signal
 import time
 from datetime import timedelta
@@ -9,8 +10,11 @@ import psycopg
 import structlog
 
 from steelthread.intake import forget_messages
-from steelthread.kit import SteelthreadError, now
-from steelthread.thread.collector import CHANNEL
+from steelthread.kit import SteelthreadError, Unavailable, now
+from steelthread.log import channel
+from steelthread.profiles import forget_old
+from steelthread.thread.batch import LANE as OUTCOMES
+from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.live import LANE, MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
@@ -23,8 +27,10 @@ _LONGEST_PAUSE = 5.0
 class Worker:
     """Steps while there is something to fold in, and listens while there is not."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, parent: int = 0) -> None:
+        """`parent` is the process with which the worker goes; 0 for a worker that stands alone."""
         self._space = space
+        self._parent = parent
         self._stopping = False
         self._tidied = time.monotonic()
 
@@ -32,28 +38,36 @@ class Worker:
         """Stop after the present step."""
         self._stopping = True
 
+    @property
+    def _ends(self) -> bool:
+        return self._stopping or (self._parent > 0 and os.getppid() != self._parent)
+
     def run(self) -> None:
         """Work until stopped; a database that goes away is waited for."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
         pause = 0.1
         with hurried():
-            while not self._stopping:
+            while not self._ends:
                 try:
                     self._work()
                     pause = 0.1
-                except (psycopg.OperationalError, SteelthreadError) as error:
-                    _LOG.warning("worker waits for the database", error=type(error).__name__)
+                except (psycopg.OperationalError, psycopg.InterfaceError, SteelthreadError) as error:
+                    reason = str(error) if isinstance(error, SteelthreadError) else ""
+                    _LOG.warning("worker waits", error=type(error).__name__, reason=reason)
                     time.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
+        with self._space.database.connect() as conn:
+            sync_traits(self._space, conn, OUTCOMES)
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
-            heard.execute(f"listen {CHANNEL}")
-            while not self._stopping:
-                if self._step(thread, conn) == 0:
+            heard.execute(f"listen {channel(LANE)}")
+            while not self._ends:
+                filled = fill_traits(self._space, conn, OUTCOMES)
+                if self._step(thread, conn) + filled == 0:
                     self._tidy(conn)
                     for _ in heard.notifies(timeout=0.5, stop_after=1):
                         pass
@@ -64,7 +78,7 @@ class Worker:
         while True:
             try:
                 return thread.step(conn, most).read
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001  # the loop's edge: one event must not stop all others
                 conn.rollback()
@@ -81,5 +95,6 @@ class Worker:
         self._tidied = time.monotonic()
         days = self._space.project.settings.live.deduplicate_days
         forget_messages(conn, now() - timedelta(days=days))
+        forget_old(conn, now())
         self._space.log.forget_read(conn, READER, LANE, self._space.project.settings.live.received_hours)
         conn.commit()

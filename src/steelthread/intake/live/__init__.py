@@ -1,32 +1,45 @@
 """Live events: the words, the dialects in which SDKs tell them, the keys that let them in."""
 
-from steelthread.intake.live.decoding import BODY_LIMIT, Decoded, Refusal, document, unpacked
+from steelthread.intake.live.bodies import BODY_LIMIT, document, unpacked
+from steelthread.intake.live.calls import Call, Dialect, read_json, write_key
+from steelthread.intake.live.decoding import Decoded, Refusal
+from steelthread.intake.live.dialects import Path, paths
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE, identifiers
 from steelthread.intake.live.keys import key_digest, live_sources, make_write_key, revoke_write_key, source_of_key
 from steelthread.intake.live.messages import count_live, forget_messages, keep_messages, live_counts
+from steelthread.intake.live.posthog import api_key as posthog_key
 from steelthread.intake.live.posthog import decode as decode_posthog
-from steelthread.intake.live.segment import SHORT, TYPES
+from steelthread.intake.live.posthog import remote_config as posthog_config
 from steelthread.intake.live.segment import decode as decode_segment
-from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.snowplow import decode as decode_snowplow
+from steelthread.intake.live.source_file import LiveFile
+from steelthread.intake.live.state import PartyState, told_traits
+from steelthread.intake.live.surroundings import Surroundings
 from steelthread.intake.live.types import Acceptor, LiveSource, Message, MessageType
+from steelthread.intake.live.webhook import cells
 from steelthread.intake.live.words import Words, moment
 
 __all__ = [
     "BODY_LIMIT",
     "SHARED_NAMESPACE",
-    "SHORT",
-    "TYPES",
     "Acceptor",
+    "Call",
     "Decoded",
+    "Dialect",
+    "LiveFile",
     "LiveSource",
     "Message",
     "MessageType",
     "PartyState",
+    "Path",
     "Refusal",
+    "Surroundings",
     "Words",
+    "cells",
     "count_live",
     "decode_posthog",
     "decode_segment",
+    "decode_snowplow",
     "document",
     "forget_messages",
     "identifiers",
@@ -36,7 +49,13 @@ __all__ = [
     "live_sources",
     "make_write_key",
     "moment",
+    "paths",
+    "posthog_config",
+    "posthog_key",
+    "read_json",
     "revoke_write_key",
     "source_of_key",
+    "told_traits",
     "unpacked",
+    "write_key",
 ]

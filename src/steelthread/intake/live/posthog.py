@@ -1,4 +1,8 @@
-"""PostHog's dialect: /batch/ and /capture/. Pure."""
+"""PostHog's dialect: /batch/, /capture/, /e/ of its browser SDK. Pure.
+
+A `distinct_id` is a login or an anonymous visitor, and nothing says which: it is taken for a login, unless it is the device's,
+and answers as an anonymous id too, so that an alias between any two of them holds.
+"""
 
 from typing import Any
 
@@ -14,6 +18,8 @@ from steelthread.intake.live.decoding import (
 )
 from steelthread.intake.live.types import Message, MessageType
 
+EVENT_LIMIT = 1 << 20
+"""Bytes of one event."""
 _TYPES: dict[str, MessageType] = {
     "$identify": "identify", "$set": "identify", "$create_alias": "alias", "$merge_dangerously": "alias",
     "$groupidentify": "group", "$pageview": "page", "$screen": "screen",
@@ -36,7 +42,7 @@ def decode(raw: dict[str, Any], received: int) -> Decoded:
 def _message(item: Any, sent: Any, received: int) -> Message:
     if not isinstance(item, dict):
         raise Refused("not a JSON object")
-    check_size(item)
+    check_size(item, EVENT_LIMIT)
     name, properties = text(item.get("event")), mapping(item.get("properties"))
     who = text(item.get("distinct_id") or properties.get("distinct_id"))
     if not name or not who:
@@ -46,9 +52,9 @@ def _message(item: Any, sent: Any, received: int) -> Message:
     unknown = device == who and type_ != "identify"
     group = text(properties.get("$group_key"))
     previous = ""
-    if type_ == "alias":  # `alias` is the lasting name of the one that was called `distinct_id` before
-        who, previous, unknown = text(properties.get("alias")), who, False
-        if not who:
+    if type_ == "alias":  # two names of one person; which of them is a login, SDKs do not say
+        previous, unknown = text(properties.get("alias")), True
+        if not previous:
             raise Refused(f"{name} without `alias`")
     if type_ == "group" and not group:
         raise Refused("$groupidentify without $group_key")
@@ -56,9 +62,9 @@ def _message(item: Any, sent: Any, received: int) -> Message:
     return Message(
         id=message_id(item.get("uuid") or properties.get("$insert_id")),
         type=type_,
-        timestamp=corrected(item.get("timestamp"), sent, received),
+        timestamp=_when(item, sent, received),
         received=received,
-        event="" if name.startswith("$") else name,
+        event="" if type_ != "track" else name,
         user_id="" if unknown else who,
         anonymous_id=who if unknown else text(properties.get("$anon_distinct_id")) or device,
         previous_id=previous,
@@ -67,7 +73,16 @@ def _message(item: Any, sent: Any, received: int) -> Message:
         once=mapping(item.get("$set_once") or properties.get("$set_once")) if type_ != "group" else {},
         properties={name: value for name, value in properties.items() if not name.startswith("$")},
         context=_context(properties),
+        external_ids=[] if unknown else [("anonymous_id", who)],
     )
+
+
+def _when(item: dict[str, Any], sent: Any, received: int) -> int:
+    """Return when it happened: the browser SDK says how many milliseconds ago, the others by their clock."""
+    offset = item.get("offset")
+    if isinstance(offset, int | float) and not isinstance(offset, bool) and 0 <= offset < 1e12:
+        return received - int(offset * 1000)
+    return corrected(item.get("timestamp"), sent, received)
 
 
 def _context(properties: dict[str, Any]) -> dict[str, Any]:
@@ -76,5 +91,33 @@ def _context(properties: dict[str, Any]) -> dict[str, Any]:
         "referrer": properties.get("$referrer"),
         "title": properties.get("title"),
     }
-    known = {name: value for name, value in page.items() if value}
-    return {"page": known} if known else {}
+    campaign = {name: properties.get(f"utm_{name}") for name in ("source", "medium")}
+    campaign["name"] = properties.get("utm_campaign")
+    agent, address = properties.get("$raw_user_agent") or properties.get("$useragent"), properties.get("$ip")
+    return _said({"page": _said(page), "campaign": _said(campaign), "userAgent": agent, "ip": address})
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def api_key(raw: dict[str, Any]) -> str:
+    """Return the project key of a call: in the call, or in each event as the browser SDK has it."""
+    batch = raw.get("batch")
+    first = mapping(batch[0] if isinstance(batch, list) and batch else raw)
+    said = (
+        raw.get("api_key"), raw.get("token"), raw.get("$token"), first.get("api_key"), first.get("token"),
+        mapping(first.get("properties")).get("token"),
+    )  # fmt: skip
+    return next((one for one in said if isinstance(one, str) and one), "")
+
+
+def remote_config(token: str) -> dict[str, Any]:
+    """Return what the browser SDK asks for when it starts (/flags, /decide, /array): what is here is events alone."""
+    return {
+        "token": token, "supportedCompression": ["gzip", "gzip-js"], "hasFeatureFlags": False, "featureFlags": {},
+        "featureFlagPayloads": {}, "flags": {}, "errorsWhileComputingFlags": False, "sessionRecording": False,
+        "heatmaps": False, "surveys": False, "captureDeadClicks": False, "capturePerformance": False,
+        "autocaptureExceptions": False, "autocapture_opt_out": False, "defaultIdentifiedOnly": True,
+        "isAuthenticated": False, "siteApps": [], "toolbarParams": {}, "analytics": {"endpoint": "/e/"},
+    }  # fmt: skip

@@ -45,3 +45,22 @@ class PartyState(msgspec.Struct, array_like=True):
         found = {trait: (value, at) for trait, (value, at, _) in self.once.items()}
         found.update({trait: (value, at) for trait, (value, at, _) in self.traits.items()})
         return {trait: one for trait, one in sorted(found.items()) if one[0] not in (None, "")}
+
+
+_DECODE = msgspec.msgpack.Decoder(PartyState).decode
+
+
+def told_traits(packed: bytes) -> dict[str, tuple[Any, int]]:
+    """Return the traits of packed registers, one level deep, each with the time at which it was told."""
+    return dict(flat(_DECODE(packed).known()))
+
+
+def flat(known: dict[str, tuple[Any, int]]) -> list[tuple[str, tuple[Any, int]]]:
+    """Return traits one level deep: `address` gives `address.city`."""
+    found: list[tuple[str, tuple[Any, int]]] = []
+    for name, (value, at) in known.items():
+        if isinstance(value, dict):
+            found += [(f"{name}.{inner}", (one, at)) for inner, one in sorted(value.items()) if one not in (None, "")]
+        else:
+            found.append((name, (value, at)))
+    return found

@@ -35,6 +35,8 @@ class Message(msgspec.Struct, omit_defaults=True):
     """Traits that hold only where nothing is known yet (`$set_once`)."""
     per_source: bool = False
     """Whether `id` tells events apart within its source only (CloudEvents, webhooks), not in the whole space."""
+    mapped: bool = False
+    """Whether the source's mapping says what `properties` mean, not the words of Segment."""
 
 
 class LiveSource(msgspec.Struct, frozen=True):

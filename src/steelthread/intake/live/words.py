@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from steelthread.intake.live.state import PartyState
+from steelthread.intake.live.agents import device
+from steelthread.intake.live.state import PartyState, flat
 from steelthread.intake.live.types import Message
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
 from steelthread.intake.values import Convert, converter
@@ -69,7 +70,7 @@ class Words:
         parts: dict[str, dict[str, Any]] = {}
         told: dict[str, int] = {}
         table = TRAITS if entity == "Individual" else GROUP_TRAITS
-        for name, (value, at) in _flat(state.known()):
+        for name, (value, at) in flat(state.known()):
             home = table.get(_plain(name))
             if home is None:
                 row.extras[name] = _text(value)
@@ -97,12 +98,14 @@ class Words:
             self._order(row, message, str(order), identifiers)
         else:
             entity = _kind(message, name)
-            values = self._common(message, entity)
+            values = self._common(row, message, entity)
             values.update(self._own(row, message, entity, name))
             row.records.append(MappedRecord(entity, message.id, values, [], identifiers))
+            if message.group_id:
+                row.extras["groupId"] = message.group_id
         return row
 
-    def _common(self, message: Message, entity: str) -> dict[str, Any]:
+    def _common(self, row: MappedRow, message: Message, entity: str) -> dict[str, Any]:
         page, agent = _dict(message.context.get("page")), message.context.get("userAgent")
         campaign = _dict(message.context.get("campaign"))
         said = {
@@ -117,10 +120,17 @@ class Words:
             "utmSource": campaign.get("source"),
             "utmMedium": campaign.get("medium"),
             "campaignId": campaign.get("name"),
-            "properties": _JSON(message.properties).decode() if message.properties else None,
         }
         known = self._model.entity(entity).attributes
-        return {name: _text(value) for name, value in said.items() if value not in (None, "") and name in known}
+        values: dict[str, Any] = {
+            name: _text(value) for name, value in said.items() if value not in (None, "") and name in known
+        }
+        if message.properties:  # whole: JSON that is cut off is none
+            values["properties"] = _JSON(message.properties).decode()
+        values.update(device(agent, message.context))
+        country, address = message.context.get("country"), message.context.get("ip")
+        values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
+        return values
 
     def _own(self, row: MappedRow, message: Message, entity: str, name: str) -> dict[str, Any]:
         said = message.properties
@@ -223,17 +233,6 @@ def _kind(message: Message, name: str) -> str:
         if name in _ORDER_STATES:
             return "OrderEngagement"
     return "CustomEngagement"
-
-
-def _flat(known: dict[str, tuple[Any, int]]) -> list[tuple[str, tuple[Any, int]]]:
-    """Return traits one level deep: `address` gives `address.city`."""
-    found: list[tuple[str, tuple[Any, int]]] = []
-    for name, (value, at) in known.items():
-        if isinstance(value, dict):
-            found += [(f"{name}.{inner}", (one, at)) for inner, one in sorted(value.items()) if one not in (None, "")]
-        else:
-            found.append((name, (value, at)))
-    return found
 
 
 def _plain(name: str) -> str:

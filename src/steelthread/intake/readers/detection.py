@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import re
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ _TYPES = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel",
 }  # fmt: skip
+_GZIP = b"\x1f\x8b\x08"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _DATA_LIKE = re.compile(r"[^@\s]+@[^@\s]+\.\w+|[+\-]?\d[\d.,:/ +()-]*|\d{4}-\d\d-\d\d.*")
 
 
@@ -28,6 +31,9 @@ def detect(path: Path, hint: Format | None = None) -> Format:
     if fmt.compression != "none" and suffixes:
         suffixes = suffixes[:-1]
     start = peek(path, fmt)
+    if fmt.compression == "none" and start.startswith(_GZIP):
+        fmt.compression = "gz"  # whatever its name says
+        start = peek(path, fmt)
     if not start:
         raise Invalid(f"{path} is empty.")
     known = _by_mark(start)
@@ -35,11 +41,24 @@ def detect(path: Path, hint: Format | None = None) -> Format:
         fmt.type, fmt.encoding, fmt.delimiter = known, "", ""  # whatever the mapping says of its usual file
     if not fmt.type:
         fmt.type = _type(suffixes[-1] if suffixes else "", start)
+    if fmt.type in ("csv", "json", "jsonl"):
+        _refuse_binary(path, fmt, start)
     if fmt.type == "csv":
         _csv(fmt, start)
     elif not fmt.encoding:
         fmt.encoding = _encoding(start)
     return fmt
+
+
+def _refuse_binary(path: Path, fmt: Format, start: bytes) -> None:
+    if start.startswith(_OLD_EXCEL):
+        raise Invalid(f"{path} is a workbook of an old Excel: save it as .xlsx or CSV.")
+    wide = fmt.encoding.casefold().startswith(("utf-16", "utf-32", "utf_16", "utf_32"))
+    if b"\x00" in start and not wide and not _encoding(start).startswith("utf-16"):
+        raise Invalid(
+            f"{path} is no text. Files are CSV, JSON, JSON Lines, Parquet or Excel, each of them also as .gz or .zip; "
+            "if it is text of two bytes a letter, say `format: {encoding: utf-16-le}`."
+        )
 
 
 def _by_mark(start: bytes) -> str:
@@ -86,7 +105,7 @@ def _csv(fmt: Format, start: bytes) -> None:
     if not fmt.delimiter:
         fmt.delimiter = _delimiter(text, fmt.quote)
     if fmt.header is None:
-        rows = cells(text.splitlines(keepends=True)[:20], fmt)
+        rows = cells(list(islice(io.StringIO(text, newline=""), 20)), fmt)
         fmt.header = _has_header(rows)
 
 
@@ -98,14 +117,12 @@ def cells(lines: list[str], fmt: Format) -> list[list[str]]:
 
 
 def _delimiter(text: str, quote: str) -> str:
-    lines = text.splitlines(keepends=True)[:60]
+    lines = list(islice(io.StringIO(text, newline=""), 60))
     if len(lines) > 1 and not text.endswith("\n"):
         lines = lines[:-1]
     best, score = ",", 0.0
     for candidate in (",", ";", "\t", "|", "^"):
-        widths = [
-            len(row) for row in csv.reader(io.StringIO("".join(lines)), delimiter=candidate, quotechar=quote or None)
-        ]
+        widths = [len(row) for row in csv.reader(lines, delimiter=candidate, quotechar=quote or None)]
         wide = [width for width in widths if width > 1]
         if wide:
             common = max(set(wide), key=wide.count)

@@ -1,7 +1,6 @@
 """Bytes of a file as a stream, unpacked on the way, with the place in the stored file for the progress bar."""
 
 import gzip
-import io
 import zipfile
 import zlib
 from pathlib import Path
@@ -27,7 +26,11 @@ class Opened:
             raise Invalid(f"{path} is a folder: name a file in it.") from None
         except OSError as error:
             raise Invalid(f"{path} cannot be read: {error.strerror}.") from None
-        self.stream: IO[bytes] = self._unpack(fmt)
+        try:
+            self.stream: IO[bytes] = self._unpack(fmt)
+        except BaseException:
+            self._stored.close()
+            raise
 
     def _unpack(self, fmt: Format) -> IO[bytes]:
         if fmt.compression == "gz":
@@ -72,7 +75,7 @@ def peek(path: Path, fmt: Format, size: int = 1 << 18) -> bytes:
     """Return the first unpacked bytes."""
     opened = Opened(path, fmt)
     try:
-        return io.BufferedReader(opened.stream).read(size)  # type: ignore[type-var]  # a raw stream
+        return opened.stream.read(size)
     except BROKEN:
         raise broken(path) from None
     finally:

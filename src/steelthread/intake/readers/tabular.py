@@ -1,12 +1,10 @@
-"""Readers: CSV, JSON, JSON Lines, Parquet, Excel. All stream; cells are stripped text."""
+"""Readers of tables: CSV, Parquet, Excel. All stream; cells are stripped text."""
 
 import codecs
 import csv
 import io
-import json
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,82 +13,14 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from steelthread.intake.readers.objects import Json
 from steelthread.intake.readers.streams import BROKEN, Opened, broken
-from steelthread.intake.readers.types import BadRow, Batch, Format
+from steelthread.intake.readers.table import Table, text
+from steelthread.intake.readers.types import BadRow, Format
 from steelthread.kit import Invalid
 
 _LONGEST = 1 << 20
 csv.field_size_limit(_LONGEST)
-
-
-class Table:
-    """Rows of an open file; subclasses yield (line, cells) or a bad row."""
-
-    def __init__(self, path: Path, fmt: Format, batch: int, skip: int) -> None:
-        self.path = path
-        self.fmt = fmt
-        self.columns: list[str] = []
-        self.warnings: list[str] = []
-        self.total_bytes = path.stat().st_size
-        self._batch = batch
-        self._skip = skip
-
-    @property
-    def position(self) -> int:
-        """How many bytes of the stored file were used."""
-        return 0
-
-    def rows(self) -> Iterator[tuple[int, list[str]] | BadRow]:
-        """Yield the rows."""
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[Batch]:
-        lines: list[int] = []
-        rows: list[list[str]] = []
-        bad: list[BadRow] = []
-        skip = self._skip
-        try:
-            for one in self.rows():
-                if skip:
-                    skip -= 1
-                    continue
-                if isinstance(one, BadRow):
-                    bad.append(one)
-                else:
-                    lines.append(one[0])
-                    rows.append(one[1])
-                if len(rows) + len(bad) >= self._batch:
-                    yield self._take(lines, rows, bad)
-                    lines, rows, bad = [], [], []
-            if rows or bad:
-                yield self._take(lines, rows, bad)
-        except Invalid:
-            if rows or bad:
-                yield self._take(lines, rows, bad)
-            raise
-        finally:
-            self.close()
-
-    def _take(self, lines: list[int], rows: list[list[str]], bad: list[BadRow]) -> Batch:
-        width = len(self.columns)
-        for row in rows:
-            if len(row) < width:
-                row.extend([""] * (width - len(row)))
-        return Batch(lines[0] if lines else bad[0].line, lines, rows, bad)
-
-    def close(self) -> None:
-        """Let the file go."""
-
-    def name(self, cells: list[str]) -> None:
-        """Take the header: stripped, and each name once."""
-        seen: dict[str, int] = {}
-        for index, cell in enumerate(cells, start=1):
-            name = cell.strip().lstrip("\ufeff") or f"column_{index}"
-            seen[name] = seen.get(name, 0) + 1
-            if seen[name] > 1:
-                name = f"{name}_{seen[name]}"
-                self.warnings.append(f"A column name occurs twice: column {index} is called {name} here.")
-            self.columns.append(name)
 
 
 class Csv(Table):
@@ -102,7 +32,8 @@ class Csv(Table):
         self._text = io.TextIOWrapper(self._opened.stream, encoding=fmt.encoding, newline="")
         self._reader = self._open()
         self._first: list[str] | None = None
-        self._header()
+        with self._closed_on_error():
+            self._header()
 
     @property
     def position(self) -> int:
@@ -124,7 +55,6 @@ class Csv(Table):
     def _header(self) -> None:
         first = next(self._guarded(), None)
         if first is None:
-            self.close()
             raise Invalid(f"{self.path} is empty.")
         if self.fmt.header is False:
             self.columns = [f"column_{index}" for index in range(1, len(first) + 1)]
@@ -177,156 +107,6 @@ class _Blanks:
             yield line.split()
 
 
-def flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Return an object's leaves by dotted path; lists of plain values are joined with |."""
-    if isinstance(value, dict):
-        leaves: dict[str, str] = {}
-        for name, inner in value.items():
-            leaves.update(flatten(inner, f"{prefix}.{name}" if prefix else str(name)))
-        return leaves
-    if isinstance(value, list):
-        if any(isinstance(inner, dict | list) for inner in value):
-            leaves = {}
-            for index, inner in enumerate(value):
-                leaves.update(flatten(inner, f"{prefix}.{index}"))
-            return leaves
-        return {prefix: "|".join(text(inner) for inner in value)}
-    return {prefix: text(value)}
-
-
-def text(value: Any) -> str:
-    """Return a value as a cell: ISO dates, plain decimals, "" for nothing."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float):
-        return "" if value != value else str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")  # noqa: PLR0124  # NaN
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return str(value)
-
-
-class Json(Table):
-    """JSON Lines, or an array of objects in a document, in constant memory."""
-
-    def __init__(self, path: Path, fmt: Format, batch: int, skip: int) -> None:
-        super().__init__(path, fmt, batch, skip)
-        self._opened = Opened(path, fmt)
-        self._text = io.TextIOWrapper(self._opened.stream, encoding=fmt.encoding or "utf-8")
-        self._known: dict[str, int] = {}
-        self._ahead: list[tuple[int, dict[str, str]] | BadRow] = []
-        self._objects = self._lines() if fmt.type == "jsonl" else self._array()
-        for one in self._objects:
-            self._ahead.append(one)
-            if not isinstance(one, BadRow):
-                self._learn(one[1])
-            if len(self._ahead) >= 1000:
-                break
-        if not self._ahead:
-            self.close()
-            raise Invalid(f"{path} is empty.")
-
-    def close(self) -> None:
-        """Let the file go."""
-        self._text.close()
-        self._opened.close()
-
-    @property
-    def position(self) -> int:
-        """How many bytes of the stored file were used."""
-        return self._opened.position
-
-    def _learn(self, leaves: dict[str, str]) -> None:
-        for name in leaves:
-            if name not in self._known:
-                self._known[name] = len(self.columns)
-                self.columns.append(name)
-
-    def rows(self) -> Iterator[tuple[int, list[str]] | BadRow]:
-        """Yield the objects as rows; new names add columns."""
-        for source in (self._ahead, self._objects):
-            for one in source:
-                if isinstance(one, BadRow):
-                    yield one
-                    continue
-                self._learn(one[1])
-                row = [""] * len(self.columns)
-                for name, value in one[1].items():
-                    row[self._known[name]] = value
-                yield one[0], row
-
-    def _lines(self) -> Iterator[tuple[int, dict[str, str]] | BadRow]:
-        try:
-            for number, line in enumerate(self._text, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except ValueError:
-                    yield BadRow(number, "", "the line is not JSON", line)
-                    continue
-                if isinstance(value, dict):
-                    yield number, flatten(value)
-                else:
-                    yield BadRow(number, "", "the line is not an object", line)
-        except UnicodeError:
-            raise Invalid(
-                f"{self.path} is not {self.fmt.encoding or 'utf-8'}: say `format: {{encoding: ...}}`."
-            ) from None
-        except BROKEN:
-            raise broken(self.path) from None
-
-    def _array(self) -> Iterator[tuple[int, dict[str, str]] | BadRow]:
-        decoder = json.JSONDecoder()
-        buffer = self._to_array()
-        number = 0
-        while True:
-            buffer = buffer.lstrip(" \t\r\n,")
-            if buffer.startswith("]"):
-                return
-            try:
-                value, end = decoder.raw_decode(buffer)
-            except ValueError:
-                more = self._text.read(1 << 16)
-                if not more:
-                    raise Invalid(f"{self.path} is cut off or not valid JSON after object {number}.") from None
-                buffer += more
-                continue
-            if end == len(buffer):
-                more = self._text.read(1 << 16)
-                if more:
-                    buffer += more
-                    continue
-            buffer = buffer[end:]
-            number += 1
-            if isinstance(value, dict):
-                yield number, flatten(value)
-            else:
-                yield BadRow(number, "", "the element is not an object", json.dumps(value))
-
-    def _to_array(self) -> str:
-        """Read up to the array: the first one of the document, or that under `root`."""
-        buffer = self._text.read(1 << 16)
-        for name in [one for one in self.fmt.root.split(".") if one]:
-            place = buffer.find(f'"{name}"')
-            if place == -1:
-                raise Invalid(f"{self.path} has no {self.fmt.root} near its beginning (`format: {{root: ...}}`).")
-            buffer = buffer[place + len(name) + 2 :]
-        place = buffer.find("[")
-        if place == -1:
-            return buffer + "]" if buffer.lstrip().startswith("{") else buffer
-        if not self.fmt.root and buffer.lstrip()[:1] == "{":
-            return buffer.lstrip() + "]"
-        return buffer[place + 1 :]
-
-
 class Parquet(Table):
     """Parquet."""
 
@@ -377,14 +157,19 @@ class Excel(Table):
             self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         except (BadZipFile, KeyError, OSError, ValueError):
             raise broken(path) from None
+        with self._closed_on_error():
+            self._rows = self._sheet(path, fmt)
+
+    def _sheet(self, path: Path, fmt: Format) -> Iterator[tuple[int, tuple[Any, ...]]]:
         if fmt.sheet and fmt.sheet not in self._book.sheetnames:
             raise Invalid(f"{path} has no sheet of that name; there are {', '.join(self._book.sheetnames)}.")
         sheet = self._book[fmt.sheet] if fmt.sheet else self._book.worksheets[0]
-        self._rows = enumerate(sheet.iter_rows(values_only=True), start=1)
-        _, first = next(self._rows, (0, None))
+        rows = enumerate(sheet.iter_rows(values_only=True), start=1)
+        _, first = next(rows, (0, None))
         if first is None:
             raise Invalid(f"{path} is empty.")
         self.name([text(cell) for cell in first])
+        return rows
 
     def close(self) -> None:
         """Let the file go."""
@@ -404,7 +189,13 @@ def _excel(value: Any) -> str:
     return text(value)
 
 
-READERS = {"csv": Csv, "json": Json, "jsonl": Json, "parquet": Parquet, "excel": Excel}
+READERS: dict[str, Callable[[Path, Format, int, int], Table]] = {
+    "csv": Csv,
+    "json": Json,
+    "jsonl": Json,
+    "parquet": Parquet,
+    "excel": Excel,
+}
 
 
 def open_rows(path: Path, fmt: Format, *, batch: int = 5000, skip: int = 0) -> Table:

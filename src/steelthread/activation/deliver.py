@@ -1,0 +1,153 @@
+"""Telling other systems of changes: from the log to a queue per webhook, from there to the receiver until it says ok.
+
+What was read and how far commit together, so each change is queued once; a delivery that was sent but not noted (a crash)
+is sent again under the same `webhook-id`. Retries follow the schedule that Standard Webhooks proposes; what still fails is
+dead: it stays on a list and can be tried again. Any number of processes may deliver.
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import msgspec
+import psycopg
+import structlog
+
+from steelthread.activation import queries
+from steelthread.activation.queries import Due, Endpoint
+from steelthread.activation.signing import signed
+from steelthread.kit import SteelthreadError, uuid7
+from steelthread.log import channel
+from steelthread.thread import OUTCOMES, Space, events_of
+
+Connection = psycopg.Connection[Any]
+_LOG = structlog.get_logger()
+SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Seconds before each further attempt: over three days in all."""
+_EVENTS = 100
+"""Changes told in one webhook."""
+_FACTS = 200
+_TIMEOUT = 15.0
+_LEASE = timedelta(seconds=60)
+_PER_WEBHOOK = 4
+_TYPE = "application/cloudevents-batch+json"
+_JSON = msgspec.json.Encoder().encode
+
+
+class Deliverer:
+    """Delivers webhooks until stopped."""
+
+    def __init__(self, space: Space, schedule: Sequence[float] = SCHEDULE) -> None:
+        self._space = space
+        self._schedule = schedule
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="deliverer", daemon=True)
+        self._busy: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Run beside."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the attempts under way."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def run(self) -> None:
+        """Deliver until stopped; a database that goes away is waited for."""
+        client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False)
+        with client, ThreadPoolExecutor(16, thread_name_prefix="webhook") as senders:
+            while not self._stopping.is_set():
+                try:
+                    with self._space.database.connect() as heard, self._space.database.connect() as conn:
+                        heard.autocommit = True
+                        heard.execute(f"listen {channel(OUTCOMES)}")
+                        self._work(heard, conn, client, senders)
+                except (psycopg.OperationalError, SteelthreadError) as error:
+                    _LOG.warning("webhooks wait for the database", error=type(error).__name__)
+                    self._stopping.wait(2)
+
+    def _work(self, heard: Connection, conn: Connection, client: httpx2.Client, senders: ThreadPoolExecutor) -> None:
+        while not self._stopping.is_set():
+            read = self.queue(conn)
+            taken = self._claimed(conn)
+            for one, endpoint in taken:
+                senders.submit(self._send, client, one, endpoint)
+            if not read and not taken:
+                for _ in heard.notifies(timeout=0.5, stop_after=1):
+                    pass
+            elif not read:
+                self._stopping.wait(0.02)  # attempts are under way
+
+    def queue(self, conn: Connection) -> int:
+        """Queue what the log tells since the last time; return how many facts were read."""
+        log, read = self._space.log, 0
+        for number, types in queries.reading_webhooks(conn):
+            reader = queries.reader_of(number)
+            facts = log.read(conn, OUTCOMES, log.position(conn, reader, OUTCOMES), _FACTS)
+            if facts:
+                events = [event for fact in facts for event in events_of(self._space, fact) if event["type"] in types]
+                bodies = [(str(uuid7()), _JSON(some), len(some)) for some in _parts(events)]
+                queries.queue(conn, number, bodies)
+                log.advance(conn, reader, OUTCOMES, facts[-1].number)
+                read += len(facts)
+            conn.commit()
+        conn.commit()
+        return read
+
+    def _claimed(self, conn: Connection) -> list[tuple[Due, Endpoint]]:
+        with self._lock:
+            busy = list(self._busy.elements())
+        due = queries.claim(conn, _LEASE, _PER_WEBHOOK, busy)
+        found = queries.endpoints(conn, self._space.vault, [one.webhook_id for one in due]) if due else {}
+        conn.commit()
+        with self._lock:
+            self._busy.update(one.webhook_id for one in due)
+        return [(one, found[one.webhook_id]) for one in due if one.webhook_id in found]
+
+    def _send(self, client: httpx2.Client, one: Due, endpoint: Endpoint) -> None:
+        at = time.time()
+        headers = {"content-type": _TYPE, **signed(endpoint.in_force(at), one.message, int(at), one.body)}
+        status, after = 0, 0.0
+        try:
+            answer = client.post(endpoint.url, content=one.body, headers=headers)
+            status, what = answer.status_code, str(answer.status_code)
+            after = _seconds(answer.headers.get("retry-after", ""))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            what = type(error).__name__
+        try:
+            self._note(one, status, what, after)
+        except (psycopg.Error, SteelthreadError) as error:  # the lease ends, and it is sent again
+            _LOG.warning("a webhook could not be noted", error=type(error).__name__)
+        finally:
+            with self._lock:
+                self._busy[one.webhook_id] -= 1
+
+    def _note(self, one: Due, status: int, what: str, after: float) -> None:
+        with self._space.database.connect() as conn:
+            if 200 <= status < 300:
+                queries.delivered(conn, one)
+            elif status == 410 or one.attempts >= len(self._schedule):
+                queries.failed(conn, one, what, None, gone=status == 410)
+            else:
+                pause = self._schedule[one.attempts] * random.uniform(1.0, 1.1)  # noqa: S311  # only spreads the load
+                queries.failed(conn, one, what, max(pause, after), gone=False)
+            conn.commit()
+
+
+def _parts(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(events), _EVENTS):
+        yield events[start : start + _EVENTS]
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds that a receiver asks for, at most a day."""
+    return min(float(retry_after), 86_400.0) if retry_after.isdecimal() else 0.0

@@ -1,0 +1,221 @@
+"""Webhooks and their deliveries in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import psycopg
+
+from steelthread.activation.signing import new_secret
+from steelthread.kit import Conflict, Invalid, NotFound, now
+from steelthread.log import Log
+from steelthread.thread import CHANGE_TYPES, OUTCOMES
+from steelthread.vault import Vault, seal, unseal
+
+Connection = psycopg.Connection[Any]
+_CONTEXT = b"webhook"
+BACKLOG = 10_000
+"""Deliveries of one webhook that may wait; the changes after them wait on the log."""
+
+
+class Endpoint(msgspec.Struct, array_like=True):
+    """Where a webhook goes and how it is signed: sealed in the database."""
+
+    url: str
+    secrets: list[tuple[str, float]]
+    """(secret, seconds since 1970 until which it signs; 0: for ever)."""
+
+    def in_force(self, at: float) -> list[str]:
+        """Return the secrets that sign at a moment, the newest first."""
+        return [secret for secret, until in self.secrets if not until or until > at]
+
+
+class Webhook(msgspec.Struct, rename="camel"):
+    """A webhook as it is listed: without address and secrets."""
+
+    name: str
+    types: list[str]
+    waiting: int
+    dead: int
+    delivered: int
+    disabled: bool
+
+
+class Dead(msgspec.Struct, rename="camel"):
+    """A delivery that was given up."""
+
+    webhook: str
+    message: str
+    events: int
+    queued_at: datetime
+    attempts: int
+    last: str
+
+
+class Due(msgspec.Struct):
+    """A delivery to be attempted now."""
+
+    delivery_id: int
+    webhook_id: int
+    message: str
+    body: bytes
+    attempts: int
+
+
+_PACK = msgspec.msgpack.Encoder().encode
+_ENDPOINT = msgspec.msgpack.Decoder(Endpoint).decode
+
+
+def add_webhook(conn: Connection, vault: Vault, log: Log, name: str, url: str, types: Sequence[str]) -> str:
+    """Make a webhook that is told of all changes from now on; return its signing secret, which is shown once."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid("The address of a webhook is an http or https URL.")
+    for one in types:
+        if one not in CHANGE_TYPES:
+            raise Invalid(f"{one} is no type of change; there are {', '.join(CHANGE_TYPES)}.")
+    ((subject, key),) = vault.new_subjects(1)
+    secret = new_secret()
+    row = conn.execute(
+        "insert into activation.webhook (name, types, subject, sealed) values (%s, %s, %s, %s) "
+        "on conflict do nothing returning webhook_id",
+        (name, list(types) or list(CHANGE_TYPES), subject, seal(key, _PACK(Endpoint(url, [(secret, 0.0)])), _CONTEXT)),
+    ).fetchone()
+    if row is None:
+        raise Conflict(f"There is a webhook {name} already: choose another name, or remove that one.")
+    reader = reader_of(row[0])
+    log.position(conn, reader, OUTCOMES)
+    log.advance(conn, reader, OUTCOMES, log.head(conn, OUTCOMES))
+    return secret
+
+
+def reader_of(webhook: int) -> str:
+    """Return the name under which a webhook reads the log."""
+    return f"webhook/{webhook}"
+
+
+def rotate_secret(conn: Connection, vault: Vault, name: str, overlap: timedelta) -> str:
+    """Give a webhook a new secret, which is returned; the former ones sign beside it until the overlap ends."""
+    number, subject, endpoint = _endpoint(conn, vault, name)
+    secret, at = new_secret(), now().timestamp()
+    until = at + overlap.total_seconds()
+    former = [(one, min(end or until, until)) for one, end in endpoint.secrets if not end or end > at]
+    endpoint.secrets = [(secret, 0.0), *former]
+    sealed = seal(vault.key(subject), _PACK(endpoint), _CONTEXT)
+    conn.execute("update activation.webhook set sealed = %s where webhook_id = %s", (sealed, number))
+    return secret
+
+
+def remove_webhook(conn: Connection, vault: Vault, name: str) -> None:
+    """Remove a webhook with all that waits for it; its address and secrets cannot be read any more."""
+    number, subject, _ = _endpoint(conn, vault, name)
+    conn.execute("delete from activation.webhook where webhook_id = %s", (number,))
+    conn.execute("delete from log.reader where name = %s", (reader_of(number),))
+    conn.commit()
+    vault.shred([subject])
+
+
+def retry_webhook(conn: Connection, vault: Vault, name: str) -> int:
+    """Try the dead deliveries of a webhook again, and enable it if it was disabled; return how many are tried."""
+    number, _, _ = _endpoint(conn, vault, name)
+    conn.execute("update activation.webhook set disabled_at = null where webhook_id = %s", (number,))
+    return conn.execute(
+        "update activation.delivery set next_at = now(), attempts = 0 where webhook_id = %s and next_at is null",
+        (number,),
+    ).rowcount
+
+
+def list_webhooks(conn: Connection) -> list[Webhook]:
+    """List the webhooks with their counts."""
+    rows = conn.execute(
+        "select name, types, count(delivery_id) filter (where next_at is not null), "
+        "count(delivery_id) filter (where delivery_id is not null and next_at is null), delivered, disabled_at is not null "
+        "from activation.webhook left join activation.delivery using (webhook_id) group by webhook_id order by name"
+    )
+    return [Webhook(*row) for row in rows]
+
+
+def dead_letters(conn: Connection, name: str, limit: int) -> list[Dead]:
+    """List the deliveries that were given up, newest first."""
+    rows = conn.execute(
+        "select name, message, events, queued_at, attempts, last from activation.delivery "
+        "join activation.webhook using (webhook_id) where next_at is null and (%s = '' or name = %s) "
+        "order by delivery_id desc limit %s",
+        (name, name, limit),
+    )
+    return [Dead(*row) for row in rows]
+
+
+def _endpoint(conn: Connection, vault: Vault, name: str) -> tuple[int, int, Endpoint]:
+    row = conn.execute(
+        "select webhook_id, subject, sealed from activation.webhook where name = %s for update", (name,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no webhook {name}; see: steelthread webhook list")
+    return row[0], row[1], _ENDPOINT(unseal(vault.key(row[1]), row[2], _CONTEXT))
+
+
+# -- what the deliverer asks -------------------------------------------------------------------------------------------
+
+
+def reading_webhooks(conn: Connection) -> list[tuple[int, list[str]]]:
+    """Return (number, types) of the webhooks that are enabled and have room for more."""
+    return conn.execute(
+        "select webhook_id, types from activation.webhook w where disabled_at is null and "
+        "(select count(*) from activation.delivery d where d.webhook_id = w.webhook_id and next_at is not null) < %s",
+        (BACKLOG,),
+    ).fetchall()
+
+
+def endpoints(conn: Connection, vault: Vault, webhooks: Sequence[int]) -> dict[int, Endpoint]:
+    """Return where these webhooks go."""
+    rows = conn.execute(
+        "select webhook_id, subject, sealed from activation.webhook where webhook_id = any(%s)", (list(webhooks),)
+    ).fetchall()
+    keys = vault.keys({subject for _, subject, _ in rows})
+    return {
+        number: _ENDPOINT(unseal(keys[subject], sealed, _CONTEXT))
+        for number, subject, sealed in rows
+        if subject in keys
+    }
+
+
+def queue(conn: Connection, webhook: int, deliveries: Sequence[tuple[str, bytes, int]]) -> None:
+    """Queue (message, body, how many events) for a webhook."""
+    conn.cursor().executemany(
+        "insert into activation.delivery (webhook_id, message, body, events) values (%s, %s, %s, %s)",
+        [(webhook, *one) for one in deliveries],
+    )
+
+
+def claim(conn: Connection, lease: timedelta, per_webhook: int, busy: Sequence[int]) -> list[Due]:
+    """Take due deliveries, the oldest first; nobody else takes them until the lease ends."""
+    rows = conn.execute(
+        "with due as (select d.delivery_id from activation.webhook w cross join lateral ("
+        "select delivery_id from activation.delivery d where d.webhook_id = w.webhook_id and next_at <= now() "
+        "order by delivery_id limit greatest(0, %(most)s - (select count(*) from unnest(%(busy)s::int[]) b where b = w.webhook_id)) "
+        "for update skip locked) d where w.disabled_at is null) "
+        "update activation.delivery d set next_at = now() + %(lease)s from due where d.delivery_id = due.delivery_id "
+        "returning d.delivery_id, webhook_id, message, body, attempts",
+        {"most": per_webhook, "busy": list(busy), "lease": lease},
+    ).fetchall()
+    return [Due(*row) for row in sorted(rows)]
+
+
+def delivered(conn: Connection, one: Due) -> None:
+    """Let go of a delivery that arrived."""
+    conn.execute("delete from activation.delivery where delivery_id = %s", (one.delivery_id,))
+    conn.execute("update activation.webhook set delivered = delivered + 1 where webhook_id = %s", (one.webhook_id,))
+
+
+def failed(conn: Connection, one: Due, what: str, after: float | None, *, gone: bool) -> None:
+    """Note a failed attempt: tried again after so many seconds, dead without; a receiver that is gone is told no more."""
+    next_at = None if after is None else now() + timedelta(seconds=after)
+    conn.execute(
+        "update activation.delivery set attempts = attempts + 1, last = %s, next_at = %s where delivery_id = %s",
+        (what, next_at, one.delivery_id),
+    )
+    if gone:
+        conn.execute("update activation.webhook set disabled_at = now() where webhook_id = %s", (one.webhook_id,))

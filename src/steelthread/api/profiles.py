@@ -1,0 +1,135 @@
+"""Profiles: the 360 of a reference, its timeline, what a universal ID stands for, why, and who has a name."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, FastAPI, Header, Query, Response
+
+from steelthread.api.folded import folded
+from steelthread.api.keys import needs
+from steelthread.api.reading import OBJECT, answer, conditional, reading
+from steelthread.kit import Invalid
+from steelthread.profiles import Wanted, parsed_cursor, shown_entry
+from steelthread.thread import Space
+
+_READERS = 4
+"""Profiles read at once: more threads than that hinder each other, and answer later."""
+FIELDS = (
+    "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals", "traits",
+)  # fmt: skip
+
+
+def profiles(api: FastAPI, space: Space) -> None:
+    """Add the endpoints."""
+    allowed = [Depends(needs("profiles:read"))]
+    readers = CapacityLimiter(_READERS)
+    _timeline(api, space)
+
+    @api.get("/api/profiles/{ref:path}", tags=["profiles"], dependencies=allowed, responses=OBJECT)
+    async def profile(
+        ref: str,
+        wait: Annotated[float, Query(ge=0, le=30)] = 0,
+        fields: str = "",
+        attributes: str = "",
+        traits: str = "",
+        if_none_match: Annotated[str, Header()] = "",
+    ) -> Response:
+        """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
+
+        With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
+        seconds. `fields` chooses parts, `attributes` and `traits` some of these, with commas between. The answer has an ETag:
+        with `If-None-Match` it is 304 while the profile is the same.
+        """
+        wanted, some = chosen(fields, FIELDS), {"attributes": listed(attributes), "traits": listed(traits)}
+        if wait:
+            await folded(api, space, wait)
+
+        def read() -> Response:
+            with reading(api, space) as reader:
+                content = reader.profile(ref)
+            return conditional(selected(content, wanted, some), if_none_match)
+
+        return await to_thread.run_sync(read, limiter=readers)
+
+    @api.get("/api/individuals/{individual}", tags=["profiles"], dependencies=allowed, responses=OBJECT)
+    def resolve(individual: UUID, as_of: datetime | None = None) -> Response:
+        """What a universal ID, present or former, stands for; `individualId` is the present one."""
+        with reading(api, space) as reader:
+            return answer(reader.resolve(individual, as_of))
+
+    @api.get("/api/explain", tags=["profiles"], dependencies=allowed, responses=OBJECT)
+    def explain(a: str, b: str) -> Response:
+        """Whether two references are one person, and by which links."""
+        with reading(api, space) as reader:
+            return answer(reader.explain(a, b))
+
+    @api.get("/api/search", tags=["profiles"], dependencies=allowed, responses=OBJECT)
+    def search(name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
+        """People by whole words of their names."""
+        with reading(api, space) as reader:
+            return answer({"profiles": reader.search(name, limit)})
+
+
+def _timeline(api: FastAPI, space: Space) -> None:
+    @api.get(
+        "/api/profiles/{ref:path}/timeline",
+        tags=["profiles"],
+        dependencies=[Depends(needs("profiles:read"))],
+        responses=OBJECT,
+    )
+    def timeline(
+        ref: str,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        entity: Annotated[list[str], Query()] = [],  # noqa: B006  # FastAPI copies it
+        source: Annotated[list[str], Query()] = [],  # noqa: B006
+        event: Annotated[list[str], Query()] = [],  # noqa: B006
+        if_none_match: Annotated[str, Header()] = "",
+    ) -> Response:
+        """What happened, newest first; `next` is the cursor of the next page.
+
+        `since` (included) and `until` (excluded) bound the time; `entity`, `source` and `event` may repeat.
+        """
+        wanted = Wanted(
+            since=moment(since), until=moment(until), entities=entity, sources=source, names=event,
+            after=parsed_cursor(cursor), limit=limit,
+        )  # fmt: skip
+        with reading(api, space) as reader:
+            entries = reader.timeline(ref, wanted)
+        following = entries[-1].cursor if len(entries) == limit else None
+        return conditional({"entries": [shown_entry(one) for one in entries], "next": following}, if_none_match)
+
+
+def moment(said: datetime | None) -> datetime | None:
+    """Return a moment; one without a zone is in UTC."""
+    return said.replace(tzinfo=UTC) if said is not None and said.tzinfo is None else said
+
+
+def chosen(text: str, known: Sequence[str]) -> list[str]:
+    """Return the names of a list with commas; Invalid for one that is not known."""
+    wanted = listed(text)
+    for one in wanted:
+        if one not in known:
+            raise Invalid(f"fields are some of {', '.join(known)}, with commas between.")
+    return wanted
+
+
+def listed(text: str) -> list[str]:
+    """Return the names of a list with commas."""
+    return [one for one in text.split(",") if one]
+
+
+def selected(content: dict[str, Any], fields: Sequence[str], some: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the chosen parts of a profile; all of it when nothing is chosen."""
+    parts = [part for part, names in some.items() if names]
+    for part in parts:
+        content[part] = {name: content.get(part, {}).get(name) for name in some[part]}
+    if not fields and not parts:
+        return content
+    wanted = {"individualId", *(fields or parts)}
+    return {name: value for name, value in content.items() if name in wanted}

@@ -1,0 +1,52 @@
+"""From a user agent to a device, an operating system, a browser, and whether it is a robot. Pure.
+
+The rules are ua-parser's (the uap-core project's regular expressions), shipped with the library.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from ua_parser import parse
+
+_LONGEST = 512
+_MOBILE = ("iOS", "Android", "Windows Phone", "BlackBerry OS", "KaiOS", "HarmonyOS")
+_DESKTOP = ("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Debian", "Chrome OS", "FreeBSD")
+
+
+def device(agent: Any, context: dict[str, Any]) -> dict[str, Any]:
+    """Return deviceType, osName, browserName and isBot, as far as a user agent and the context's device and os say them."""
+    found = dict(_parsed(agent[:_LONGEST])) if isinstance(agent, str) and agent else {}
+    system, kind = _name(context.get("os"), "name"), _name(context.get("device"), "type")
+    if system:
+        found["osName"] = system
+    if kind and "deviceType" not in found:
+        found["deviceType"] = "mobile" if kind.casefold() in ("ios", "android") else kind
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def _parsed(agent: str) -> tuple[tuple[str, Any], ...]:
+    said = parse(agent)
+    family = said.device.family if said.device else ""
+    if family == "Spider":
+        name = said.user_agent.family if said.user_agent else "Spider"
+        return (("deviceType", "other"), ("browserName", name), ("isBot", True))
+    found: list[tuple[str, Any]] = []
+    if said.os:
+        found += [("deviceType", _type(said.os.family, agent)), ("osName", said.os.family)]
+    if said.user_agent:
+        found.append(("browserName", said.user_agent.family))
+    return tuple(found)
+
+
+def _type(system: str, agent: str) -> str:
+    if "iPad" in agent or "Tablet" in agent or (system == "Android" and "Mobile" not in agent):
+        return "tablet"
+    if system in _MOBILE:
+        return "mobile"
+    return "desktop" if system in _DESKTOP else "other"
+
+
+def _name(value: Any, key: str) -> str:
+    said = value.get(key) if isinstance(value, dict) else ""
+    return said[:100] if isinstance(said, str) else ""

@@ -1,0 +1,61 @@
+"""What people meet who name the wrong file, or stop a command: a line that says what to do, and an exit code."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+CSV = "id,name,email\n1,Ann,ann@x.example\n"
+
+
+def run(folder, *words):
+    command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.csv", None, "is not there"),
+        ("empty.csv", b"", "is empty"),
+        ("picture.csv", b"\x89PNG\r\n\x1a\n\x00\x00" + bytes(range(256)) * 9, "is no text"),
+        ("columns.csv", b"id,mail\n1,x@y.example\n", "has no column name"),
+        (".", None, "is a folder"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_says_what_is_wrong(space, name, content, message):
+    folder = space.project.folder
+    (folder / "crm.csv").write_text(CSV)
+    assert run(folder, "source", "new", "crm", str(folder / "crm.csv")).returncode == 0
+    if content is not None:
+        (folder / name).write_bytes(content)
+    told = run(folder, "load", "crm", str(folder / name))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert message in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_ctrl_c_says_that_nothing_is_lost_and_the_load_goes_on(space):
+    folder = space.project.folder
+    path = folder / "crm.csv"
+    path.write_text("id,name,email\n" + "".join(f"{n},Ann{n},a{n}@x.example\n" for n in range(30_000)))
+    assert run(folder, "source", "new", "crm", str(path)).returncode == 0
+    command = [sys.executable, "-m", "steelthread", "load", "crm", "--project", str(folder)]
+    loader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    with space.database.connect() as conn:
+        conn.autocommit = True
+        while time.monotonic() < deadline:
+            if conn.execute("select count(*) from intake.load where rows_done > 0").fetchone()[0]:
+                break
+            time.sleep(0.02)
+    loader.send_signal(signal.SIGINT)
+    _, errors = loader.communicate(timeout=60)
+    assert (loader.returncode, "Traceback" in errors) == (1, False)
+    assert "What was committed stays" in " ".join(errors.split())
+    assert run(folder, "load", "crm").returncode == 0
+    with space.database.connect() as conn:
+        assert conn.execute("select count(*) from intake.record").fetchone() == (30_000,)

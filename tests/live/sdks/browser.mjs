@@ -1,0 +1,31 @@
+// Drives Chromium: browser.mjs CHROMIUM KEY '{"SDK": "HOST", ...}'. Each SDK speaks on a page of its own; the pages stay
+// open, so that the SDKs can send again, until the standard input closes.
+import { createServer } from "node:http";
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+
+const [executablePath, key, hosts] = process.argv.slice(2);
+const bundle = await build({ entryPoints: ["page.js"], bundle: true, write: false, format: "iife", define: { "process.env.NODE_ENV": '"production"' }, logLevel: "error" });
+const script = bundle.outputFiles[0].text;
+const shop = createServer((request, response) => {
+  const isScript = request.url === "/page.js";
+  response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html");
+  response.end(isScript ? script : "<!doctype html><title>Shop</title><script src=/page.js></script>");
+});
+await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
+
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+await Promise.all(
+  Object.entries(JSON.parse(hosts)).map(async ([sdk, host]) => {
+    const page = await (await browser.newContext()).newPage();
+    page.on("console", (message) => console.error(sdk, message.text()));
+    page.on("pageerror", (error) => console.error(sdk, String(error)));
+    await page.goto(`http://127.0.0.1:${shop.address().port}/`);
+    const visitor = await page.evaluate(([name, ...rest]) => window.speak(name, ...rest), [sdk, host, key, sdk]);
+    console.log(JSON.stringify({ sdk, visitor }));
+  }),
+);
+console.log(JSON.stringify({ spoken: true }));
+await new Promise((resolve) => process.stdin.on("end", resolve).resume());
+await browser.close();
+shop.close();

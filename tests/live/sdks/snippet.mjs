@@ -1,0 +1,71 @@
+// Drives Chromium over pages with our own snippet: snippet.mjs CHROMIUM KEY HOST. Tells what each page came to, as JSON.
+import { createServer } from "node:http";
+import { chromium } from "playwright-core";
+
+const [executablePath, key, host] = process.argv.slice(2);
+const html = (more) => `<!doctype html><title>Shop</title><script>window.steelthread = window.steelthread || [];
+steelthread.push(["track", "Early"]);</script><script src="${host}/steelthread.js" data-key="${key}" ${more}></script>`;
+const shop = createServer((request, response) => {
+  response.setHeader("Content-Type", "text/html");
+  response.end(request.url.startsWith("/empty") ? "<!doctype html>" : html(request.url.startsWith("/ask") ? 'data-consent="required"' : ""));
+});
+await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
+const at = `http://127.0.0.1:${shop.address().port}`;
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+
+async function visit(name, path, work) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  let calls = 0;
+  page.on("request", (request) => (calls += request.method() === "POST" ? 1 : 0));
+  page.on("pageerror", (error) => console.error(name, String(error)));
+  if (name === "private") await page.addInitScript(() => Object.defineProperty(navigator, "globalPrivacyControl", { value: true }));
+  await page.goto(at + path);
+  const told = await work(page, context, () => calls);
+  const cookies = (await context.cookies()).map((one) => one.name);
+  console.log(JSON.stringify({ name, calls, cookies, ...told }));
+}
+
+const wait = (page, ms) => page.waitForTimeout(ms);
+await Promise.all([
+  visit("plain", "/?utm_source=mail", async (page) => {
+    await page.evaluate(() => {
+      steelthread.identify("user-plain", { email: "plain@example.com", firstName: "Ann", lastName: "Lee" });
+      steelthread.track("Signed Up", { value: 3 });
+      steelthread.group("g1", { name: "Lee Ltd" });
+    });
+    const visitor = await page.evaluate(() => steelthread.anonymousId());
+    await wait(page, 15000);  // what was answered 429 and 500, or not at all, is sent again meanwhile
+    await page.evaluate(() => steelthread.track("Leaving"));
+    await page.goto(at + "/empty");
+    await wait(page, 500);
+    return { visitor };
+  }),
+  visit("offline", "/", async (page, context) => {
+    await page.evaluate(() => steelthread.identify("user-offline"));
+    await wait(page, 3000);
+    await context.setOffline(true);
+    await page.evaluate(() => { for (let n = 0; n < 120; n++) steelthread.track("Signed Up", { n }); });
+    await wait(page, 300);
+    await context.setOffline(false);
+    await wait(page, 12000);
+    return {};
+  }),
+  visit("private", "/", async (page) => {
+    await page.evaluate(() => steelthread.identify("user-private"));
+    await wait(page, 1000);
+    return { storage: await page.evaluate(() => Object.keys(localStorage)) };
+  }),
+  visit("asked", "/ask", async (page, context, calls) => {
+    await page.evaluate(() => { steelthread.identify("user-asked"); steelthread.track("Signed Up"); });
+    await wait(page, 1000);
+    const before = { calls: calls(), cookies: (await context.cookies()).length, storage: await page.evaluate(() => Object.keys(localStorage)) };
+    await page.evaluate(() => steelthread.consent(true));
+    await wait(page, 12000);
+    await page.evaluate(() => { steelthread.consent(false); steelthread.track("Signed Up"); });
+    await wait(page, 500);
+    return { before };
+  }),
+]);
+await browser.close();
+shop.close();

@@ -1,0 +1,172 @@
+"""Mutated bodies of SDKs to every path of the collector: no 500, no lost neighbour, and the worker folds all of it in."""
+
+import copy
+import gzip
+import json
+import logging
+import random
+
+import pytest
+from fastapi.testclient import TestClient
+
+from steelthread import intake
+from steelthread.api import create_api
+from steelthread.app import add_live_source
+from steelthread.kit import NotFound
+from steelthread.thread import LiveThread
+
+PERSON = {"email": "ann@example.com", "firstName": "Ann", "address": {"city": "Bath"}, "age": 7}
+CONTEXT = {"page": {"url": "https://shop.example/", "title": "Tea"}, "userAgent": "Mozilla/5.0", "ip": "203.0.113.7",
+           "device": {"id": "d1", "type": "ios"}, "campaign": {"name": "spring"}, "externalIds": [{"id": "x", "type": "cookie"}],
+           "traits": PERSON, "library": {"name": "x"}, "os": {"name": "iOS"}, "app": {"version": 1}}  # fmt: skip
+ORDER = {
+    "order_id": "o1",
+    "total": 3.5,
+    "currency": "GBP",
+    "products": [{"product_id": "p1", "price": 2, "quantity": 1}],
+}
+SEGMENT = [
+    {
+        "type": "identify",
+        "userId": "u1",
+        "anonymousId": "a1",
+        "traits": PERSON,
+        "messageId": "m1",
+        "timestamp": "2026-01-01",
+    },
+    {"type": "track", "userId": "u1", "event": "Order Completed", "properties": ORDER, "context": CONTEXT},
+    {
+        "type": "page",
+        "anonymousId": "a1",
+        "name": "Home",
+        "properties": {"url": "https://shop.example/"},
+        "context": CONTEXT,
+    },
+    {"type": "group", "userId": "u1", "groupId": "g1", "traits": {"name": "Lee Ltd"}},
+    {"type": "alias", "userId": "u1", "previousId": "a1"},
+    {"type": "merge", "mergeProperties": [{"type": "email", "value": "a@b.example"}, {"type": "mobile", "value": "1"}]},
+]
+POSTHOG = [
+    {
+        "event": "$identify",
+        "distinct_id": "u1",
+        "properties": {"$anon_distinct_id": "a1", "$set": PERSON},
+        "uuid": "e1",
+    },
+    {"event": "$create_alias", "distinct_id": "u1", "properties": {"alias": "a1"}},
+    {"event": "$groupidentify", "distinct_id": "u1", "properties": {"$group_key": "g1", "$group_set": {"name": "Lee"}}},
+    {
+        "event": "bought",
+        "distinct_id": "a1",
+        "properties": {"$device_id": "a1", **ORDER},
+        "offset": 5,
+        "$set_once": PERSON,
+    },
+]
+INNER = json.dumps({"data": {"schema": "iglu:a/b/jsonschema/1-0-0", "data": ORDER}})
+SNOWPLOW = [
+    {
+        "e": "pv",
+        "duid": "v1",
+        "uid": "u1",
+        "url": "https://shop.example/",
+        "page": "Tea",
+        "dtm": "1",
+        "stm": "2",
+        "ua": "x",
+    },
+    {
+        "e": "ue",
+        "duid": "v1",
+        "ue_pr": INNER,
+        "co": json.dumps({"data": [{"schema": "iglu:a/user/j/1", "data": PERSON}]}),
+    },
+    {"e": "tr", "uid": "u1", "tr_id": "o1", "tr_tt": "5", "tr_cu": "GBP"},
+]
+CLOUD = [{"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "subject": "u1", "time": "2026-01-01T00:00:00Z",
+          "data": {"userId": "u1", "traits": PERSON, **ORDER}}]  # fmt: skip
+HOOK = [{"userId": "u1", "event": "paid", "email": "ann@example.com", "data": ORDER}]
+ODD = [None, True, -1, 0, 2**70, 1e308, float("nan"), "", " ", "\x00", "\ud800", "x" * 9000, [], {}, [[[]]], {"a": {"b": None}},
+       "null", "2026-99-99", "\u202e", ["u1"], {"id": 1}, "9" * 400]  # fmt: skip
+SEEDS = {"segment": SEGMENT, "posthog": POSTHOG, "snowplow": SNOWPLOW, "cloudevents": CLOUD, "webhook": HOOK}
+GOOD = {
+    "segment": {"type": "track", "event": "Good", "userId": "good"},
+    "posthog": {"event": "Good", "distinct_id": "good"},
+    "snowplow": {"e": "se", "se_ac": "Good", "uid": "good"},
+    "cloudevents": {"specversion": "1.0", "source": "/good", "type": "Good", "subject": "good"},
+    "webhook": {"event": "Good", "userId": "good"},
+}
+IDS = {"segment": "messageId", "posthog": "uuid", "snowplow": "eid", "cloudevents": "id", "webhook": "n"}
+
+
+def mutated(value, chance):
+    """Return a document with something in it replaced, dropped, doubled or renamed."""
+    value = copy.deepcopy(value)
+    for _ in range(chance.randrange(1, 4)):
+        places = list(_places(value))
+        if not places:
+            return value
+        holder, key = chance.choice(places)
+        how = chance.random()
+        if how < 0.6:
+            holder[key] = chance.choice(ODD)
+        elif how < 0.75:
+            del holder[key]
+        elif isinstance(holder, dict):
+            holder[str(chance.choice(ODD))[:20]] = holder[key]
+    return value
+
+
+def _places(value):
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield value, key
+        yield from _places(inner)
+
+
+def body_of(name, items, chance):
+    around = {"batch": items} if name in ("segment", "posthog") else {"data": items} if name == "snowplow" else items
+    if name in ("segment", "posthog") and chance.random() < 0.5:
+        around |= mutated({"context": CONTEXT, "sentAt": "2026-01-01T00:00:00Z", "integrations": {}}, chance)
+        around["batch"] = items
+    return json.dumps(around).encode()
+
+
+def send(client, path, name, key, body, chance):
+    headers = {"X-Write-Key": key, "Content-Type": "application/json", "User-Agent": "Mozilla/5.0 fuzz"}
+    if name == "cloudevents":
+        headers["Content-Type"] = "application/cloudevents-batch+json"
+    if name == "posthog":
+        headers["Authorization"] = f"Bearer {key}"
+    url = f"{path.path.replace('{key}', key)}?writeKey={key}&api_key={key}"
+    if chance.random() < 0.3 and name != "webhook":
+        body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+    return client.post(url, content=body, headers=headers)
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_mutated_bodies_lose_no_neighbour_and_are_folded_in(space, caplog):
+    caplog.set_level(logging.CRITICAL)
+    key, chance, good = add_live_source(space, "web"), random.Random(11), 0
+    with TestClient(create_api(space), raise_server_exceptions=False) as client:
+        for path in [one for one in intake.paths() if "POST" in one.methods]:
+            name = path.dialect.name
+            for _ in range(6):
+                items = [mutated(item, chance) for item in SEEDS[name]]
+                items.insert(chance.randrange(len(items) + 1), {**GOOD[name], IDS[name]: f"good-{good}"})
+                answer = send(client, path, name, key, body_of(name, items, chance), chance)
+                assert answer.status_code == 200, (path.path, answer.status_code, answer.text)
+                good += 1
+            for _ in range(6):  # whatever the rest of the body, an answer that is meant
+                raw = bytearray(body_of(name, SEEDS[name], chance))
+                for _ in range(chance.randrange(1, 9)):
+                    raw[chance.randrange(len(raw))] = chance.randrange(256)
+                assert send(client, path, name, key, bytes(raw), chance).status_code in (200, 400, 401)
+    with space.writer() as conn:
+        thread = LiveThread(space)
+        while thread.step(conn, 500).read:
+            pass
+    with space.database.connect() as conn:
+        counts = space.reader(conn).profile("user_id:good")["counts"]
+        assert counts["CustomEngagement"] == good
+        with pytest.raises(NotFound):
+            space.reader(conn).profile("user_id:nobody")

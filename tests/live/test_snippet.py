@@ -1,0 +1,52 @@
+"""Our own browser snippet in Chromium: faults, leaving, offline, Sec-GPC, consent; and its size."""
+
+import gzip
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SDKS = Path(__file__).with_name("sdks")
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+@pytest.mark.skipif(
+    not shutil.which("node") or not (SDKS / "node_modules").exists() or not CHROMIUM,
+    reason="node, chromium, or the packages of tests/live/sdks, are not installed (.ci/run installs them)",
+)
+def test_the_snippet_loses_nothing_and_asks_first(served, faulty):
+    proxy = faulty(429, 500, "cut", "lost")
+    command = ["node", "snippet.mjs", CHROMIUM, served.write_key, proxy.host]
+    done = subprocess.run(command, cwd=SDKS, capture_output=True, text=True, check=True, timeout=120)
+    told = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+    assert done.stderr == ""
+    assert not proxy.left
+    names = sorted(one["values"]["eventType"] for one in served.timeline("user_id:user-plain"))
+    assert names == ["Early", "Leaving", "Signed Up", "group", "page"]
+    profile = served.profile("email:plain@example.com")
+    assert profile["attributes"]["lastName"]["value"] == "Lee"
+    assert served.profile(f"anonymous_id:{told['plain']['visitor']}")["individualId"] == profile["individualId"]
+    page = next(one for one in served.timeline("user_id:user-plain") if one["values"]["eventType"] == "page")
+    assert page["values"]["utmSource"] == "mail"
+    assert served.profile("user_id:user-offline")["counts"]["CustomEngagement"] == 121
+    assert told["private"] == {"name": "private", "calls": 0, "cookies": [], "storage": []}
+    assert told["asked"]["before"] == {"calls": 0, "cookies": 0, "storage": []}
+    assert told["asked"]["cookies"] == []
+    names = sorted(one["values"]["eventType"] for one in served.timeline("user_id:user-asked"))
+    assert names == ["Early", "Signed Up", "page"]
+    assert served.status()["rejected"] == 0
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_the_snippet_is_small(served):
+    status, headers, body = served.fetch("/steelthread.js", **{"Accept-Encoding": "gzip"})
+    assert (status, headers["Content-Encoding"], headers["Content-Type"].partition(";")[0]) == (
+        200,
+        "gzip",
+        "text/javascript",
+    )
+    assert len(body) < 4096
+    assert served.fetch("/steelthread.js")[2] == gzip.decompress(body)

@@ -1,0 +1,195 @@
+"""Replay: what is kept runs through changed rules, mappings and namespaces, and comes to what live would have come to."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+import yaml
+
+from steelthread import intake
+from steelthread.app import draft_source, load_file, replay_rejects, verify_space
+from steelthread.intake import Message, Reject
+from steelthread.kit import NotFound
+from steelthread.model import Received
+from steelthread.thread import LiveThread, Space, live_status, replay
+
+START = 1_790_000_000_000_000
+SHARED = "desk@shop.example"
+CRM = f"customer_id,first_name,email\n1,Ann,ann@example.com\n2,Ann,{SHARED}\n3,Ann,{SHARED}\n"
+ORDERS = f"order_id,customer_email,order_date,total,currency\n10,{SHARED},2026-03-01,12.50,GBP\n"
+
+
+def said(number, type_="track", **more):
+    at = START + number * 60_000_000
+    return Message(id=f"m{number}", type=type_, timestamp=at, received=at, event="Seen", **more)
+
+
+EVENTS = [
+    said(1, "identify", user_id="u1", anonymous_id="a1", traits={"email": SHARED, "plan": "gold"}),
+    said(2, anonymous_id="a1", properties={"revenue": 2}),
+    said(3, "identify", user_id="u2", traits={"email": SHARED}),
+    said(4, anonymous_id="a2", context={"traits": {"email": SHARED}}),
+    said(5, "identify", anonymous_id="a3", traits={"email": "ann@example.com"}),
+]  # fmt: skip
+
+
+def step(space, events=()):
+    with space.writer() as conn:
+        number, _, _ = intake.source_row(conn, space.vault, "web", 0, space.vault.digest(b"live"), unique=False)
+        space.log.append(conn, "received", [Received(number, msgspec.msgpack.encode(one)) for one in events], hours=1)
+        conn.commit()
+        thread = LiveThread(space)
+        while thread.step(conn).read:
+            pass
+
+
+def change(space, blocked):
+    """Block values, or none, and open the space anew with these rules."""
+    path = space.project.folder / "identity.yaml"
+    content = yaml.safe_load(path.read_text())
+    content.setdefault("blocked", {})["email"] = {"exact": blocked}
+    path.write_text(yaml.safe_dump(content))
+    return Space(space.project, space.database)
+
+
+@pytest.fixture
+def live_source(space):
+    (space.project.folder / "sources/web.yaml").write_text("name: web\nkind: live\n")
+
+
+def people(space):
+    refs = [f"record:crm/Individual/{n}" for n in (1, 2, 3)] + ["user_id:u1", "user_id:u2"]
+    refs += [f"anonymous_id:a{n}" for n in (1, 2, 3)] + [f"email:{SHARED}", "email:ann@example.com"]
+    found, together = {}, {}
+    with space.database.connect() as conn:
+        for ref in refs:
+            try:
+                profile = space.reader(conn).profile(ref)
+            except NotFound:
+                continue
+            together.setdefault(profile.pop("individualId"), []).append(ref)
+            del profile["aliases"]
+            found[ref] = json.dumps(profile, sort_keys=True)
+    return found, sorted(together.values())
+
+
+def fill(space, load):
+    load("crm", CRM, as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    load("orders", ORDERS, as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    step(space, EVENTS)
+
+
+@pytest.mark.usefixtures("live_source")
+def test_replay_changes_nothing_where_nothing_changed(space, load):
+    fill(space, load)
+    before = people(space)
+    done = replay(space)
+    assert (done.events, done.changed) == (5, 0)
+    assert done.records >= 8
+    assert people(space) == before
+    assert verify_space(space)["same"]
+
+
+@pytest.mark.usefixtures("live_source")
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_replay_comes_to_what_the_rules_would_have_given_from_the_start(space, other_space, load, forgotten):
+    """Also when the received events have gone: the kept records are enough."""
+    fill(space, load)
+    joined = people(space)
+    if forgotten:
+        with space.database.connect() as conn:
+            conn.execute("delete from log.chunk where lane = 'received'")
+            conn.commit()
+    changed = change(space, [SHARED])
+    replay(changed)
+    apart = people(changed)
+    assert apart[1] != joined[1]
+    assert verify_space(changed)["same"]
+
+    shutil.rmtree(other_space.project.keyring)
+    for path in ("identity.yaml", "sources", ".steelthread/keyring"):
+        target, source = other_space.project.folder / path, space.project.folder / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    fresh = Space(other_space.project, other_space.database)
+    for name, text in (("crm", CRM), ("orders", ORDERS)):
+        path = fresh.project.folder / f"{name}.csv"
+        path.write_text(text)
+        load_file(fresh, name, path, as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    step(fresh, EVENTS)
+    assert apart == people(fresh)
+
+
+@pytest.mark.usefixtures("live_source")
+def test_what_was_blocked_comes_back_from_the_records(space):
+    blocking = change(space, [SHARED])
+    path = space.project.folder / "crm.csv"
+    path.write_text(CRM)
+    draft_source(space.project, "crm", path)
+    load_file(blocking, "crm", path)
+    step(blocking, EVENTS)
+    assert len(people(blocking)[1]) > 3
+    open_ = change(space, [])
+    done = replay(open_)
+    assert done.changed
+    (together,) = [one for one in people(open_)[1] if "user_id:u1" in one]
+    assert f"email:{SHARED}" in together
+    assert verify_space(open_)["same"]
+    assert replay(open_).changed == 0
+
+
+@pytest.mark.usefixtures("live_source")
+def test_a_source_gets_a_namespace_of_its_own(space, load):
+    fill(space, load)
+    (space.project.folder / "sources/web.yaml").write_text("name: web\nkind: live\nuser_namespace: web\n")
+    replay(space, source="web")
+    with space.database.connect() as conn:
+        found = space.reader(conn).profile("user_id:web/u1")["identifiers"]
+    assert [one["value"] for one in found if one["kind"] == "user_id"] == ["web/u1"]
+    assert verify_space(space)["same"]
+
+
+@pytest.mark.usefixtures("live_source")
+def test_a_time_range_and_a_source_bound_what_is_replayed(space, load):
+    fill(space, load)
+    moment = datetime.now(UTC)
+    assert msgspec.structs.astuple(replay(space, since=moment + timedelta(hours=1))) == (0, 0, 0)
+    assert replay(space, until=moment - timedelta(hours=1), source="crm").records == 3
+    assert replay(space, since=moment - timedelta(hours=1), source="web").events == 5
+    with pytest.raises(NotFound):
+        replay(space, source="nobody")
+
+
+@pytest.mark.usefixtures("live_source")
+def test_refused_live_events_are_taken_once_they_can_be(space):
+    step(space, EVENTS[:1])
+    raws = [
+        {"type": "track", "event": "Seen", "userId": "u9", "messageId": "r1", "timestamp": "2026-03-01T10:00:00Z"},
+        {"event": "seen", "distinct_id": "u9", "uuid": "r2"},
+        {"type": "track", "userId": "u9"},
+        "no object",
+    ]
+    rejects = [Reject(0, "", "some reason", True, ["message"], [json.dumps(one)]) for one in raws]
+    aside = said(7, user_id="u9", properties={"revenue": "3"})
+    kept = msgspec.json.encode(said(8, user_id="u9")).decode()
+    rejects += [
+        Reject(0, "amount", "no number", False, ["message"], [msgspec.json.encode(aside).decode()]),
+        Reject(0, "", "cannot be folded in (ValueError); please report this", True, ["message"], [kept]),
+        Reject(0, "email", "no address", False, ["trait"], ["nowhere"]),
+    ]
+    with space.writer() as conn:
+        number, _, _ = intake.source_row(conn, space.vault, "web", 0, space.vault.digest(b"live"), unique=False)
+        load = intake.begin_replay(conn, number, datetime.now(UTC), 0)
+        intake.keep_rejects(conn, space.vault, number, load.load_id, "live", rejects)
+        conn.commit()
+    assert replay_rejects(space, "web") == {"replayed": 4, "left": 3}
+    step(space)
+    assert replay_rejects(space, "web") == {"replayed": 0, "left": 3}
+    step(space)
+    with space.database.connect() as conn:
+        profile = space.reader(conn).profile("user_id:u9")
+        assert profile["counts"]["CustomEngagement"] == 4
+        assert live_status(space, conn).duplicates == 0
+    assert verify_space(space)["same"]
