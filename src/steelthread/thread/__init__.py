@@ -11,12 +11,12 @@ from steelthread.thread.collector import Collector
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.heard import Heard
+from steelthread.thread.judging import quality
 from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.planning import Plan, apply, plan
-from steelthread.thread.quality import quality
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
