@@ -4,7 +4,7 @@ BIN := .venv/bin
 CUSTOMERS ?= 2000
 SERVE ?= 1
 
-.PHONY: help setup demo test soak lint types bench lock clean
+.PHONY: help setup demo test soak sdks lint types bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,6 +26,9 @@ test: .venv/ready ## all tests
 soak: .venv/ready ## the laws with the full counts
 	$(BIN)/python -m pytest -m "soak" --timeout 7200
 
+sdks: ## the SDKs of Node and browsers, so that their tests run (they need Node and Debian's chromium)
+	npm ci --prefix tests/live/sdks
+
 lint: .venv/ready ## ruff and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +41,10 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/read.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/model.py
+	$(BIN)/python benchmarks/privacy.py
+	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
 
 lock: ## renew requirements.lock

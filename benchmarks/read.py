@@ -47,7 +47,9 @@ async def ask(count: int, key: str) -> list[float]:
         while True:
             moment = await due.get()
             ref = f"record%3Apeople%2FIndividual%2F{chance.randrange(count)}"
-            writer.write(f"GET /api/profiles/{ref} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+            writer.write(
+                f"GET /api/profiles/{ref}?purpose=operations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+            )
             head = await reader.readuntil(b"\r\n\r\n")
             if b" 200 " not in head[:20]:
                 raise SystemExit(head.decode())

@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 import psycopg
-import yaml
 
 from steelthread import __version__, identity, intake
 from steelthread.api import create_key as _create_key
 from steelthread.intake import Source
-from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project
+from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project, now
 from steelthread.model import load_model
+from steelthread.privacy import load_purposes
 from steelthread.profiles import Opener
 from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
 
@@ -41,8 +41,20 @@ _PROFILE = """# Which value a profile shows when sources differ; what is not sai
 attributes: {}
 """
 _PURPOSES = """# What customer data is used for. The command line reads under `default_purpose` of steelthread.toml.
+# See docs/privacy.md. A purpose without a legal basis needs consent.
 purposes:
   operations: {description: Running the business with the customer, legalBasis: contract}
+  analytics:
+    description: Understanding customers as a whole
+    legalBasis: legitimate_interests
+    effect: profiling
+    alsoKnownAs: ["iab:8", "fides:analytics.reporting"]
+  marketing:
+    description: Telling people of what we offer
+    legalBasis: consent
+    channels: [email, sms, phone, post, push]
+    alsoKnownAs: ["iab:4", "fides:marketing.advertising", "salesforce:Marketing"]
+  marketing.newsletter: {description: The newsletter, legalBasis: consent, channels: [email]}
 """
 _PEOPLE = """# Who is who
 
@@ -90,14 +102,9 @@ def _write(path: Path, text: str) -> None:
 def reading_purpose(project: Project) -> str:
     """Return the purpose for which the operator reads at the command line; Invalid when the project has no such purpose."""
     purpose = project.settings.project.default_purpose
-    path = project.folder / "purposes.yaml"
-    try:
-        content = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
-    except yaml.YAMLError:
-        raise Invalid(f"{path} is not valid YAML: mend it, then read again.") from None
-    known = content.get("purposes") if isinstance(content, dict) else None
-    if not purpose or purpose not in (known or {}):
-        there = ", ".join(sorted(known or {})) or "none yet"
+    known = load_purposes(project.folder / "purposes.yaml")
+    if not purpose or purpose not in known:
+        there = ", ".join(sorted(one.name for one in known)) or "none yet"
         raise Invalid(
             f"default_purpose under [project] in {FILE} names no purpose of purposes.yaml (there are: {there}). "
             "Customer data is read for a purpose: name one."
@@ -146,8 +153,9 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
         if one != name and not intake.is_live(project.folder, one)
     ]
     text = intake.draft(
-        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country
-    )
+        name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country,
+        model=model,
+    )  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target, text
@@ -212,10 +220,11 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1))
     shown: list[dict[str, Any]] = []
     unmapped: list[str] = []
+    warnings: list[str] = []
     batch = next(iter(rows), None)
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
-        unmapped = mapping.unmapped
+        unmapped, warnings = mapping.unmapped, mapping.warnings
         repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
             if source.hashes_rows:
@@ -226,7 +235,7 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
             )
         repeats.close()
     rows.close()
-    return {"source": name, "rows": shown, "unmapped": unmapped}
+    return {"source": name, "rows": shown, "unmapped": unmapped, "warnings": warnings}
 
 
 def _mapped(mapping: intake.Mapping, cells: list[str]) -> list[str]:
@@ -258,6 +267,46 @@ def replay_rejects(space: Space, name: str) -> dict[str, Any]:
             continue
         replayed += Loader(space, intake.load_source(space.project.folder, source, space.model)).replay()
     return {"replayed": replayed, "left": sum(count for _, count in waiting) - replayed}
+
+
+def source_number(conn: psycopg.Connection[Any], name: str) -> int:
+    """Return a source's number; NotFound when nothing was ever received or loaded from a source of this name."""
+    numbers = {known: number for number, (known, _) in intake.source_names(conn).items()}
+    if name not in numbers:
+        there = ", ".join(sorted(numbers)) or "none yet"
+        raise NotFound(f"There is no source {name} in the database. There are: {there}.")
+    return numbers[name]
+
+
+def infer_contract(space: Space, name: str, *, force: bool = False) -> tuple[Path, str]:
+    """Draft contracts/NAME.odcs.yaml from what a live source sent; return its path and text."""
+    target = intake.plan_path(space.project.folder, name)
+    with space.database.connect() as conn:
+        seen = intake.list_seen(conn, source_number(conn, name))
+    if not seen:
+        raise NotFound(f"{name} has sent nothing yet that a contract could be drafted from.")
+    if target.exists() and not force:
+        raise Conflict(f"{target} is there already. Edit it, or draft it anew with --force.")
+    text = intake.draft_plan(name, seen, space.model)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return target, text
+
+
+def watch_contract(space: Space, name: str, what: str) -> list[dict[str, Any]]:
+    """List what a live source sent (`seen`), what broke its contract (`violations`), or jumps and drops (`alerts`)."""
+    with space.database.connect() as conn:
+        number = source_number(conn, name)
+        if what == "violations":
+            return intake.list_violations(conn, space.vault, number)
+        if what == "alerts":
+            return intake.volume_alerts(conn, number, now())
+        plan = intake.load_plan(space.project.folder, name)
+        seen = intake.list_seen(conn, number)
+    for word in seen if plan else ():
+        event = plan.events.get(word["event"]) if plan else None
+        word["known"] = event is not None and (not word["property"] or word["property"] in event.properties)
+    return seen
 
 
 def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -304,9 +353,9 @@ def add_write_key(space: Space, name: str, revoke: str = "") -> str:
     return secret
 
 
-def create_key(space: Space, scopes: list[str]) -> str:
-    """Make a bearer key with scopes; its secret is returned once and kept only as a hash."""
-    return _create_key(space, scopes)
+def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None) -> str:
+    """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash."""
+    return _create_key(space, scopes, purposes)
 
 
 def verify_space(space: Space) -> dict[str, Any]:

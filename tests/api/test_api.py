@@ -9,7 +9,9 @@ from steelthread.kit import NotFound
 def client(space, load):
     load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
     key = create_key(space, ["profiles:read"])
-    return TestClient(create_api(space), headers={"Authorization": f"Bearer {key}"})
+    client = TestClient(create_api(space), headers={"Authorization": f"Bearer {key}"})
+    client.params = {"purpose": "operations"}
+    return client
 
 
 def test_profile_by_reference(client):
@@ -41,7 +43,9 @@ def test_keys_rotate_without_a_gap(space, load):
     client = TestClient(create_api(space))
 
     def asked(key):
-        return client.get("/api/search?name=Ann", headers={"Authorization": f"Bearer {key}"}).status_code
+        return client.get(
+            "/api/search?name=Ann&purpose=operations", headers={"Authorization": f"Bearer {key}"}
+        ).status_code
 
     assert asked("st_unknown") == 401
     assert asked(first) == 200

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from steelthread.activation import add_webhook
 from steelthread.api import create_api, create_key
 from steelthread.api.asyncapi import change_schema, document
+from steelthread.rights import erase
 from steelthread.thread import CHANGE_TYPES, changes_since, link, unlink
 
 
@@ -27,8 +28,10 @@ def test_metrics_name_routes_and_no_person(space, load):
         conn.commit()
     key = create_key(space, ["profiles:read"])
     client = TestClient(create_api(space), headers={"Authorization": f"Bearer {key}"})
-    assert client.get("/api/profiles/email%3Aneedle%40example.com?attributes=needle").status_code == 200
-    assert client.get("/api/profiles/email%3Aneedle%40example.com/timeline").status_code == 200
+    assert (
+        client.get("/api/profiles/email%3Aneedle%40example.com?attributes=needle&purpose=operations").status_code == 200
+    )
+    assert client.get("/api/profiles/email%3Aneedle%40example.com/timeline?purpose=operations").status_code == 200
     assert client.get("/v1/spaces/needle/collections/users/profiles/email:needle@example.com/traits").status_code == 401
     assert client.get("/needle").status_code == 404
     assert client.get("/api/status").status_code == 200
@@ -62,6 +65,7 @@ def every_change(space, load):
     load("shop", "customer_id,first_name,email\n7,Ann,anne@example.com\n")
     link(space, "email:ann@example.com", "email:anne@example.com", "the same", "test")
     unlink(space, "email:ann@example.com", "email:anne@example.com", "not the same", "test")
+    erase(space, "record:shop/Individual/7", "test")
     with space.database.connect() as conn:
         return changes_since(space, conn, "0", 100).events
 

@@ -20,12 +20,12 @@ def test_without_a_purpose_nothing_is_shown(space, load):
     words = ("profile", "email:ann@example.com", "--json")
     assert run(space, *words).returncode == 0
     settings = space.project.folder / "steelthread.toml"
-    settings.write_text(settings.read_text().replace("[project]", "[project]\ndefault_purpose = 'marketing'"))
+    settings.write_text(settings.read_text().replace("[project]", "[project]\ndefault_purpose = 'research'"))
     refused = run(space, *words)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "default_purpose" in refused.stderr
     assert "operations" in refused.stderr
-    (space.project.folder / "purposes.yaml").write_text("purposes:\n  marketing: {description: Telling what is new}\n")
+    (space.project.folder / "purposes.yaml").write_text("purposes:\n  research: {description: Learning what helps}\n")
     assert run(space, *words).returncode == 0
 
 
@@ -33,11 +33,13 @@ ANYBODY = "018f0000-0000-7000-8000-000000000000"
 READING = [
     ("profile", "email:a@b.example"), ("search", "Ann"), ("export", "profiles"),
     ("explain", "email:a@b.example", "email:c@d.example"), ("resolve", ANYBODY), ("changes",), ("clusters",),
-    ("source", "preview", "crm"), ("tail", "--events", "1"), ("plan",), ("review",),
+    ("source", "preview", "crm"), ("decide", "email:a@b.example", "marketing"), ("consent", "show", "email:a@b.example"),
+    ("access", "email:a@b.example", "--out", "ann"), ("tail", "--events", "1"), ("review", "--json"),
+    ("contract", "seen", "web"), ("plan",),
 ]  # fmt: skip
 NOT_READING = {
     "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
-    "model", "vault", "key", "replay", "trait", "webhook", "apply", "quality",
+    "model", "vault", "key", "erase", "scan", "audit", "replay", "trait", "webhook", "apply", "quality",
 }  # fmt: skip
 """Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
 

@@ -321,6 +321,16 @@ def test_an_ip_address_never_passes_the_door():
     )
     assert "203.0.113" not in repr(message)
     assert (message.context["country"], message.context["userAgent"]) == ("GB", "Mozilla/5.0 x")
+    refused = {
+        "type": "track",
+        "userId": "u1",
+        "ip": "203.0.113.7",
+        "context": {"ip": "203.0.113.7"},
+        "properties": {"$ip": "203.0.113.7"},
+    }
+    (refusal,) = decode("/v1/track", refused).refusals
+    Surroundings().cut(refusal)
+    assert "203.0.113" not in repr(refusal)
     kept = one("/v1/track", TRACK)
     Surroundings(None, keeps_ip=True).add(kept, {"user-agent": "Mozilla/5.0 x"}, "203.0.113.8")
     assert kept.context["ip"] == "203.0.113.8"

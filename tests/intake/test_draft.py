@@ -36,7 +36,7 @@ EXPECTED = {
 
 def run(name, columns, rows, *, others=(), fmt=CSV):
     """Draft, read back and map; return (text, source, mapping, counts)."""
-    text = draft(name, f"{name}.csv", fmt, columns, rows[:2000], others=list(others), country="GB")
+    text = draft(name, f"{name}.csv", fmt, columns, rows[:2000], others=list(others), country="GB", model=MODEL)
     source = read_source(text, f"sources/{name}.yaml", MODEL)
     mapping = compile_mapping(source, MODEL, columns, "GB")
     made = Counter()

@@ -30,7 +30,7 @@ class Served:
         self._key = create_key(space, ["profiles:read", "changes:read", "events:read", "events:write"])
 
     def get(self, path, **query):
-        url = f"{self.host}{path}?{urllib.parse.urlencode(query)}"
+        url = f"{self.host}{path}?{urllib.parse.urlencode({'purpose': 'operations', **query})}"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._key}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())

@@ -157,7 +157,7 @@ def check(folder, kills, seed):
             time.sleep(0.2)
         assert status["rejected"] == 0
         for person in range(PEOPLE):
-            counts = get(port, f"/api/profiles/user_id:u{person}", read_key)["counts"]
+            counts = get(port, f"/api/profiles/user_id:u{person}?purpose=operations", read_key)["counts"]
             assert counts["CustomEngagement"] == sum(sender.acknowledged[person] for sender in senders), (
                 person,
                 killed,

@@ -167,7 +167,7 @@ def test_selection_filters_and_tags(ann):
     answers = []
     for tag in ("", None):
         headers = {"Authorization": f"Bearer {ann._key}", "If-None-Match": answers[0] if tag is None else tag}
-        request = urllib.request.Request(ann.host + ref, headers=headers)
+        request = urllib.request.Request(f"{ann.host}{ref}?purpose=operations", headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 answers.append(answer.headers["ETag"])
@@ -183,17 +183,22 @@ def test_one_call_keeps_events_and_returns_the_profile(served):
         {"type": "track", "anonymousId": "a1"},
     ]}  # fmt: skip
     key = {"Authorization": f"Bearer {served._key}"}
-    status, _, body = served.post("/api/context", said, **key)
+    status, _, body = served.post("/api/context?purpose=operations", said, **key)
     told = json.loads(body)
     assert (status, told["accepted"], told["folded"]) == (200, 2, True)
     assert told["refused"] == [{"place": 2, "reason": "a track event without `event`"}]
     assert told["profile"]["attributes"]["plan"]["value"] == "gold"
     assert told["profile"]["counts"]["ProductBrowseEngagement"] == 1
     said = {"writeKey": served.write_key, "profile": "anonymous_id:a1", "attributes": "plan"}
-    told = json.loads(served.post("/api/context", said, **key)[2])
+    told = json.loads(served.post("/api/context?purpose=operations", said, **key)[2])
     assert set(told["profile"]) == {"individualId", "attributes"}
     said = {"type": "page", "userId": "u2", "writeKey": served.write_key}
-    assert json.loads(served.post("/api/context", said, **key)[2])["profile"]["counts"]["WebsiteEngagement"] == 1
-    assert served.post("/api/context", {**said, "wait": "long"}, **key)[0] == 400
-    assert served.post("/api/context", {"type": "page", "userId": "u2"}, **key)[0] == 401
-    assert served.post("/api/context", said)[0] == 401
+    assert (
+        json.loads(served.post("/api/context?purpose=operations", said, **key)[2])["profile"]["counts"][
+            "WebsiteEngagement"
+        ]
+        == 1
+    )
+    assert served.post("/api/context?purpose=operations", {**said, "wait": "long"}, **key)[0] == 400
+    assert served.post("/api/context?purpose=operations", {"type": "page", "userId": "u2"}, **key)[0] == 401
+    assert served.post("/api/context?purpose=operations", said)[0] == 401

@@ -132,3 +132,12 @@ def test_a_value_that_cannot_be_read_is_set_aside_and_the_rest_is_kept(live, pro
     assert (reject["column"], reject["reason"]) == ("email", "not an e-mail address")
     with pytest.raises(NotFound):
         profile("user_id:u2")
+
+
+def test_records_of_live_parties_that_tie_are_opened_by_whoever_folds_next(live, profile, space):
+    said = {"at": 3, "traits": {"firstName": "Ann"}}
+    live([message("identify", anonymous_id="a1", **said)])
+    live([message("identify", anonymous_id="a2", **said)])
+    live([message("alias", 4, user_id="a1", previous_id="a2", anonymous_id="a1")])
+    assert profile("anonymous_id:a1")["individualId"] == profile("anonymous_id:a2")["individualId"]
+    assert verify(type(space)(space.project, space.database))["same"]

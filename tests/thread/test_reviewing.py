@@ -129,10 +129,12 @@ def test_over_http(resolved):
     key = create_key(resolved, ["match:read", "review:read", "review:decide"])
     client = TestClient(create_api(resolved), headers={"Authorization": f"Bearer {key}"})
     known = rows()[3]
-    found = client.post("/api/match", json={"firstName": known[1], "lastName": known[2], "emailAddress": [known[4]]})
+    found = client.post(
+        "/api/match?purpose=operations", json={"firstName": known[1], "lastName": known[2], "emailAddress": [known[4]]}
+    )
     assert found.json()["individuals"][0]["confidence"] == "exact"
-    assert client.post("/api/match", json={"shoeSize": "9"}).status_code == 400
-    first = client.get("/api/review?reviewer=ann").json()["pairs"][0]["id"]
+    assert client.post("/api/match?purpose=operations", json={"shoeSize": "9"}).status_code == 400
+    first = client.get("/api/review?reviewer=ann&purpose=operations").json()["pairs"][0]["id"]
     answer = {"decision": "different", "reviewer": "ann"}
     assert client.post(f"/api/review/{first}", json=answer).json()["answer"] == "different"
     assert client.post(f"/api/review/{first}", json=answer).status_code == 409

@@ -3,13 +3,14 @@
 import random
 import shutil
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import msgspec
 import pytest
 import yaml
 
 from steelthread import intake
-from steelthread.app import verify_space
+from steelthread.app import load_file, verify_space
 from steelthread.intake import Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
@@ -265,3 +266,40 @@ def test_order_repetition_and_filling_do_not_matter(space, other_space, seed, at
 @pytest.mark.parametrize("seed", range(1000, 1040))
 def test_order_repetition_and_filling_do_not_matter_soak(space, other_space, seed, at):
     check(space, other_space, seed)
+
+
+SOURCES = {
+    "customers": ("id,email\n7,ann@x.example\n", """key: id
+entities:
+  - entity: Individual
+  - entity: ContactPointEmail
+    attributes: {emailAddress: email}
+"""),
+    "orders": ("no,day,who\n1,2026-11-02,7\n2,2026-01-03,7\n", """key: no
+party: {source: customers, entity: Individual, key: who}
+entities:
+  - entity: SalesOrder
+    attributes: {orderNumber: no, purchaseOrderDate: day}
+"""),
+    "lines": ("line,no,count,price,what\na,1,2,1.50,tea\nb,1,1,4.00,cups\nc,2,1,10.00,pots\n", """key: line
+entities:
+  - entity: SalesOrderProduct
+    parent: {source: orders, entity: SalesOrder, key: no}
+    attributes: {orderedQuantity: count, unitPriceAmount: price, productId: what}
+"""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", list(permutations(SOURCES)))
+def test_lines_count_for_the_customer_of_their_order_whichever_comes_first(space, order, at):
+    lines = {"entity": "SalesOrderProduct", "attribute": "productId"}
+    define(space, {"bought": {"function": "unique_list", **lines},
+                   "bought_this_month": {"function": "unique_count", **lines, "period": "month"}})  # fmt: skip
+    for name in order:
+        content, mapping = SOURCES[name]
+        (space.project.sources / f"{name}.yaml").write_text(f"name: {name}\n{mapping}")
+        path = space.project.folder / f"{name}.csv"
+        path.write_text(content)
+        load_file(space, name, path)
+    assert traits(space, "email:ann@x.example") == {"bought": ["cups", "pots", "tea"], "bought_this_month": 2}
+    assert verify_space(space)["same"]

@@ -71,7 +71,7 @@ class Deliverer:
                         heard.autocommit = True
                         heard.execute(f"listen {channel(OUTCOMES)}")
                         self._work(heard, conn, client, senders)
-                except (psycopg.OperationalError, SteelthreadError) as error:
+                except (psycopg.Error, SteelthreadError) as error:
                     _LOG.warning("webhooks wait for the database", error=type(error).__name__)
                     self._stopping.wait(2)
 
@@ -110,10 +110,19 @@ class Deliverer:
         found = queries.endpoints(conn, self._space.vault, [one.webhook_id for one in due]) if due else {}
         conn.commit()
         with self._lock:
-            self._busy.update(one.webhook_id for one in due)
+            self._busy.update(one.webhook_id for one in due if one.webhook_id in found)
         return [(one, found[one.webhook_id]) for one in due if one.webhook_id in found]
 
     def _send(self, client: httpx2.Client, one: Due, endpoint: Endpoint) -> None:
+        try:
+            self._attempt(client, one, endpoint)
+        except Exception as error:  # noqa: BLE001  # the loop's edge: the lease ends, and it is sent again
+            _LOG.warning("a webhook could not be sent or noted", error=type(error).__name__)
+        finally:
+            with self._lock:
+                self._busy[one.webhook_id] -= 1
+
+    def _attempt(self, client: httpx2.Client, one: Due, endpoint: Endpoint) -> None:
         at = time.time()
         headers = {"content-type": _TYPE, **signed(endpoint.in_force(at), one.message, int(at), one.body)}
         status, after = 0, 0.0
@@ -123,13 +132,7 @@ class Deliverer:
             after = _seconds(answer.headers.get("retry-after", ""))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             what = type(error).__name__
-        try:
-            self._note(one, status, what, after)
-        except (psycopg.Error, SteelthreadError) as error:  # the lease ends, and it is sent again
-            _LOG.warning("a webhook could not be noted", error=type(error).__name__)
-        finally:
-            with self._lock:
-                self._busy[one.webhook_id] -= 1
+        self._note(one, status, what, after)
 
     def _note(self, one: Due, status: int, what: str, after: float) -> None:
         with self._space.database.connect() as conn:

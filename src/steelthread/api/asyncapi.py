@@ -16,6 +16,7 @@ _DATA: dict[str, dict[str, Any]] = {
     "profile.changed": {"individualId": _UUID},
     "profile.merged": {"individualId": _UUID, "gone": {"type": "array", "items": _UUID, "minItems": 1}},
     "profile.split": {"individualId": _UUID, "part": _UUID},
+    "profile.erased": {"individualId": _UUID},
 }
 _VERDICTS = ["folded", "duplicate", "refused", "not shown"]
 

@@ -70,6 +70,8 @@ class Collect:
             address = request.client.host if request.client else ""
             for message in decoded.messages:
                 self._surroundings.add(message, call.headers, address)
+            for refusal in decoded.refusals:
+                self._surroundings.cut(refusal)
             await self._collector.accept(source, decoded.messages)
             await self._collector.refuse(source, decoded.refusals)  # after it: a call that comes again counts them once
             if path.is_pixel:

@@ -1,7 +1,7 @@
 """One call that takes events and returns the profile: for servers whose pages personalise on the spot."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, Response
@@ -9,6 +9,7 @@ from psycopg_pool import ConnectionPool
 
 from steelthread import intake
 from steelthread.api.collect import body_of
+from steelthread.api.desk import Reading, for_purpose
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.folded import folded
 from steelthread.api.keys import needs
@@ -52,11 +53,11 @@ def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles
     @api.post(
         "/api/context",
         tags=["events"],
-        dependencies=[Depends(needs("profiles:read")), Depends(needs("events:write"))],
+        dependencies=[Depends(needs("events:write"))],
         responses=OBJECT,
         openapi_extra=_BODY,
     )
-    async def take(request: Request) -> Response:
+    async def take(request: Request, granted: Annotated[Reading, for_purpose("profiles:read")]) -> Response:
         """Keep events, wait until they are folded in, and return the profile that they belong to.
 
         The key needs `profiles:read` and `events:write`: it is for servers, not for browsers. Events are Segment's, as in
@@ -86,8 +87,8 @@ def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles
 
         def read() -> dict[str, Any] | None:
             try:
-                with reading(api, space) as reader:
-                    return selected(reader.profile(ref), fields, some)
+                with reading(api, space, granted, "context", ref) as reader:
+                    return selected(granted.mask.profile(reader.profile(ref)), fields, some)
             except NotFound:
                 return None
 

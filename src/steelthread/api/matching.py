@@ -6,6 +6,7 @@ import msgspec
 from fastapi import Depends, FastAPI, Query, Response
 from pydantic import BaseModel, Field
 
+from steelthread.api.desk import Reading, for_purpose
 from steelthread.api.keys import needs
 from steelthread.thread import Likeness, Space, review, review_queue
 
@@ -25,19 +26,29 @@ def add_matching(api: FastAPI, space: Space) -> None:
     """Add the routes."""
     likeness = Likeness(space)
 
-    @api.post("/api/match", tags=["matching"], dependencies=[Depends(needs("match:read"))], responses=_OBJECT)
-    def match(values: dict[str, str | list[str]], limit: Annotated[int, Query(ge=1, le=100)] = 10) -> Response:
+    @api.post("/api/match", tags=["matching"], responses=_OBJECT)
+    def match(
+        granted: Annotated[Reading, for_purpose("match:read", whole=True)],
+        values: dict[str, str | list[str]],
+        limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    ) -> Response:
         """Individuals that a made-up or half-filled record may be, most likely first, with scores and reasons.
 
         Ask before a new customer is made. The body holds words such as `firstName`, `lastName`, `birthDate`,
         `emailAddress`, `telephoneNumber`, `addressLine1`, `cityName`, `postalCodeText`.
         """
+        granted.note("match", [])
         with api.state.pool.connection() as conn:
             return _json(likeness.of(conn, dict(values), limit))
 
-    @api.get("/api/review", tags=["matching"], dependencies=[Depends(needs("review:read"))], responses=_OBJECT)
-    def queue(reviewer: str = "api", limit: Annotated[int, Query(ge=1, le=200)] = 20) -> Response:
+    @api.get("/api/review", tags=["matching"], responses=_OBJECT)
+    def queue(
+        granted: Annotated[Reading, for_purpose("review:read", whole=True)],
+        reviewer: str = "api",
+        limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    ) -> Response:
         """Pairs in doubt that most want a person's eye; without those that this reviewer skipped."""
+        granted.note("review", [])
         with api.state.pool.connection() as conn:
             return _json({"pairs": review_queue(space, conn, reviewer, limit)})
 

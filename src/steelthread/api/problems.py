@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from steelthread.kit import SteelthreadError
+from steelthread.kit import Invalid, SteelthreadError
 
 _TYPE = "application/problem+json"
 
@@ -26,6 +27,11 @@ def install(api: FastAPI) -> None:
         assert isinstance(error, SteelthreadError)
         return problem(error.status, error.title, str(error))
 
+    async def data(_: Request, __: Exception) -> JSONResponse:
+        return problem(
+            400, Invalid.title, "A value of the call is out of range, or holds a character that no text may hold."
+        )
+
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return problem(error.status_code, str(error.detail), "See /docs for what there is.")
@@ -36,6 +42,7 @@ def install(api: FastAPI) -> None:
         return problem(422, "Invalid request", where)
 
     api.add_exception_handler(SteelthreadError, ours)
+    api.add_exception_handler(psycopg.DataError, data)
     api.add_exception_handler(HTTPException, http)
     api.add_exception_handler(RequestValidationError, invalid)
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, FastAPI, Header, Query, Response
+from fastapi import FastAPI, Header, Query, Response
 
+from steelthread.api.desk import Reading, for_purpose
 from steelthread.api.folded import folded
-from steelthread.api.keys import needs
 from steelthread.api.reading import OBJECT, answer, conditional, reading
 from steelthread.kit import Invalid
 from steelthread.profiles import Wanted, parsed_cursor, shown_entry
@@ -17,6 +17,7 @@ from steelthread.thread import Space
 
 _READERS = 4
 """Profiles read at once: more threads than that hinder each other, and answer later."""
+Granted = Annotated[Reading, for_purpose("profiles:read")]
 FIELDS = (
     "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals", "traits",
 )  # fmt: skip
@@ -24,12 +25,12 @@ FIELDS = (
 
 def profiles(api: FastAPI, space: Space) -> None:
     """Add the endpoints."""
-    allowed = [Depends(needs("profiles:read"))]
     readers = CapacityLimiter(_READERS)
     _timeline(api, space)
 
-    @api.get("/api/profiles/{ref:path}", tags=["profiles"], dependencies=allowed, responses=OBJECT)
+    @api.get("/api/profiles/{ref:path}", tags=["profiles"], responses=OBJECT)
     async def profile(
+        granted: Granted,
         ref: str,
         wait: Annotated[float, Query(ge=0, le=30)] = 0,
         fields: str = "",
@@ -39,7 +40,8 @@ def profiles(api: FastAPI, space: Space) -> None:
     ) -> Response:
         """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
 
-        With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
+        It is read for a `purpose` that the key carries, and shows what that shows; 403 without one, and where the person
+        says no. With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
         seconds. `fields` chooses parts, `attributes` and `traits` some of these, with commas between. The answer has an ETag:
         with `If-None-Match` it is 304 while the profile is the same.
         """
@@ -48,39 +50,40 @@ def profiles(api: FastAPI, space: Space) -> None:
             await folded(api, space, wait)
 
         def read() -> Response:
-            with reading(api, space) as reader:
-                content = reader.profile(ref)
+            with reading(api, space, granted, "profile", ref) as reader:
+                content = granted.mask.profile(reader.profile(ref))
             return conditional(selected(content, wanted, some), if_none_match)
 
         return await to_thread.run_sync(read, limiter=readers)
 
-    @api.get("/api/individuals/{individual}", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def resolve(individual: UUID, as_of: datetime | None = None) -> Response:
+    @api.get("/api/individuals/{individual}", tags=["profiles"], responses=OBJECT)
+    def resolve(granted: Granted, individual: UUID, as_of: datetime | None = None) -> Response:
         """What a universal ID, present or former, stands for; `individualId` is the present one."""
-        with reading(api, space) as reader:
+        with reading(api, space, granted, "resolve") as reader:
             return answer(reader.resolve(individual, as_of))
 
-    @api.get("/api/explain", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def explain(a: str, b: str) -> Response:
+    @api.get("/api/explain", tags=["profiles"], responses=OBJECT)
+    def explain(granted: Granted, a: str, b: str) -> Response:
         """Whether two references are one person, and by which links."""
-        with reading(api, space) as reader:
-            return answer(reader.explain(a, b))
+        with reading(api, space, granted, "explain", a, b) as reader:
+            return answer(granted.mask.explanation(reader.explain(a, b)))
 
-    @api.get("/api/search", tags=["profiles"], dependencies=allowed, responses=OBJECT)
-    def search(name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
-        """People by whole words of their names."""
-        with reading(api, space) as reader:
-            return answer({"profiles": reader.search(name, limit)})
+    @api.get("/api/search", tags=["profiles"], responses=OBJECT)
+    def search(granted: Granted, name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
+        """People by whole words of their names, as far as they may be read for the purpose."""
+        with api.state.pool.connection() as conn:
+            found = space.reader(conn).search(name, limit)
+            return answer({"profiles": granted.filtered(conn, "search", found)})
 
 
 def _timeline(api: FastAPI, space: Space) -> None:
     @api.get(
         "/api/profiles/{ref:path}/timeline",
         tags=["profiles"],
-        dependencies=[Depends(needs("profiles:read"))],
         responses=OBJECT,
     )
     def timeline(
+        granted: Granted,
         ref: str,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str = "",
@@ -99,10 +102,12 @@ def _timeline(api: FastAPI, space: Space) -> None:
             since=moment(since), until=moment(until), entities=entity, sources=source, names=event,
             after=parsed_cursor(cursor), limit=limit,
         )  # fmt: skip
-        with reading(api, space) as reader:
+        with reading(api, space, granted, "timeline", ref) as reader:
             entries = reader.timeline(ref, wanted)
         following = entries[-1].cursor if len(entries) == limit else None
-        return conditional({"entries": [shown_entry(one) for one in entries], "next": following}, if_none_match)
+        return conditional(
+            {"entries": granted.mask.timeline([shown_entry(one) for one in entries]), "next": following}, if_none_match
+        )
 
 
 def moment(said: datetime | None) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Response
 
+from steelthread.api.desk import Reading
 from steelthread.profiles import Reader
 from steelthread.thread import Space
 
@@ -16,9 +17,10 @@ OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json":
 
 
 @contextmanager
-def reading(api: FastAPI, space: Space) -> Iterator[Reader]:
-    """Lend what reads personal data, on a connection of the pool."""
+def reading(api: FastAPI, space: Space, granted: Reading, what: str, *refs: str) -> Iterator[Reader]:
+    """Lend what reads personal data, on a connection of the pool, after policy and people were asked; the audit log tells."""
     with api.state.pool.connection() as conn:
+        granted.check(conn, what, *refs)
         yield space.reader(conn)
 
 

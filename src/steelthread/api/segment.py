@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+import psycopg
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -18,10 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from steelthread.api.basic import basic_user
-from steelthread.api.keys import admit
+from steelthread.api.desk import Desk, Reading
+from steelthread.api.keys import Caller, admit
 from steelthread.api.profiles import moment
-from steelthread.api.reading import reading
-from steelthread.kit import Invalid, NotFound, SteelthreadError, Unauthorized, iso, uuid7
+from steelthread.kit import Forbidden, Invalid, NotFound, SteelthreadError, Unauthorized, iso, uuid7
 from steelthread.profiles import Reader, Wanted, external_ids, links, parsed_cursor, segment_event, traits
 from steelthread.thread import Space
 
@@ -87,10 +88,15 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
         async def take(request: Request) -> Response:
             number = str(uuid7())
             try:
-                await admit(request, basic_user(request), "profiles:read")
-                content = await to_thread.run_sync(_answered, api, space, request, part, parts[part], limiter=readers)
+                granted = _granted(api, request, await admit(request, basic_user(request), "profiles:read"))
+                asked = (api, space, granted, request, part, parts[part])
+                content = await to_thread.run_sync(_answered, *asked, limiter=readers)
             except SteelthreadError as error:
                 return _refused(error, number)
+            except psycopg.DataError:
+                return _refused(
+                    Invalid("A value of the call is out of range, or holds a character that no text may hold."), number
+                )
             return Response(_ENCODE(content), media_type="application/json", headers={"Request-Id": number})
 
         return take
@@ -98,15 +104,26 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
     api.router.routes.extend(Route(f"{_BASE}/{part}", endpoint(part), methods=["GET"]) for part in parts)
 
 
-def _answered(api: FastAPI, space: Space, request: Request, part: str, told: Part) -> dict[str, Any]:
+def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
+    """Read for `purpose=`; clients of Segment's know of none: they need a key that carries one only."""
+    desk: Desk = api.state.desk
+    granted = desk.grant(caller, request.query_params.get("purpose", ""))
+    if not granted.mask.whole:
+        raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
+    return granted
+
+
+def _answered(api: FastAPI, space: Space, granted: Reading, request: Request, part: str, told: Part) -> dict[str, Any]:
     names = (space.project.settings.project.name.casefold(), "default")
     if request.path_params["space"].casefold() not in names:
         raise NotFound("Space was not found.")
     query = dict(request.query_params)
     path = quote(request.url.path)
     try:
-        with reading(api, space) as reader:
+        with api.state.pool.connection() as conn:
+            reader = space.reader(conn)
             ref = _ref(reader, request.path_params["collection"], request.path_params["ref"])
+            granted.check(conn, f"segment {part}", ref)
             return told(_Asked(reader, ref, path, query, part))
     except NotFound:
         raise NotFound("Profile was not found.") from None

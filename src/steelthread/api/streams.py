@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -10,9 +10,10 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from steelthread.api.keys import needs
-from steelthread.api.reading import OBJECT, answer, reading
-from steelthread.kit import Invalid, SteelthreadError
+from steelthread.api.desk import Reading, for_purpose
+from steelthread.api.keys import admit, needs
+from steelthread.api.reading import OBJECT, answer
+from steelthread.kit import Forbidden, Invalid, SteelthreadError, Unauthorized
 from steelthread.thread import CHANGE_TYPES, Changes, Heard, Space, Tail, changes_since, newest
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -65,25 +66,26 @@ def streams(api: FastAPI, space: Space, heard: Heard) -> None:
             position[0] = told.next
             return [(one["id"], one["type"], one) for one in told.events if one["type"] in wanted]
 
-        return _stream(heard, more, threads)
+        return _stream(heard, more, threads, _allowed(request, "changes:read"))
 
     watchers = CapacityLimiter(2)
 
-    @api.get("/api/events/live", tags=["events"], dependencies=[Depends(needs("events:read"))], responses=_STREAM)
-    async def events() -> Response:
+    @api.get("/api/events/live", tags=["events"], responses=_STREAM)
+    async def events(request: Request, granted: Annotated[Reading, for_purpose("events:read", whole=True)]) -> Response:
         """Live events as they are folded in, each with its verdict, its records, and what it did to which profile."""
 
         def begin() -> Tail:
-            with reading(api, space), api.state.pool.connection() as conn:
+            granted.note("events/live", [])
+            with api.state.pool.connection() as conn:
                 return Tail(space, conn)
 
         tail = await to_thread.run_sync(begin, limiter=watchers)
 
         def more() -> Batch:
-            with reading(api, space), api.state.pool.connection() as conn:
+            with api.state.pool.connection() as conn:
                 return [(str(one.get("number", "")), one["verdict"], one) for one in tail.step(conn)]
 
-        return _stream(heard, more, watchers)
+        return _stream(heard, more, watchers, _allowed(request, "events:read"))
 
 
 def changes_head(api: FastAPI, space: Space) -> None:
@@ -103,15 +105,33 @@ def _types(text: str) -> frozenset[str]:
     return wanted
 
 
-def _stream(heard: Heard, more: Callable[[], Batch], threads: CapacityLimiter) -> StreamingResponse:
+def _allowed(request: Request, scope: str) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether the key of a stream still has its scope: one that is revoked ends its streams."""
+    secret = request.headers.get("authorization", "").partition(" ")[2].strip()
+
+    async def allowed() -> bool:
+        try:
+            await admit(request, secret, scope)
+        except (Forbidden, Unauthorized):
+            return False
+        return True
+
+    return allowed
+
+
+def _stream(
+    heard: Heard, more: Callable[[], Batch], threads: CapacityLimiter, allowed: Callable[[], Awaitable[bool]]
+) -> StreamingResponse:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_told(heard, more, threads), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_told(heard, more, threads, allowed), media_type="text/event-stream", headers=headers)
 
 
-async def _told(heard: Heard, more: Callable[[], Batch], threads: CapacityLimiter) -> AsyncIterator[bytes]:
+async def _told(
+    heard: Heard, more: Callable[[], Batch], threads: CapacityLimiter, allowed: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     spoke = time.monotonic()
-    while True:
+    while await allowed():
         batch: Batch = ()
         with contextlib.suppress(SteelthreadError):  # the database is away: the stream goes on when it is back
             batch = await to_thread.run_sync(more, limiter=threads)

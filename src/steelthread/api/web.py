@@ -11,11 +11,13 @@ from steelthread import __version__
 from steelthread.api.asyncapi import asyncapi
 from steelthread.api.collect import Collect
 from steelthread.api.context import context
+from steelthread.api.desk import Desk, Reading, for_purpose
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.folded import status_now
-from steelthread.api.keys import KeyCache, needs
+from steelthread.api.keys import Caller, KeyCache, needs
 from steelthread.api.matching import add_matching
 from steelthread.api.metrics import metrics
+from steelthread.api.privacy import add_privacy
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
 from steelthread.api.reading import OBJECT, answer, reading
@@ -36,22 +38,24 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     install(api)
     pool = space.database.pool()
     api.state.pool = pool
-    api.state.key_cache = KeyCache(lambda hashed: _scopes(pool, hashed), time.monotonic)
+    api.state.key_cache = KeyCache(lambda hashed: _caller(pool, hashed), time.monotonic)
     collector = Collector(space, pool)
     files = SourceFiles(space.project.folder, space.model)
     if collects:
         collect = Collect(collector, Doorkeeper(pool), files, _surroundings(space))
         api.router.routes.extend(collect.routes())
     if reads:
+        api.state.desk = Desk(space, pool)
         heard = Heard(space)
         api.router.add_event_handler("shutdown", heard.stop)
         changes_head(api, space)
         streams(api, space, heard)
         _records(api, space)
         profiles(api, space)
-        add_matching(api, space)
         segment_profiles(api, space)
         context(api, space, collector, files, _surroundings(space))
+        add_matching(api, space)
+        add_privacy(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
@@ -64,25 +68,24 @@ def _surroundings(space: Space) -> Surroundings:
     return Surroundings(database, live.country_header, keeps_ip=live.keep_ip)
 
 
-def _scopes(pool: Any, hashed: bytes) -> list[str] | None:
+def _caller(pool: Any, hashed: bytes) -> Caller | None:
     with pool.connection() as conn:
         row = conn.execute(
-            "select scopes from api.key where secret_hash = %s and revoked_at is null", (hashed,)
+            "select key_id, scopes, purposes from api.key where secret_hash = %s and revoked_at is null", (hashed,)
         ).fetchone()
-    return None if row is None else list(row[0])
+    return None if row is None else Caller(*row)
 
 
 def _records(api: FastAPI, space: Space) -> None:
     @api.get(
         "/api/profiles/{ref:path}/records",
         tags=["records"],
-        dependencies=[Depends(needs("records:read"))],
         responses=OBJECT,
     )
-    def records(ref: str) -> Response:
-        """The source records of a reference, in full."""
-        with reading(api, space) as reader:
-            return answer({"records": reader.records(ref)})
+    def records(granted: Annotated[Reading, for_purpose("records:read")], ref: str) -> Response:
+        """The source records of a reference, as far as they are shown for the purpose."""
+        with reading(api, space, granted, "records", ref) as reader:
+            return answer({"records": granted.mask.records(reader.records(ref))})
 
     @api.get("/api/rejects", tags=["records"], dependencies=[Depends(needs("rejects:read"))], responses=OBJECT)
     def rejects(source: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:

@@ -9,17 +9,23 @@ import sys
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    auditing,
+    canon,
+    contracts,
     decisions,
     demo,
+    growth,
     loading,
     models,
     operating,
     planning,
+    privacy,
     project,
     quality,
     reading,
     reviews,
     serving,
+    tongues,
     traits,
     watching,
     webhooks,

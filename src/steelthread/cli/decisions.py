@@ -29,7 +29,7 @@ def link(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
     reason
         Why; kept with the link.
     """
-    with common.space() as space:
+    with common.acting("link", a, b) as space:
         told = say_same(space, a, b, reason, actor())
     if common.json:
         emit(told)
@@ -54,7 +54,7 @@ def unlink(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
     reason
         Why; kept with the decision.
     """
-    with common.space() as space:
+    with common.acting("unlink", a, b) as space:
         told = say_never(space, a, b, reason, actor())
     if common.json:
         emit(told)
@@ -75,7 +75,7 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
     b
         The other one.
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("explain", a, b) as space, space.database.connect() as conn:
         told = space.reader(conn).explain(a, b)
     if common.json:
         emit(told)
@@ -138,16 +138,16 @@ def resolve(
             raise Invalid("--as-of goes with a universal ID: steelthread resolve UUID --as-of TIME")
         _run(common, incremental=incremental, keep_model=keep_model)
         return
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("resolve", f"individual:{individual}") as space, space.database.connect() as conn:
         told = space.reader(conn).resolve(individual, as_of)
     if common.json:
         emit(told)
     else:
-        out.print(f"{told['individualId']} ({told['status']})")
+        out.print(f"{told['individualId'] or told['requested']} ({told['status']})")
 
 
 def _run(common: Common, *, incremental: bool, keep_model: bool) -> None:
-    with common.space() as space:
+    with common.acting("resolve all") as space:
         done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model)
     if common.json:
         emit(done)
@@ -173,14 +173,14 @@ def changes(*, after: int = 0, limit: int = 1000, common: Common = DEFAULT) -> N
     limit
         At most so many facts of the log.
     """
-    with common.reading() as space:
+    with common.reading("changes") as space:
         told = id_changes(space, after, limit)
     if common.json:
         emit(told)
         return
     for one in told["changes"]:
-        if one["change"] == "created":
-            out.print(f"{one['number']}  created {len(one['individuals']):,}", markup=False)
+        if "individuals" in one:
+            out.print(f"{one['number']}  {one['change']:7} {len(one['individuals']):,}", markup=False)
         elif one["change"] == "merged":
             out.print(f"{one['number']}  merged  {', '.join(one['gone'])} into {one['into']}", markup=False)
         else:
@@ -199,7 +199,7 @@ def clusters(*, format: Literal["csv"] = "csv", common: Common = DEFAULT) -> Non
     """
     if common.json:
         raise Invalid("clusters prints CSV: leave --json out.")
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("clusters") as space, space.database.connect() as conn:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("source", "entity", "key", "individual_id"))
         writer.writerows(cluster_rows(space, conn))

@@ -113,6 +113,8 @@ def source_preview(name: str, /, *, rows: int = 5, common: Common = DEFAULT) -> 
         left = "\n".join(f"{column} = {value}" for column, value in row["cells"].items() if value)
         table.add_row(left, "\n".join(row["mapped"]))
         out.print(table)
+    for warning in content["warnings"]:
+        note(warning)
     if content["unmapped"]:
         note("Not mapped, kept sealed as they are: " + ", ".join(content["unmapped"]))
 

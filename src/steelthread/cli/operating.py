@@ -9,8 +9,8 @@ from cyclopts import App, Parameter
 from steelthread.api import list_keys, revoke_key
 from steelthread.app import create_key, verify_space
 from steelthread.cli.shell import DEFAULT, Common, app, emit, out
+from steelthread.rights import replay_erasures
 from steelthread.store import backup as write_backup
-from steelthread.store import open_database
 from steelthread.store import restore as read_backup
 from steelthread.vault import open_vault
 
@@ -46,12 +46,8 @@ def backup(file: Path, /, *, common: Common = DEFAULT) -> None:
     file
         The file to write; keep it as safe as the keyring.
     """
-    project = common.open()
-    database = open_database(project)
-    try:
-        write_backup(project, database, file)
-    finally:
-        database.close()
+    with common.acting("backup") as space:
+        write_backup(space.project, space.database, file)
     _show({"file": str(file), "bytes": file.stat().st_size}, common)
 
 
@@ -67,20 +63,29 @@ def restore(file: Path, /, *, force: bool = False, common: Common = DEFAULT) -> 
         Replace what the project holds.
     """
     read_backup(common.open(), file, force=force)
+    with common.acting("restore") as space:
+        replay_erasures(space)
     _show({"restored": str(file)}, common)
 
 
 @key.command(name="create")
-def key_create(*, scope: Annotated[list[str], Parameter(name="--scope")], common: Common = DEFAULT) -> None:
+def key_create(
+    *,
+    scope: Annotated[list[str], Parameter(name="--scope")],
+    purpose: Annotated[list[str] | None, Parameter(name="--purpose")] = None,
+    common: Common = DEFAULT,
+) -> None:
     """Make a bearer key for the API; it is shown once.
 
     Parameters
     ----------
     scope
         What it may do, such as profiles:read; repeat for several.
+    purpose
+        For which purpose of purposes.yaml it may read about people; repeat for several; the default one by default.
     """
-    with common.space() as space:
-        secret = create_key(space, scope)
+    with common.acting("key create", scopes=scope, purposes=purpose or []) as space:
+        secret = create_key(space, scope, purpose)
     if common.json:
         emit({"key": secret, "scopes": scope})
     else:

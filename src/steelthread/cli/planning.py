@@ -21,7 +21,7 @@ def plan(*, new_model: Annotated[bool, Parameter(negative="")] = False, common: 
     new_model
         With a model learned anew, instead of the one in force.
     """
-    with common.reading() as space:
+    with common.reading("plan") as space:
         told = what_if(space, new_model=new_model)
     if common.json:
         emit(told)
@@ -51,7 +51,7 @@ def apply(*, new_model: Annotated[bool, Parameter(negative="")] = False, common:
     new_model
         With a model learned anew, instead of the one in force.
     """
-    with common.space() as space:
+    with common.acting("apply") as space:
         done = put_into_force(space, new_model=new_model)
     if common.json:
         emit(done)

@@ -24,7 +24,7 @@ def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
     ref
         individual:UUID, KIND:VALUE (email:ann@example.com) or record:SOURCE/ENTITY/KEY.
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("profile", ref) as space, space.database.connect() as conn:
         reader = space.reader(conn)
         content = reader.profile(ref)
         timeline = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
@@ -67,6 +67,10 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
          len({str(other["value"]) for other in one["alternatives"]} - {str(one["value"])}) or "")
         for name, one in content["attributes"].items()
     ])  # fmt: skip
+    _table("traits", ("trait", "value", "function", "over"), [
+        (name, _trait(one["value"]), one["function"], one["over"] + (" (filling)" if one.get("filling") else ""))
+        for name, one in content.get("traits", {}).items()
+    ])  # fmt: skip
     _table("contact points", ("kind", "value", "state", "sources", "last seen"), [
         (one["kind"], one["value"], one["state"], ", ".join(one["sources"]), (one["lastSeen"] or "")[:10])
         for one in content["contactPoints"]
@@ -87,6 +91,12 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
         out.print("[bold]why these records are one[/bold]")
         for reason in reasons:
             out.print("  " + reason, markup=False)
+
+
+def _trait(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _safe(text: str) -> str:
@@ -115,7 +125,7 @@ def search(name: str, /, *, limit: int = 20, common: Common = DEFAULT) -> None:
     limit
         How many people at most.
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("search") as space, space.database.connect() as conn:
         found = space.reader(conn).search(name, limit)
     if common.json:
         emit(found)
@@ -143,6 +153,6 @@ def export_profiles_command(
     output
         File to write; stdout by default (parquet needs a file).
     """
-    with common.reading() as space, space.database.connect() as conn:
+    with common.reading("export profiles") as space, space.database.connect() as conn:
         count = export_profiles(conn, space.reader(conn), format, output, sys.stdout)
     note(f"{count:,} profiles")

@@ -41,7 +41,7 @@ def review(
     limit
         At most so many pairs.
     """
-    with common.reading() as space:
+    with common.reading("review") as space:
         if pair:
             _one(space, common, pair, answer, reason)
             return

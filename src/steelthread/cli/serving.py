@@ -15,6 +15,7 @@ from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
+from steelthread.rights import replay_erasures
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
@@ -39,6 +40,7 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     project = common.open()
     if only == "worker":
         with common.space() as space:
+            replay_erasures(space)
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
@@ -61,6 +63,7 @@ def _send(deliverer: Deliverer) -> None:
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     """Serve until stopped."""
     with common.space() as space:
+        replay_erasures(space)  # the gate of a restored backup
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
         deliverer = Deliverer(space)
@@ -69,6 +72,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
             uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+            if only != "collector":
+                api.state.desk.queue.flush()
         finally:
             deliverer.stop()
             if beside:

@@ -13,6 +13,7 @@ from rich.console import Console
 from steelthread import __version__
 from steelthread.app import reading_purpose
 from steelthread.kit import Project, open_project
+from steelthread.rights import Auditor
 from steelthread.thread import Space
 
 app = App(
@@ -43,15 +44,24 @@ class Common:
         """Open the project with its database and keyring."""
         return Space(self.open())
 
-    def reading(self) -> Space:
-        """Open the project for reading about people: as the operator, under the project's default purpose."""
-        return Space(self.purposeful())
+    def reading(self, what: str, *refs: str) -> Space:
+        """Open the project for reading about people: as the operator, under its default purpose; the audit log tells."""
+        space = Space(self.purposeful())
+        purpose = space.project.settings.project.default_purpose
+        Auditor(space).read(f"operator {actor()}", what, purpose, refs)
+        return space
 
     def purposeful(self) -> Project:
         """Read the project's settings; Invalid when there is no purpose under which the operator may read."""
         project = self.open()
         reading_purpose(project)
         return project
+
+    def acting(self, what: str, *refs: str, **details: Any) -> Space:
+        """Open the project for an operator's action; the audit log tells."""
+        space = self.space()
+        Auditor(space).act(f"operator {actor()}", what, refs, **details)
+        return space
 
 
 DEFAULT = Common()

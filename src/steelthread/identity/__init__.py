@@ -30,8 +30,11 @@ from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_o
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.matching import load_match
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
+from steelthread.identity.normalise import normalise as matching_key
+from steelthread.identity.normalise import provider_key
 from steelthread.identity.queries import (
     Family,
+    Member,
     Refusal,
     as_of,
     clusters_csv,
@@ -67,6 +70,7 @@ __all__ = [
     "Kind",
     "Link",
     "LiveGraph",
+    "Member",
     "ModelRow",
     "NameEvidence",
     "NewNode",
@@ -105,6 +109,7 @@ __all__ = [
     "load_match",
     "load_rules",
     "match_values",
+    "matching_key",
     "members",
     "model_in_force",
     "model_links",
@@ -119,6 +124,7 @@ __all__ = [
     "path",
     "persons_of",
     "present",
+    "provider_key",
     "record_decision",
     "records_joined_by_models",
     "records_of_atoms_of",

@@ -147,8 +147,8 @@ def families_after(conn: Connection, last: UUID | None, limit: int) -> list[Fami
         binary=True,
     )
     found: dict[UUID, Family] = {}
-    for cluster, individual, shown, node, kind, hashed, birth, own, alias in rows:
-        family = found.setdefault(individual, Family(cluster, individual, shown, [], []))
+    for cluster, individual, weight, node, kind, hashed, birth, own, alias in rows:
+        family = found.setdefault(individual, Family(cluster, individual, weight, [], []))
         family.members.append(Member(node, kind, hashed, birth, own))
         if alias is not None:
             family.aliases.append(alias)

@@ -1,7 +1,7 @@
 """The compiled mapping: closures over cell positions, made once per file, called once per row."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from steelthread.intake.language import AttributeMapping, Condition, EntityMapping, Key, ParentMapping, RowHash, pattern
@@ -60,6 +60,20 @@ class _Entity:
         self.above = ""
 
 
+def _outdated(source: Source, model: Model) -> Iterator[str]:
+    """Tell which names of the mapping are former ones or deprecated: they work on, for now."""
+    for one in source.entities:
+        entity = model.entity(one.entity)
+        if entity.deprecated:
+            yield f"{source.name}: `{entity.name}` is deprecated: {entity.deprecated}"
+        for name in one.attributes:
+            attribute = model.mappable(one.entity, name)
+            if attribute.name != name:
+                yield f"{source.name}: `{entity.name}.{name}` is called `{attribute.name}` now; the former name works on."
+            if attribute.deprecated:
+                yield f"{source.name}: `{entity.name}.{attribute.name}` is deprecated: {attribute.deprecated}"
+
+
 class Mapping:
     """Maps rows of one file."""
 
@@ -83,6 +97,7 @@ class Mapping:
             for number, one in enumerate(source.identifiers)
         ]
         left = set(source.ignore)
+        self.warnings = list(_outdated(source, model))
         self.unmapped = [name for name in columns if name not in self._used and name not in left]
         self._extras = [(name, self._place[name]) for name in self.unmapped]
 
@@ -210,7 +225,7 @@ class Mapping:
         elif one.parent:
             made.parent = made.above = one.parent
         made.setters = [
-            self._setter(definition.attributes[name], how, f"{path}.attributes.{name}")
+            self._setter(self._model.mappable(one.entity, name), how, f"{path}.attributes.{name}")
             for name, how in one.attributes.items()
         ]
         return made

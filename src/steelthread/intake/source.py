@@ -183,13 +183,19 @@ def _check(one: EntityMapping, path: str, places: Places, model: Model) -> None:
         raise Invalid(f"{places.at(f'{path}.entity')}: {error}") from None
     if one.when:
         one.when.check(places.at(f"{path}.when"))
+    named: dict[str, str] = {}
     for attribute in one.attributes:
         try:
-            model.mappable(one.entity, attribute)
+            other = named.setdefault(model.mappable(one.entity, attribute).name, attribute)
         except NotFound as error:
             raise Invalid(f"{places.at(f'{path}.attributes.{attribute}')}: {error}") from None
         except SteelthreadError as error:
             raise type(error)(f"{places.at(f'{path}.attributes.{attribute}')}: {error}") from None
+        if other != attribute:
+            raise Invalid(
+                f"{places.at(f'{path}.attributes.{attribute}')}: `{attribute}` and `{other}` are one attribute, renamed. "
+                "Leave the former name out."
+            )
 
 
 def _parsed(text: str, where: str) -> tuple[Any, Places]:

@@ -5,6 +5,9 @@ The model is data. `canonical/*.yaml` holds the built-in entities: a curated par
 (origin `project`). See docs/model.md.
 """
 
+from steelthread.model.cim import Imported, Repair, change_enabled, enabled_names, write_whole
+from steelthread.model.comparing import Change, compare, needs
+from steelthread.model.conversions import Adaptation
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.facts import (
     AnyFact,
@@ -12,6 +15,7 @@ from steelthread.model.facts import (
     Fact,
     Folded,
     IndividualsCreated,
+    IndividualsErased,
     Merged,
     ProfilesChanged,
     Received,
@@ -20,23 +24,56 @@ from steelthread.model.facts import (
     Split,
 )
 from steelthread.model.finding import find
-from steelthread.model.registry import Model, load_model
+from steelthread.model.formats import FORMATS, export_model, select
+from steelthread.model.pages import reference
+from steelthread.model.registry import Model, import_published, load_imported, load_model
+from steelthread.model.searching import Found, search
+from steelthread.model.touching import Touched, touched
+from steelthread.model.translating import translate, translate_back, translations
+from steelthread.model.versions import open_model, release, released, version_of
 
 __all__ = [
+    "FORMATS",
+    "Adaptation",
     "AnyFact",
     "Attribute",
+    "Change",
     "Decided",
     "Entity",
     "Fact",
     "Folded",
+    "Found",
+    "Imported",
     "IndividualsCreated",
+    "IndividualsErased",
     "Merged",
     "Model",
     "ProfilesChanged",
     "Received",
     "RecordsClosed",
     "RecordsKept",
+    "Repair",
     "Split",
+    "Touched",
+    "change_enabled",
+    "compare",
+    "enabled_names",
+    "export_model",
     "find",
+    "import_published",
+    "load_imported",
     "load_model",
+    "needs",
+    "open_model",
+    "reference",
+    "release",
+    "released",
+    "search",
+    "select",
+    "touched",
+    "translate",
+    "translate_back",
+    "translations",
+    "version_of",
+    "write_whole",
 ]

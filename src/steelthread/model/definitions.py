@@ -8,6 +8,7 @@ import msgspec
 import yaml
 
 from steelthread.kit import Invalid
+from steelthread.model.conversions import CONVERSIONS
 from steelthread.model.entities import (
     CATEGORIES,
     IDENTITIES,
@@ -25,11 +26,11 @@ from steelthread.model.marked import Source, choice, compose, flag, mapping, tex
 PROJECT = "project"
 _ENTITY_KEYS = (
     "entity", "extend", "label", "area", "category", "key", "event_time", "parent", "owner", "abstract", "description",
-    "origin", "aliases", "attributes",
+    "origin", "aliases", "attributes", "deprecated",
 )  # fmt: skip
 _ATTRIBUTE_KEYS = (
     "type", "logical", "required", "many", "references", "inverse_of", "privacy", "identity", "reconciliation",
-    "description", "origin", "iri", "aliases",
+    "description", "origin", "iri", "aliases", "formerly", "formerly_type", "deprecated",
 )  # fmt: skip
 _EXTEND_KEYS = ("extend", "aliases", "attributes")
 _ORIGINS = ("cim@1.0.0", "steelthread", PROJECT)
@@ -62,6 +63,7 @@ class Definition(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...]
     attributes: dict[str, Attribute]
     lines: dict[str, str]
+    deprecated: str = ""
 
 
 def read(path: Path, *, project: bool) -> list[Definition]:
@@ -101,6 +103,7 @@ def _definition(source: Source, node: yaml.Node, *, project: bool) -> Definition
         aliases=texts(source, fields["aliases"]) if "aliases" in fields else (),
         attributes=attributes,
         lines=lines,
+        deprecated=_said(source, fields, "deprecated") or "",
     )
 
 
@@ -138,7 +141,23 @@ def _attribute(source: Source, name: str, node: yaml.Node, origin: str, *, proje
         origin=own,
         iri=_said(source, fields, "iri") or (_CIM + name if own.startswith("cim") else None),
         aliases=texts(source, fields["aliases"]) if "aliases" in fields else (),
+        formerly=texts(source, fields["formerly"]) if "formerly" in fields else (),
+        formerly_type=cast("Type | None", _former_type(source, name, fields)),
+        deprecated=_said(source, fields, "deprecated") or "",
     )
+
+
+def _former_type(source: Source, name: str, fields: dict[str, yaml.Node]) -> str | None:
+    """Return the type that stored values still have; Invalid where there is no way from it to the present one."""
+    was = _picked(source, fields, "formerly_type", TYPES)
+    now = _picked(source, fields, "type", TYPES) or "string"
+    if was is not None and (was, now) not in CONVERSIONS:
+        ways = ", ".join(f"{before} to {after}" for before, after in CONVERSIONS)
+        raise Invalid(
+            f"{source.at(fields['formerly_type'])}: `{name}` cannot be read as {now} where it was stored as {was}. "
+            f"Possible: {ways}. Else give the new attribute another name and load again."
+        )
+    return was
 
 
 def _reconciliation(source: Source, fields: dict[str, yaml.Node], *, many: bool) -> str:

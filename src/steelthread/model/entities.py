@@ -32,7 +32,10 @@ class Attribute(msgspec.Struct, frozen=True):
 
     `privacy`: direct (names somebody: sealed in the vault), indirect (narrows down), special (GDPR articles 9 and 10:
     blocked unless the project allows it), none. `identity`: the kind of identifier the value is, if any.
-    `iri` names the term in the vocabulary of the origin.
+    `iri` names the term in the vocabulary of the origin. `required` is enforced by nobody at intake; `published_required`
+    says that the origin asks for it, which is not even told to exports. `formerly` holds names it had before: mappings
+    and stored records that use them mean this attribute; `formerly_type` is the type it had, whose stored values are
+    read as the present one. `deprecated` says what to use instead.
     """
 
     name: str
@@ -49,6 +52,10 @@ class Attribute(msgspec.Struct, frozen=True):
     origin: str
     iri: str | None
     aliases: tuple[str, ...]
+    published_required: bool = False
+    formerly: tuple[str, ...] = ()
+    formerly_type: Type | None = None
+    deprecated: str = ""
 
 
 class Entity(msgspec.Struct, frozen=True):
@@ -70,3 +77,4 @@ class Entity(msgspec.Struct, frozen=True):
     description: str
     origin: str
     aliases: tuple[str, ...]
+    deprecated: str = ""

@@ -63,6 +63,12 @@ class Decided(Fact, frozen=True):
     actor: str
 
 
+class IndividualsErased(Fact, frozen=True):
+    """These universal IDs are nobody any more: what was known of them was erased."""
+
+    individuals: list[UUID]
+
+
 class ProfilesChanged(Fact, frozen=True):
     """These profiles were folded anew."""
 
@@ -77,9 +83,18 @@ class Folded(Fact, frozen=True):
     duplicates: list[int]
     """Those that had come before."""
     refused: list[int]
-    """Those that could not be folded in and are kept as rejects."""
+    """Those that were not folded in: kept as rejects, or dropped since they are of somebody who was erased."""
 
 
 AnyFact = (
-    Received | RecordsKept | RecordsClosed | IndividualsCreated | Merged | Split | Decided | ProfilesChanged | Folded
+    Received
+    | RecordsKept
+    | RecordsClosed
+    | IndividualsCreated
+    | Merged
+    | Split
+    | Decided
+    | IndividualsErased
+    | ProfilesChanged
+    | Folded
 )

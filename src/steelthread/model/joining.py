@@ -124,6 +124,7 @@ def _entity(one: Definition, parent: Entity | None) -> Entity:
         description=one.description,
         origin=one.origin,
         aliases=one.aliases,
+        deprecated=one.deprecated,
     )
 
 
@@ -133,7 +134,7 @@ def _with(entity: Entity, attributes: dict[str, Attribute], extensions: list[Def
         name=entity.name, label=entity.label, area=entity.area, category=entity.category, key=entity.key,
         event_time=entity.event_time, parent=entity.parent, owner=entity.owner, abstract=entity.abstract,
         attributes=MappingProxyType(attributes), description=entity.description, origin=entity.origin,
-        aliases=(*entity.aliases, *added),
+        aliases=(*entity.aliases, *added), deprecated=entity.deprecated,
     )  # fmt: skip
 
 
@@ -154,6 +155,22 @@ def _check(definition: Definition, entities: Mapping[str, Entity]) -> None:
             )
     for name, attribute in definition.attributes.items():
         _check_references(definition.lines[name], attribute, entities)
+        _check_former(definition.lines[name], attribute, entity)
+
+
+def _check_former(where: str, attribute: Attribute, entity: Entity) -> None:
+    """Refuse a former name that another attribute has or had: nobody could tell which one a stored value is of."""
+    for name in attribute.formerly:
+        holders = [
+            one.name
+            for one in entity.attributes.values()
+            if name.lower() in (one.name.lower(), *map(str.lower, one.formerly))
+        ]
+        if holders != [attribute.name] or name.lower() == attribute.name.lower():
+            raise Invalid(
+                f"{where}: `formerly: {name}` of `{attribute.name}` is a name of "
+                f"{' and '.join(f'`{one}`' for one in holders)}. A former name belongs to one attribute."
+            )
 
 
 def _check_references(where: str, attribute: Attribute, entities: Mapping[str, Entity]) -> None:

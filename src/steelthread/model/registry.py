@@ -6,20 +6,28 @@ from pathlib import Path
 from types import MappingProxyType
 
 from steelthread.kit import Forbidden, Invalid, NotFound
+from steelthread.model.cim import Imported, definitions, import_cim, keep, kept_entities
+from steelthread.model.conversions import Adaptation
 from steelthread.model.definitions import read
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.joining import join
 from steelthread.model.marked import nearest
 
+UNRELEASED = "0"
+"""The version of a model of which none was released."""
 _CANONICAL = Path(__file__).parent / "canonical"
 
 
 class Model:
     """All entities by name. It does not change after loading, so it may be shared between threads."""
 
-    def __init__(self, entities: Mapping[str, Entity], *, special_allowed: bool = False) -> None:
+    def __init__(
+        self, entities: Mapping[str, Entity], *, special_allowed: bool = False, version: str = UNRELEASED
+    ) -> None:
         self.entities = entities
         self.special_allowed = special_allowed
+        self.version = version
+        self.adaptation = Adaptation(entities)
 
     def entity(self, name: str) -> Entity:
         """Give the entity; NotFound with the nearest names."""
@@ -29,9 +37,12 @@ class Model:
         return found
 
     def attribute(self, entity: str, name: str) -> Attribute:
-        """Give the attribute; NotFound with the nearest names, Forbidden for a special one that is not allowed."""
+        """Give the attribute by its name or a former one.
+
+        NotFound with the nearest names, Forbidden for a special one that is not allowed.
+        """
         attributes = self.entity(entity).attributes
-        found = attributes.get(name)
+        found = attributes.get(name) or next((one for one in attributes.values() if name in one.formerly), None)
         if found is None:
             raise NotFound(f"`{entity}` has no attribute `{name}`{nearest(name, attributes)}.")
         if found.privacy == "special" and not self.special_allowed:
@@ -63,20 +74,34 @@ class Model:
 
 
 def load_model(folder: Path | None = None, *, special: bool = False) -> Model:
-    """Load the built-in model and, with a folder, the project's own entities (`*.yaml` in it).
+    """Load the built-in model and, with a folder, what it enabled of an import and its own entities (`*.yaml` in it).
 
     `special` allows attributes of the special privacy class. Invalid names file and line of what is wrong; a folder
     that is not there counts as empty.
     """
-    entities = _builtin()
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]) if folder is not None else []
-    if files:
-        definitions = [one for file in files for one in read(file, project=True)]
-        entities = MappingProxyType(join(definitions, entities))
+    entities = builtin()
+    if folder is not None:
+        files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+        found = [*definitions(folder, entities), *(one for file in files for one in read(file, project=True))]
+        if found:
+            entities = MappingProxyType(join(found, entities))
     return Model(entities, special_allowed=special)
 
 
+def import_published(folder: Path, file: Path, *, take_missing: bool = False) -> Imported:
+    """Take the published CIM file into a project's model folder; what is there stays until all went well."""
+    imported = import_cim(file, builtin(), take_missing=take_missing)
+    keep(folder, imported)
+    return imported
+
+
+def load_imported(folder: Path) -> Model:
+    """Load the whole imported model alone, as repaired, whatever is enabled; NotFound when there is none."""
+    return Model(MappingProxyType(kept_entities(folder)), special_allowed=True)
+
+
 @cache
-def _builtin() -> Mapping[str, Entity]:
-    definitions = [one for file in sorted(_CANONICAL.glob("*.yaml")) for one in read(file, project=False)]
-    return MappingProxyType(join(definitions, {}))
+def builtin() -> Mapping[str, Entity]:
+    """Return the built-in entities by name."""
+    found = [one for file in sorted(_CANONICAL.glob("*.yaml")) for one in read(file, project=False)]
+    return MappingProxyType(join(found, {}))

@@ -1,5 +1,6 @@
 """Profiles: one per customer. Fragments, reconciliation, timeline, look-up."""
 
+from steelthread.profiles.assemble import CONTACT_VALUE
 from steelthread.profiles.computed.definition import ORDER_COMPLETED
 from steelthread.profiles.computed.store import Computed, Filling, Happened, filling, forget_old
 from steelthread.profiles.computed.store import define as define_traits
@@ -32,6 +33,7 @@ from steelthread.profiles.timeline import shown as shown_entry
 from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
+    "CONTACT_VALUE",
     "ORDER_COMPLETED",
     "RULES",
     "Computed",

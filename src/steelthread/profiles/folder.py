@@ -181,9 +181,19 @@ class Folder:
             micros_2000(max(last)) if last else None,
         )
 
+    def _clear(self, one: Contribution) -> dict[str, Any]:
+        """Return the clear part of a record as the model of today reads it."""
+        clear: dict[str, Any] = _DECODE(one.clear)
+        adaptation = self._model.adaptation
+        if adaptation.touches(one.entity):
+            for part, convert in (("v", True), ("f", False), ("t", False)):
+                if clear.get(part):
+                    clear[part] = adaptation.values(one.entity, clear[part], convert=convert)
+        return clear
+
     def _alone(self, one: Contribution) -> dict[str, Any]:
         """Return the attributes of a person of whom there is one record: nothing to reconcile."""
-        clear = _DECODE(one.clear)
+        clear = self._clear(one)
         attributes: dict[str, Any] = {}
         for name, value in clear["v"].items():
             shown = [value] if self.rule(name, one.entity) == "union" else value
@@ -203,7 +213,7 @@ class Folder:
         dated = False
         for record in by_time(told):
             one = record.one
-            clear = _DECODE(one.clear)
+            clear = self._clear(one)
             times = clear.get("t") or {}
             dated = dated or bool(times)
             values = [(name, value, len(str(value))) for name, value in clear["v"].items()]

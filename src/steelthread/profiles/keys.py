@@ -16,7 +16,7 @@ from steelthread.store import Int8s
 from steelthread.vault import Vault, unseal
 
 Connection = psycopg.Connection[Any]
-_UNPACK = msgspec.msgpack.Decoder(tuple[str, Any, Any, Any, Any, Any]).decode
+_UNPACK = msgspec.msgpack.Decoder(list[Any]).decode
 _MOST = 1_000_000
 _DATED = b'"t"'
 

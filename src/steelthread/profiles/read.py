@@ -13,6 +13,7 @@ from steelthread.identity import IdentityRules, Ref
 from steelthread.intake import SHARED_NAMESPACE, key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
+from steelthread.privacy import Tombstones
 from steelthread.profiles import assemble
 from steelthread.profiles.computed.store import read as read_traits
 from steelthread.profiles.folder import Folder, ProfileRules
@@ -46,7 +47,7 @@ class Reader:
         self._vault = vault
         self._rules = rules
         self._country = country
-        self._opener = Opener(conn, vault, names)
+        self._opener = Opener(conn, vault, names, model.adaptation)
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
 
     # -- from a reference to a node ------------------------------------------------------------------------------
@@ -64,6 +65,29 @@ class Reader:
         if len(found) > 1:
             raise Invalid(f"Several namespaces have this {ref.kind}: say {ref.kind}:NAMESPACE/VALUE.")
         return found[0]
+
+    def hashes(self, text: str) -> list[bytes]:
+        """Return the keyed hashes of the nodes that a reference may mean, whether they are there or not."""
+        ref = identity.parse_ref(text, self._rules)
+        if ref.form == "individual":
+            node = identity.node_of_individual(self._conn, UUID(ref.value))
+            return [member.hash for member in self._family(text).members if member.node_id == node]
+        return self._hashes(ref)
+
+    def is_known(self, node_hash: bytes) -> bool:
+        """Whether there is a node with this hash."""
+        return identity.node_of_hash(self._conn, node_hash) is not None
+
+    def members(self, text: str) -> list[identity.Member]:
+        """Return the nodes of whoever answers to a reference; none when nobody does."""
+        ref = identity.parse_ref(text, self._rules)
+        try:
+            node = identity.node_of_individual(self._conn, UUID(ref.value)) if ref.form == "individual" else None
+        except NotFound:
+            return []
+        nodes = [node] if node else [identity.node_of_hash(self._conn, one) for one in self._hashes(ref)]
+        clusters = {identity.present(self._conn, one)[0] for one in nodes if one}
+        return [member for cluster in sorted(clusters) for member in identity.members(self._conn, cluster)]
 
     def _hashes(self, ref: Ref) -> list[bytes]:
         if ref.form == "record":
@@ -249,6 +273,8 @@ class Reader:
 
     def resolve(self, individual: UUID, as_of: datetime | None = None) -> dict[str, Any]:
         """Say which individual a universal ID, present or former, stands for now or at a moment."""
+        if Tombstones(self._vault).has(self._conn, individual.bytes):
+            return {"individualId": None, "requested": str(individual), "status": "erased"}
         node = identity.node_of_individual(self._conn, individual)
         _, current, evidence = identity.present(self._conn, node)
         answer = current if as_of is None else identity.as_of(self._conn, node, as_of)

@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread.intake import RecordRow, entity_names, records_by_id, source_names, told_traits
+from steelthread.model import Adaptation
 from steelthread.profiles.computed.store import Defined, defined
 from steelthread.vault import Vault, unseal
 
@@ -75,9 +76,12 @@ class Names:
 class Opener:
     """Opens records on one connection."""
 
-    def __init__(self, conn: Connection, vault: Vault, names: Names | None = None) -> None:
+    def __init__(
+        self, conn: Connection, vault: Vault, names: Names | None = None, adaptation: Adaptation | None = None
+    ) -> None:
         self._conn = conn
         self._vault = vault
+        self._adaptation = adaptation
         self._names = names or Names()
 
     @property
@@ -117,23 +121,30 @@ class Opener:
             self._names.read(self._conn)
 
     def _view(self, row: RecordRow, key: bytes) -> View:
-        name, direct, direct_parts, idents, extras, _, *state = _UNPACK(unseal(key, row.sealed, row.key_hash))
+        key_of, direct, direct_parts, idents, extras, _, *state = _UNPACK(unseal(key, row.sealed, row.key_hash))
         source, priority = self._names.sources[row.source_id]
         clear = _JSON(row.clear)
         parts = [(part[0], {**part[1], **sealed}) for part, sealed in zip(clear["p"], direct_parts, strict=True)]
+        entity = self._names.entities[row.entity_id]
+        values, times = {**clear["v"], **direct}, clear.get("t") or {}
+        if self._adaptation:
+            read = self._adaptation.values
+            values, times = read(entity, values), read(entity, times, convert=False)
+            direct = read(entity, direct, convert=False)
+            parts = [(name, read(name, part)) for name, part in parts]
         return View(
             record_id=row.record_id,
             source=source,
             priority=priority,
-            entity=self._names.entities[row.entity_id],
-            key=name,
+            entity=entity,
+            key=key_of,
             observed_at=row.observed_at,
             first_observed_at=row.first_observed_at,
-            values={**clear["v"], **direct},
+            values=values,
             direct=frozenset(direct),
             parts=parts,
             identifiers=[(kind, value) for kind, value in idents],
             extras=extras,
-            times=clear.get("t") or {},
+            times=times,
             told=told_traits(state[0]) if state else {},
         )

@@ -17,6 +17,7 @@ from steelthread import __version__
 from steelthread.kit import Conflict, Invalid, Project, Unavailable, iso, now
 from steelthread.store.database import Database, open_database
 from steelthread.store.embedded import binaries
+from steelthread.store.migrations import PACKAGES
 
 _MANIFEST = "manifest.json"
 _DUMP = "database.dump"
@@ -76,7 +77,7 @@ def restore(project: Project, source: Path, *, force: bool = False) -> None:
 
 
 def _check_empty(project: Project, database: Database, *, force: bool) -> None:
-    schemas = ("store", "log", "intake", "identity", "profiles", "api")
+    schemas = ("store", *PACKAGES)
     with database.connect() as conn:
         there = conn.execute("select 1 from pg_namespace where nspname = any(%s)", (list(schemas),)).fetchone()
         if (there or (project.keyring / "shards").exists()) and not force:

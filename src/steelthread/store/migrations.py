@@ -9,7 +9,7 @@ import psycopg
 
 from steelthread.kit import Conflict
 
-PACKAGES = ("log", "intake", "identity", "profiles", "api", "activation")
+PACKAGES = ("log", "privacy", "intake", "identity", "profiles", "api", "activation")
 """Packages with tables, in the order in which theirs are made."""
 _LOCK = 7_735_001
 _LEDGER = """

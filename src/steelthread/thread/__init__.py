@@ -17,6 +17,8 @@ from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
 from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.planning import Plan, apply, plan
+from steelthread.thread.refold import migrate
+from steelthread.thread.removal import lock_identity, take_out, tell_erased
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
@@ -51,6 +53,8 @@ __all__ = [
     "id_changes",
     "link",
     "live_status",
+    "lock_identity",
+    "migrate",
     "newest",
     "plan",
     "quality",
@@ -62,6 +66,8 @@ __all__ = [
     "review_queue",
     "shown",
     "sync_traits",
+    "take_out",
+    "tell_erased",
     "unlink",
     "verify",
 ]

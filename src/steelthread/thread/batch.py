@@ -13,6 +13,7 @@ from steelthread.identity import NewNode, Outcome, Rule, Stitch
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.computing import Computing
+from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
@@ -89,6 +90,7 @@ class Batch:
         """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew."""
         self._mended = mended
         self._space.log.lock(self._conn, LANE)
+        prepared = Fence(self._space).records(self._conn, prepared)
         winners = self._winners(prepared)
         stored = intake.records_by_hash(self._conn, list(winners))
         new, changed, retimed = self._classify(winners, stored)
@@ -503,7 +505,7 @@ class Batch:
     def _tally(self) -> None:
         """Write the events and what they come to."""
         above = {event.parent_id for event in self._events if event.parent_id is not None}
-        anew = self._disowned
+        anew = set(self._disowned)
         simple = []
         for event in self._events:
             if event.owner is None or event.parent_id is not None:
@@ -516,7 +518,8 @@ class Batch:
         profiles.await_parents(self._conn, self._waiting)
         profiles.add_to_tallies(self._conn, (event for event in simple if event.owner not in anew))
         profiles.count_tallies(self._conn, anew)
-        self._computing.write(self._disowned)
+        adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
+        self._computing.write(self._disowned | adopting)
 
     def _is_simple(self, entity: int) -> bool:
         """Whether events of an entity have no lines whose money they are."""

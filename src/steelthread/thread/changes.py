@@ -1,5 +1,6 @@
 """The feeds of what changed, in the order in which it was committed: universal IDs alone, or profiles as CloudEvents."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -9,7 +10,7 @@ import psycopg
 
 from steelthread.kit import Invalid, iso
 from steelthread.log import Numbered
-from steelthread.model import IndividualsCreated, Merged, ProfilesChanged, Split
+from steelthread.model import IndividualsCreated, IndividualsErased, Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
 
@@ -32,12 +33,17 @@ def id_changes(space: Space, after: int = 0, limit: int = 1000) -> dict[str, Any
         elif isinstance(fact, Merged):
             gone = [str(former) for former in fact.gone]
             changes.append({"number": number, "change": "merged", "into": str(fact.into), "gone": gone})
+        elif isinstance(fact, IndividualsErased):
+            changes.append(
+                {"number": number, "change": "erased", "individuals": [str(one) for one in fact.individuals]}
+            )
         elif isinstance(fact, Split):
             changes.append({"number": number, "change": "split", "source": str(fact.source), "part": str(fact.part)})
     return {"changes": changes, "next": facts[-1].number if facts else after}
 
 
-TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split")
+TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split", "profile.erased")
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII).fullmatch
 _WHOLE = 1 << 62
 """As if all changes of a fact had been told."""
 
@@ -87,7 +93,7 @@ def newest(space: Space, conn: psycopg.Connection[Any]) -> str:
 
 def _parsed(since: str) -> tuple[int, int]:
     number, _, place = (since or "0").partition(".")
-    if not (number.isdecimal() and (place.isdecimal() or not place) and len(since) < 40):
+    if not (_NUMBER(number) and (_NUMBER(place) or not place)):
         raise Invalid("`since` is the id of a change, such as 1024 or 1024.3: take it from the last one that you had.")
     return int(number), int(place) if place else _WHOLE
 
@@ -98,6 +104,9 @@ def _changes(one: Numbered) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if isinstance(fact, IndividualsCreated):
         for new in fact.individuals:
             yield "profile.created", str(new), {"individualId": str(new)}
+    elif isinstance(fact, IndividualsErased):
+        for erased in fact.individuals:
+            yield "profile.erased", str(erased), {"individualId": str(erased)}
     elif isinstance(fact, ProfilesChanged):
         for changed in fact.individuals:
             yield "profile.changed", str(changed), {"individualId": str(changed)}

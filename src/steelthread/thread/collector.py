@@ -8,13 +8,25 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from steelthread.intake import LiveSource, Message, Refusal, Reject, begin_replay, count_live, keep_rejects
+from steelthread.intake import (
+    SHARED_NAMESPACE,
+    LiveSource,
+    Message,
+    Refusal,
+    Reject,
+    begin_replay,
+    count_live,
+    keep_rejects,
+    source_names,
+)
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
-from steelthread.thread.live import LANE, READER
+from steelthread.thread.fence import Fence
+from steelthread.thread.live import LANE, READER, source_file
 from steelthread.thread.space import Space
 
 _ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _LONGEST_SHOWN = 64_000
 _WAITING_BYTES = 64 << 20
@@ -43,6 +55,8 @@ class Collector:
         self._bytes = 0
         self._work: asyncio.Task[None] | None = None
         self._loads: dict[int, int] = {}
+        self._fence = Fence(space)
+        self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
@@ -98,7 +112,22 @@ class Collector:
 
     def _commit(self, facts: list[Received]) -> None:
         with self._pool.connection(timeout=10) as conn, conn.transaction():
+            facts = self._admitted(conn, facts)
             self._space.log.append(conn, LANE, facts, hours=1)
+
+    def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
+        """Return what the fence lets through: what somebody sends who was erased is not even written down."""
+        if not self._fence.stands(conn):
+            return facts
+        kept = []
+        for fact in facts:
+            if fact.source not in self._names:
+                name, _ = source_names(conn)[fact.source]
+                file, _ = source_file(self._space, name)
+                self._names[fact.source] = (name, file.user_namespace or SHARED_NAMESPACE)
+            messages = self._fence.messages(conn, *self._names[fact.source], [_DECODE(fact.message)])
+            kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
+        return kept
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""

@@ -46,7 +46,7 @@ class Computing:
             owner, at = event.owner, event.at
             if owner is None and event.parent_id is not None:
                 owner, parent_at = above.get(event.parent_id, (None, None))
-                at = prepared.at or parent_at
+                at = parent_at or event.at
             if owner is not None and owner not in disowned and at is not None:
                 happened.append(_happened(owner, at, event.record_id, prepared))
         self._computed.add(happened)

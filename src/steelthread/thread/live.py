@@ -6,6 +6,7 @@ dies anywhere in between has done nothing, and the next one does it once.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,8 +31,10 @@ from steelthread.intake import (
 from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
+from steelthread.thread.admission import admit, admitted, plan_of
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
@@ -65,13 +68,14 @@ class _Live:
 
     def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
         country = space.project.settings.project.country
-        self.changed = _changed(space, name)
-        file, mapping = _file(space, name)
+        self.changed = changed_at(space, name)
+        file, mapping = source_file(space, name)
         source = mapping or Source(name=name, entities=[], key="")
         digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
         _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
         self.name = name
         self.namespace = file.user_namespace or intake.SHARED_NAMESPACE
+        self.plan = plan_of(space, name)
         self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
@@ -85,6 +89,7 @@ class LiveThread:
         self._space = space
         self._words = Words(space.model, space.project.settings.project.country)
         self._sources: dict[int, _Live] = {}
+        self._fence = Fence(space)
 
     def step(self, conn: Connection, most: int = MOST) -> Step:
         """Take up to `most` events from the log, do all that is to be done with them, and commit."""
@@ -94,8 +99,8 @@ class LiveThread:
         if not taken:
             conn.rollback()
             return Step(0, position)
-        duplicates = self._fold(conn, taken)
-        log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, [])])
+        duplicates, blocked = self._fold(conn, taken)
+        log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
         log.advance(conn, READER, LANE, taken[-1].number)
         conn.commit()
         return Step(len(taken), taken[-1].number)
@@ -117,16 +122,28 @@ class LiveThread:
 
     # -- one batch ---------------------------------------------------------------------------------------------------
 
-    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> list[int]:
-        """Fold in what is new; return the numbers of what came before."""
+    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[list[int], list[int]]:
+        """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
         grouped, duplicates = self._new(conn, taken)
+        blocked: list[int] = []
         for number, messages in sorted(grouped.items()):
-            self._of_source(conn, self._source(conn, number), messages)
+            live = self._source(conn, number)
+            numbers = {message.id: place for place, message in messages}
+            told = self._past_the_fence(conn, live, [message for _, message in messages])
+            passed = {message.id for message in told}
+            blocked += [place for place, message in messages if message.id not in passed]
+            intake.note_words(conn, number, intake.words_of(told))
+            admission = admit(conn, self._space, number, live.plan, told)
+            blocked += [numbers[told[place].id] for place in admission.blocked]
+            self._reject(conn, live, admission.rejects)
+            self._of_source(conn, live, admission.admitted)
         count_live(conn, {"duplicates": len(duplicates)})
-        return duplicates
+        return duplicates, sorted(blocked)
 
-    def _new(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[dict[int, list[Message]], list[int]]:
-        """Tell what is new, by source, from what came before: by the client's id in the whole space, or in its source."""
+    def _new(
+        self, conn: Connection, taken: Sequence[Numbered]
+    ) -> tuple[dict[int, list[tuple[int, Message]]], list[int]]:
+        """Tell what is new, by source and with its number, from what came before: by the client's id in the whole space, or in its source."""
         named: dict[bytes, tuple[int, int, Message]] = {}
         duplicates = []
         for one in taken:
@@ -142,10 +159,10 @@ class LiveThread:
             return {}, duplicates
         at = moment(max(message.received for _, _, message in named.values()))
         fresh = keep_messages(conn, list(named), at)
-        new: dict[int, list[Message]] = defaultdict(list)
+        new: dict[int, list[tuple[int, Message]]] = defaultdict(list)
         for name, (number, source, message) in named.items():
             if name in fresh:
-                new[source].append(message)
+                new[source].append((number, message))
             else:
                 duplicates.append(number)
         return new, sorted(duplicates)
@@ -153,15 +170,31 @@ class LiveThread:
     def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
         """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
         for number, messages in sorted(grouped.items()):
-            if messages:
-                self._of_source(conn, self._source(conn, number), messages, again=True)
+            live = self._source(conn, number)
+            told = self._past_the_fence(conn, live, messages)
+            self._of_source(conn, live, admitted(self._space, live.plan, told), again=True)
+
+    def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
+        """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
+        live = self._source(conn, number)
+        admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
+        self._reject(conn, live, admission.rejects, counted=False)
+        self._of_source(conn, live, admission.admitted)
+        return len(admission.admitted)
 
     def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
         """Return the properties of an event that are set aside under the present mapping."""
         row = self._words.event(message, self._known(message, self._source(conn, number).namespace))
         return {issue.column for issue in row.issues}
 
+    def _past_the_fence(self, conn: Connection, live: _Live, messages: list[Message]) -> list[Message]:
+        """Return the events that may be kept at all: nothing of whoever was erased, not even as a reject."""
+        self._space.log.lock(conn, OUTCOMES)
+        return self._fence.messages(conn, live.name, live.namespace, messages)
+
     def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
+        if not messages:
+            return
         as_of = moment(max(message.received for message in messages))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
@@ -266,11 +299,11 @@ class LiveThread:
         if known is None:
             name, _ = intake.source_names(conn)[number]
             known = self._sources[number] = _Live(self._space, conn, number, name)
-        elif known.changed != _changed(self._space, known.name):
+        elif known.changed != changed_at(self._space, known.name):
             try:
                 known = self._sources[number] = _Live(self._space, conn, number, known.name)
             except Unavailable as error:  # the file is being edited: go on by what it said before
-                known.changed = _changed(self._space, known.name)
+                known.changed = changed_at(self._space, known.name)
                 _LOG.warning("a live source's file cannot be read", source=known.name, reason=str(error))
         return known
 
@@ -306,7 +339,7 @@ def parties(message: Message) -> list[tuple[str, str]]:
     return [("Individual", key)] if key else []
 
 
-def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
+def source_file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
     """Read a source's file. What it says decides who is who: without it no event can be folded in."""
     try:
         return intake.load_live(space.project.folder, name, space.model)
@@ -314,10 +347,15 @@ def _file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
         raise Unavailable(str(error)) from None
 
 
-def _changed(space: Space, name: str) -> int:
-    """Return when a source's file was changed, 0 when there is none."""
+def changed_at(space: Space, name: str) -> tuple[int, int]:
+    """Return when a source's file and its contract were changed, 0 for one that is not there."""
+    folder = space.project.folder
+    return _touched(folder / "sources" / f"{name}.yaml"), _touched(intake.plan_path(folder, name))
+
+
+def _touched(path: Path) -> int:
     try:
-        return (space.project.folder / "sources" / f"{name}.yaml").stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return 0
 

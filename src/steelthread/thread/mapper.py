@@ -103,7 +103,10 @@ class Mapper:
         """Read the next batch."""
         batch = next(self._batches, None)
         if batch is None:
-            return Ended(self._mapping.unmapped if self._mapping else [], self._rows.warnings)
+            mapped = self._mapping
+            return Ended(
+                mapped.unmapped if mapped else [], [*self._rows.warnings, *(mapped.warnings if mapped else ())]
+            )
         mapping = self._compiled()
         if self._repeats:
             for cells in batch.rows:

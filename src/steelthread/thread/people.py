@@ -90,7 +90,7 @@ def person_entities(space: Space, conn: Connection) -> list[int]:
 def people(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
     """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
     wanted = _numbers(space, conn) if records is None else sorted(records)
-    opener = Opener(conn, space.vault)
+    opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
     for start in range(0, len(wanted), _PAGE):
         rows = {row.record_id: row for row in records_by_id(conn, wanted[start : start + _PAGE])}
         views = opener.open([row for _, row in sorted(rows.items()) if row.closed_at is None])

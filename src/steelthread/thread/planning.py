@@ -85,7 +85,7 @@ class _Names:
     """Opens what the records of a case are called."""
 
     def __init__(self, space: Space, conn: Connection) -> None:
-        self._opener = Opener(conn, space.vault)
+        self._opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
 
     def case(self, change: Change) -> Case:
         parts = [self._part(individual, records) for individual, records in change.parts.items()]

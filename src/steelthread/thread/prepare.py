@@ -1,7 +1,7 @@
 """From a mapped row to what is kept: split by privacy class, hashed, ready to be sealed. No I/O beyond the keyring.
 
-`direct` values (and columns that nobody mapped) go into the envelope; `indirect` and `none` values stay clear; a direct
-value leaves its keyed token and its length behind, which is all that folding needs.
+`direct` values, identifiers of any kind (and columns that nobody mapped) go into the envelope; `indirect` and `none`
+values stay clear; a sealed value leaves its keyed token and its length behind, which is all that folding needs.
 """
 
 from collections.abc import Mapping as Dict
@@ -72,7 +72,7 @@ class Preparer:
         self._model = model
         self._vault = vault
         self._identifiers = identifiers
-        self._direct: dict[str, frozenset[str]] = {}
+        self._clear: dict[str, frozenset[str]] = {}
         self._parties: dict[str, bool] = {}
         self.blocked = 0
         self._token = lru_cache(maxsize=65_536)(vault.token)
@@ -133,35 +133,40 @@ class Preparer:
     def _split(
         self, entity: str, values: Dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, tuple[int, int]]]:
-        directs = self._directs(entity)
+        clears = self._clears(entity)
         clear, direct, facets = {}, {}, {}
         for name, value in values.items():
-            if name in directs:
+            if name in clears:
+                clear[name] = value
+            else:
                 direct[name] = value
                 text = str(value)
                 facets[name] = (self._token(text), len(text))
-            else:
-                clear[name] = value
         return clear, direct, facets
 
     def _parts(self, parts: list[MappedPart]) -> tuple[list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]:
         clear, direct = [], []
         for part in parts:
-            directs = self._directs(part.entity)
+            clears = self._clears(part.entity)
             plain: dict[str, Any] = {}
             sealed: dict[str, Any] = {}
             for name, value in part.values.items():
-                (sealed if name in directs else plain)[name] = value
+                (plain if name in clears else sealed)[name] = value
             clear.append((part.entity, plain))
             direct.append(sealed)
         return clear, direct
 
-    def _directs(self, entity: str) -> frozenset[str]:
-        known = self._direct.get(entity)
+    def _clears(self, entity: str) -> frozenset[str]:
+        """Return what may stay clear. A name that the model has no more is sealed: nobody knows what it was."""
+        known = self._clear.get(entity)
         if known is None:
             attributes = self._model.entity(entity).attributes
-            known = frozenset(name for name, one in attributes.items() if one.privacy in ("direct", "special"))
-            self._direct[entity] = known
+            known = frozenset(
+                name
+                for name, one in attributes.items()
+                if one.privacy not in ("direct", "special") and not one.identity
+            )
+            self._clear[entity] = known
         return known
 
     def _name_tokens(self, record: MappedRecord) -> list[int]:

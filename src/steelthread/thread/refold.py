@@ -1,4 +1,4 @@
-"""Folding all profiles anew when what decides between values has changed: a reconciliation rule, a source's priority."""
+"""Folding all profiles anew when what decides between values has changed: a rule, a source's priority, a name or type."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from steelthread.intake import source_names
+from steelthread.thread.batch import LANE
 from steelthread.thread.prepare import PARTY_ENTITIES
 from steelthread.thread.space import Space
 
@@ -13,6 +14,12 @@ Connection = psycopg.Connection[Any]
 _PAGE = 5000
 _FORM = 2
 """Of the stored profile: ties go by plain keys, money is told per currency."""
+
+
+def migrate(space: Space) -> int:
+    """Let stored profiles follow the model of today; return how many were folded anew. Records are not touched."""
+    with space.writer() as conn:
+        return refold(space, conn, LANE)
 
 
 def refold(space: Space, conn: Connection, lane: str) -> int:
@@ -60,12 +67,19 @@ def _told(space: Space, conn: Connection) -> dict[str, Any]:
         for entity in PARTY_ENTITIES
         for name in space.model.entity(entity).attributes
     }
-    return {"form": _FORM, "rules": rules, "priorities": dict(source_names(conn).values())}
+    return {
+        "form": _FORM, "rules": rules, "priorities": dict(source_names(conn).values()),
+        "adaptation": space.model.adaptation.told(),
+    }  # fmt: skip
 
 
 def _differ(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Whether a rule or a priority is another one than before; what is new has folded nothing yet."""
-    return before.get("form") != after["form"] or any(
+    """Whether a rule or a priority is another one than before; what is new has folded nothing yet.
+
+    Former names and types are to be read in what is stored already, so of them new ones count too.
+    """
+    other = before.get("form") != after["form"] or before.get("adaptation", {}) != after["adaptation"]
+    return other or any(
         name in after[part] and after[part][name] != value
         for part in ("rules", "priorities")
         for name, value in before[part].items()

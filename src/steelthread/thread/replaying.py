@@ -21,6 +21,7 @@ from steelthread.kit import NotFound
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.profiles import Opener, View
+from steelthread.thread.admission import BLOCKED
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts, microseconds
 from steelthread.thread.live import LANE, LiveThread, walled
@@ -129,7 +130,7 @@ class _Records:
         self._preparer = Preparer(
             source, space.model, space.vault, Identifiers(space.rules, space.model, self.name, country)
         )
-        self._opener = Opener(conn, space.vault)
+        self._opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
 
     def run(self, span: tuple[datetime, datetime], done: Replayed, progress: Callable[[Replayed], None] | None) -> None:
         """Go through the records that were loaded in a time range."""
@@ -171,9 +172,8 @@ class _Records:
         record = MappedRecord(view.entity, view.key, view.values, parts, self._identifiers(view))
         changed = microseconds(row.changed_at) if row.changed_at else None
         (one,) = self._preparer.row(MappedRow([record], changed, [], view.extras), row.row_digest)
-        clear = _JSON(row.clear)
-        if "t" in clear:
-            one.clear = _WRITE({**_JSON(one.clear), "t": clear["t"]})
+        if view.times:
+            one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
         if self._live:
             one.idents = [walled(ident) for ident in one.idents]
             if len(envelope) > 6:  # a party's registers go with it, as the live thread keeps them
@@ -196,9 +196,10 @@ class _Records:
     def _above(self, records: Sequence[int]) -> dict[int, tuple[bytes | None, bytes | None]]:
         """Return the names of the person's record and of the record above, of events that name them."""
         rows = self._conn.execute(
-            "select e.record_id, n.hash, r.key_hash from profiles.event e "
+            "select e.record_id, n.hash, coalesce(r.key_hash, a.parent) from profiles.event e "
             "left join identity.node n on n.node_id = e.nodes[1] and n.kind = 0 "
-            "left join intake.record r on r.record_id = e.parent_id where e.record_id = any(%s)",
+            "left join intake.record r on r.record_id = e.parent_id "
+            "left join profiles.awaiting a on a.record_id = e.record_id where e.record_id = any(%s)",
             (list(records),),
         ).fetchall()
         return {record: (party and bytes(party), above and bytes(above)) for record, party, above in rows}
@@ -235,9 +236,16 @@ def replay_live_rejects(space: Space, source: str) -> int:
             taken, settled = _taken(thread, conn, number, waiting)
             space.log.append(conn, LANE, [Received(number, _ENCODE(one)) for one in taken], hours=1)
             intake.settle_rejects(conn, settled)
+            closed += len(settled) + _unblocked(thread, conn, number, waiting)
             conn.commit()
-            closed += len(settled)
     return closed
+
+
+def _unblocked(thread: LiveThread, conn: Connection, number: int, waiting: Sequence[Waiting]) -> int:
+    """Let in what a contract blocked and the present one allows; it came once and was told apart already."""
+    blocked = [one for one in waiting if one.columns == BLOCKED]
+    intake.settle_rejects(conn, [one.reject_id for one in blocked])
+    return thread.unblock(conn, number, [_KEPT(one.cells[0]) for one in blocked])
 
 
 def _taken(
@@ -274,4 +282,8 @@ def _decoded(one: Waiting) -> Decoded:
         return Decoded([], [])  # it was too long to be kept whole
     if not isinstance(raw, dict):
         return Decoded([], [])
+    if "specversion" in raw:
+        return intake.decode_cloudevents({"batch": [raw]}, received)
+    if "e" in raw and "type" not in raw:
+        return intake.decode_snowplow(raw, received)
     return intake.decode_posthog(raw, received) if "distinct_id" in raw else intake.decode_segment(raw, received)

@@ -29,7 +29,10 @@ def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) ->
     money = profiles.revenue_of(conn, {cluster for one in found for cluster in (one.one, one.other)})
     ranked = sorted(found, key=lambda one: (-_rank(one, model, money), one.a, one.b))[:limit]
     views = {
-        view.record_id: view for view in Opener(conn, space.vault).by_id({n for one in ranked for n in (one.a, one.b)})
+        view.record_id: view
+        for view in Opener(conn, space.vault, adaptation=space.model.adaptation).by_id(
+            {n for one in ranked for n in (one.a, one.b)}
+        )
     }
     return [
         {

@@ -13,12 +13,14 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.intake import Message, PartyState, Words
+from steelthread.intake import MappedRow, Message, PartyState, RowRejected, Words
 from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
+from steelthread.thread.admission import admitted, plan_of
 from steelthread.thread.batch import LANE as OUTCOMES
-from steelthread.thread.live import LANE, known_identifiers, parties
+from steelthread.thread.fence import Fence
+from steelthread.thread.live import LANE, changed_at, known_identifiers, parties, source_file
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -37,6 +39,22 @@ class _Did(msgspec.Struct):
     split: dict[UUID, list[UUID]]
 
 
+class _Watched(msgspec.Struct):
+    """What decides over the events of a live source."""
+
+    changed: tuple[int, int]
+    namespace: str
+    plan: intake.Plan | None
+    mapping: intake.DocumentMapping | None
+
+
+class _Given(msgspec.Struct):
+    """What became of an event, and the (entity, key) of its records."""
+
+    told: dict[str, Any]
+    keys: list[tuple[str, str]]
+
+
 class Tail:
     """Follows what becomes of live events from now on, or from a number of the log."""
 
@@ -47,7 +65,8 @@ class Tail:
         """Number of the last fact that was told."""
         self._reject = intake.last_reject(conn)
         self._did = _Did(set(), {}, {})
-        self._namespaces: dict[str, str] = {}
+        self._sources: dict[str, _Watched] = {}
+        self._fence = Fence(space)
 
     def step(self, conn: Connection) -> list[dict[str, Any]]:
         """Return what happened since the last step, oldest first."""
@@ -83,16 +102,15 @@ class Tail:
             for one in taken
             if isinstance(one.fact, Received)
         ]
-        homes = self._homes(conn, known)
+        looked = {one.number: self._given(conn, fact, one.number, source, message) for one, source, message in known}
+        given = {number: one for number, one in looked.items() if one is not None}
+        known = [one for one in known if one[0].number in given]
+        homes = self._homes(conn, [(one.number, source, given[one.number]) for one, source, _ in known])
         told = []
         for one, source, message in known:
-            event = self._event(one, source, message)
-            if one.number in fact.refused:
-                event["verdict"] = "refused"
-            elif one.number in fact.duplicates:
-                event["verdict"] = "duplicate"
-            else:
-                event.update(verdict="folded", **self._records(source, message), profile=_profile(homes, one, did))
+            event = {**self._event(one, source, message), **given[one.number].told}
+            if event["verdict"] == "folded":
+                event["profile"] = _profile(homes, one, did)
             told.append(event)
         if count > len(known):
             told.append({"verdict": "not shown", "events": count - len(known), "number": fact.last})
@@ -104,9 +122,36 @@ class Tail:
             "messageId": message.id, "type": message.type, "event": message.event or None,
         }  # fmt: skip
 
-    def _records(self, source: str, message: Message) -> dict[str, Any]:
-        """Map an event as the thread does; of a party, what this event tells."""
-        identifiers = known_identifiers(self._space, message, self._namespace(source))
+    def _given(self, conn: Connection, fact: Folded, number: int, source: str, message: Message) -> _Given | None:
+        """Say what became of an event, mapped again as the thread does; of a party, what this event tells.
+
+        None for one that was folded in and is of somebody who was erased since: that it was there is counted only.
+        """
+        if number in fact.duplicates:
+            return _Given({"verdict": "duplicate"}, [])
+        watched = self._watched(source)
+        kept = [message]
+        if self._fence.stands(conn):
+            kept = self._fence.messages(conn, source, watched.namespace, kept, counted=False)
+        if not kept:
+            gone = {"verdict": "refused", "reason": "it is of somebody who was erased"}
+            return _Given(gone, []) if number in fact.refused else None
+        kept = admitted(self._space, watched.plan, kept)
+        if number in fact.refused or not kept:
+            return _Given({"verdict": "refused"}, [])
+        identifiers = known_identifiers(self._space, kept[0], watched.namespace)
+        try:
+            rows = self._rows(watched, kept[0], identifiers)
+        except RowRejected as error:
+            return _Given({"verdict": "refused", "reason": f"{error.column}: {error.reason}"}, [])
+        aside = [{"property": issue.column, "reason": issue.reason} for row in rows for issue in row.issues]
+        shown = {"records": _shown_records(rows), "identifiers": [[one[0], one[2]] for one in identifiers]}
+        keys = [(record.entity, record.key) for row in rows for record in row.records]
+        return _Given({"verdict": "folded", **shown, "setAside": aside}, keys)
+
+    def _rows(self, watched: _Watched, message: Message, identifiers: list[tuple[str, str, str]]) -> list[MappedRow]:
+        if message.mapped:
+            return [watched.mapping.map(message.properties)] if watched.mapping else []
         rows = []
         if message.type not in ("identify", "group") or message.group_id:
             rows.append(self._words.event(message, identifiers))
@@ -114,32 +159,28 @@ class Tail:
             state = PartyState()
             state.tell(message, identifiers if party[0] == "Individual" else [])
             rows.append(self._words.party(*party, state)[0])
-        records = [
-            {
-                "entity": record.entity, "key": record.key, "values": record.values,
-                "parts": [{"entity": part.entity, "values": part.values} for part in record.parts],
-                "unmapped": row.extras if number == 0 else {},
-            }
-            for row in rows
-            for number, record in enumerate(row.records)
-        ]  # fmt: skip
-        aside = [{"property": issue.column, "reason": issue.reason} for row in rows for issue in row.issues]
-        return {"records": records, "identifiers": [[one[0], one[2]] for one in identifiers], "setAside": aside}
+        return rows
 
-    def _namespace(self, source: str) -> str:
-        if source not in self._namespaces:
-            self._namespaces[source] = intake.load_live(self._space.project.folder, source, self._space.model)[
-                0
-            ].user_namespace
-        return self._namespaces[source]
+    def _watched(self, source: str) -> _Watched:
+        """Return what decides over a source's events, as its files are now."""
+        changed = changed_at(self._space, source)
+        known = self._sources.get(source)
+        if known is None or known.changed != changed:
+            file, mapping = source_file(self._space, source)
+            country = self._space.project.settings.project.country
+            documents = intake.DocumentMapping(mapping, self._space.model, country) if mapping else None
+            namespace = file.user_namespace or intake.SHARED_NAMESPACE
+            known = _Watched(changed, namespace, plan_of(self._space, source), documents)
+            self._sources[source] = known
+        return known
 
-    def _homes(self, conn: Connection, known: Iterable[tuple[Numbered, str, Message]]) -> dict[int, UUID]:
-        """Return whose profile each event is in now."""
+    def _homes(self, conn: Connection, given: Iterable[tuple[int, str, _Given]]) -> dict[int, UUID]:
+        """Return whose profile each event is in now: that of its last record which is anybody's."""
         names: dict[bytes, list[int]] = {}
-        for one, source, message in known:
-            for entity, key in self._keys(message):
-                name = intake.key_hash(self._space.vault, source, entity, key)
-                names.setdefault(name, []).append(one.number)
+        for number, source, one in given:
+            for entity, key in one.keys:
+                if entity != "Account":
+                    names.setdefault(intake.key_hash(self._space.vault, source, entity, key), []).append(number)
         rows = conn.execute(
             "select r.key_hash, c.individual_id from intake.record r left join profiles.event e using (record_id) "
             "join identity.node n on n.node_id = coalesce(e.owner, r.record_id) join identity.cluster c using (cluster_id) "
@@ -148,13 +189,6 @@ class Tail:
         ).fetchall()
         return {number: individual for name, individual in rows for number in names[bytes(name)]}
 
-    def _keys(self, message: Message) -> list[tuple[str, str]]:
-        keys = [party for party in parties(message) if party[0] == "Individual"]
-        if message.type not in ("identify", "group") or message.group_id:
-            records = self._words.event(message, []).records
-            keys += [(records[0].entity, records[0].key)]
-        return keys
-
     def _refused(self, conn: Connection) -> list[dict[str, Any]]:
         """Tell of what the collector refused since the last step."""
         told = []
@@ -162,6 +196,18 @@ class Tail:
             self._reject = max(self._reject, one.pop("id"))
             told.append({"verdict": "refused", **one})
         return told
+
+
+def _shown_records(rows: Sequence[MappedRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "entity": record.entity, "key": record.key, "values": record.values,
+            "parts": [{"entity": part.entity, "values": part.values} for part in record.parts],
+            "unmapped": row.extras if number == 0 else {},
+        }
+        for row in rows
+        for number, record in enumerate(row.records)
+    ]  # fmt: skip
 
 
 def _profile(homes: dict[int, UUID], one: Numbered, did: _Did) -> dict[str, Any] | None:

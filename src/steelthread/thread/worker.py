@@ -3,13 +3,13 @@
 import os
 import signal
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import FrameType
 
 import psycopg
 import structlog
 
-from steelthread.intake import forget_messages
+from steelthread.intake import forget_messages, forget_volume, source_names, volume_alerts
 from steelthread.kit import SteelthreadError, Unavailable, now
 from steelthread.log import channel
 from steelthread.profiles import forget_old
@@ -22,6 +22,7 @@ from steelthread.thread.space import Space
 _LOG = structlog.get_logger()
 _TIDY_SECONDS = 300.0
 _LONGEST_PAUSE = 5.0
+_VOLUME_DAYS = 35
 
 
 class Worker:
@@ -33,6 +34,7 @@ class Worker:
         self._parent = parent
         self._stopping = False
         self._tidied = time.monotonic()
+        self._alerted: set[tuple[datetime, int, str]] = set()
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Stop after the present step."""
@@ -95,6 +97,18 @@ class Worker:
         self._tidied = time.monotonic()
         days = self._space.project.settings.live.deduplicate_days
         forget_messages(conn, now() - timedelta(days=days))
+        forget_volume(conn, now() - timedelta(days=_VOLUME_DAYS))
+        self._alert(conn)
         forget_old(conn, now())
         self._space.log.forget_read(conn, READER, LANE, self._space.project.settings.live.received_hours)
         conn.commit()
+
+    def _alert(self, conn: psycopg.Connection) -> None:
+        """Say once an hour which events came much more or less often than usual."""
+        hour = now().replace(minute=0, second=0, microsecond=0)
+        for number, (name, _) in source_names(conn).items():
+            for one in volume_alerts(conn, number, hour):
+                if (hour, number, one["event"]) not in self._alerted:
+                    self._alerted.add((hour, number, one["event"]))
+                    _LOG.warning("an event's volume is unusual", source=name, what=one)
+        self._alerted = {one for one in self._alerted if one[0] == hour}

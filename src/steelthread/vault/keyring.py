@@ -208,6 +208,10 @@ class Vault:
         if path.exists():
             shards.zero(path)
 
+    def secret(self, name: str) -> bytes:
+        """Return a secret of this keyring, 32 bytes, made on first use: a pepper, a signing key."""
+        return self._named(f"{name}.key", create=True)
+
     def _named(self, name: str, *, create: bool) -> bytes:
         path = self._folder / name
         if not path.exists():

@@ -17,7 +17,9 @@ await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 await Promise.all(
   Object.entries(JSON.parse(hosts)).map(async ([sdk, host]) => {
-    const page = await (await browser.newContext()).newPage();
+    const context = await browser.newContext();
+    context.setDefaultTimeout(120_000);
+    const page = await context.newPage();
     page.on("console", (message) => console.error(sdk, message.text()));
     page.on("pageerror", (error) => console.error(sdk, String(error)));
     await page.goto(`http://127.0.0.1:${shop.address().port}/`);

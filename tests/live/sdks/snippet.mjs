@@ -15,6 +15,7 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "
 
 async function visit(name, path, work) {
   const context = await browser.newContext();
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   let calls = 0;
   page.on("request", (request) => (calls += request.method() === "POST" ? 1 : 0));
@@ -27,6 +28,7 @@ async function visit(name, path, work) {
 }
 
 const wait = (page, ms) => page.waitForTimeout(ms);
+const delivered = (page) => page.waitForFunction(() => !Object.keys(localStorage).some((name) => name.startsWith("st_queue.")), null, { timeout: 120_000 });
 await Promise.all([
   visit("plain", "/?utm_source=mail", async (page) => {
     await page.evaluate(() => {
@@ -35,7 +37,7 @@ await Promise.all([
       steelthread.group("g1", { name: "Lee Ltd" });
     });
     const visitor = await page.evaluate(() => steelthread.anonymousId());
-    await wait(page, 15000);  // what was answered 429 and 500, or not at all, is sent again meanwhile
+    await delivered(page);  // what was answered 429 and 500, or not at all, is sent again until then
     await page.evaluate(() => steelthread.track("Leaving"));
     await page.goto(at + "/empty");
     await wait(page, 500);
@@ -43,12 +45,12 @@ await Promise.all([
   }),
   visit("offline", "/", async (page, context) => {
     await page.evaluate(() => steelthread.identify("user-offline"));
-    await wait(page, 3000);
+    await delivered(page);
     await context.setOffline(true);
     await page.evaluate(() => { for (let n = 0; n < 120; n++) steelthread.track("Signed Up", { n }); });
     await wait(page, 300);
     await context.setOffline(false);
-    await wait(page, 12000);
+    await delivered(page);
     return {};
   }),
   visit("private", "/", async (page) => {
@@ -61,7 +63,7 @@ await Promise.all([
     await wait(page, 1000);
     const before = { calls: calls(), cookies: (await context.cookies()).length, storage: await page.evaluate(() => Object.keys(localStorage)) };
     await page.evaluate(() => steelthread.consent(true));
-    await wait(page, 12000);
+    await delivered(page);
     await page.evaluate(() => { steelthread.consent(false); steelthread.track("Signed Up"); });
     await wait(page, 500);
     return { before };

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from steelthread.intake.draft import vocabulary
+from steelthread.intake.draft.consents import consents
 from steelthread.intake.draft.people import (
     contact_points,
     emails,
@@ -14,9 +15,11 @@ from steelthread.intake.draft.people import (
     names,
     phones,
 )
+from steelthread.intake.draft.rest import settle, with_parts
 from steelthread.intake.draft.sheet import Column, Sheet, plain, quoted
 from steelthread.intake.readers import Format
 from steelthread.intake.source import Source
+from steelthread.model import Model
 
 Lines = list[str]
 
@@ -24,11 +27,13 @@ Lines = list[str]
 def draft(
     name: str, file: str, fmt: Format, columns: Sequence[str], rows: Sequence[Sequence[str]], *,
     others: list[Source], country: str = "",
+    model: Model | None = None,
 ) -> str:  # fmt: skip
     """Return the text of sources/NAME.yaml.
 
     `others` are the project's sources: an order's customer id that is the key of one of them refers to it. `country`
-    decides between 3 April and 4 March where no value does.
+    decides between 3 April and 4 March where no value does. With `model`, columns that are left find a home by its names,
+    aliases and types.
     """
     sheet = Sheet(name, columns, rows, others, country)
     key = sheet.key()
@@ -37,6 +42,13 @@ def draft(
     if changed:
         sheet.use(changed)
     body = kind(sheet, key)
+    for column in sheet.columns:
+        if column.plain in vocabulary.SECRET:
+            sheet.use(column)
+    if any(line == "  - entity: Individual" for line in body):
+        body = with_parts(body, consents(sheet))
+    if model is not None:
+        body = settle(sheet, body, model)
     lines = [
         f"# Drafted by looking at the header and {len(rows)} rows. Check each guess (high, medium, low), then:",
         f"#   steelthread source preview {name}",
@@ -152,7 +164,7 @@ def _order_head(sheet: Sheet, number: Column | None) -> Lines:
     if number:
         sheet.use(number)
         head.append(f"orderNumber: {quoted(number.name)}   # high")
-    time = sheet.take(vocabulary.WHEN, exact=True)
+    time = sheet.take(vocabulary.WHEN - vocabulary.PAID, exact=True) or sheet.take(vocabulary.PAID, exact=True)
     if time:
         head.append(f"purchaseOrderDate: {sheet.dated(time)}   # high")
     total = sheet.take(vocabulary.TOTAL, exact=True)
@@ -182,7 +194,7 @@ def _order_lines(sheet: Sheet, key: Column | None) -> Lines:
     lines = [_key_line(sheet, key if key is not order else None), "entities:"]
     column = quoted(order.name)
     lines += entity("SalesOrderProduct", attributes, [f"parent: {{entity: SalesOrder, key: {column}}}"])
-    time = sheet.find(vocabulary.WHEN, exact=True)
+    time = sheet.find(vocabulary.WHEN - vocabulary.PAID, exact=True) or sheet.find(vocabulary.PAID, exact=True)
     head = _order_head(sheet, order)
     once = time is not None and not time.complete
     when = [f"when: {{column: {quoted(time.name)}, not_empty: true}}   # the first row of each order"] if time else []

@@ -121,6 +121,12 @@ class Sheet:
         """Tell whether all values are dates."""
         return bool(column.filled) and not any(_no_date(value) for value in column.filled[:500])
 
+    def may_be_date(self, column: Column) -> bool:
+        """Tell whether all values are dates, those whose order of day and month is open included."""
+        return bool(column.filled) and not any(
+            _no_date(value) and not _SLASHED.fullmatch(value) for value in column.filled[:500]
+        )
+
     def dated(self, column: Column) -> str:
         """Return how a date column is written in the mapping: with the order of day and month where that is needed."""
         if not any(_unclear(value) for value in column.filled):

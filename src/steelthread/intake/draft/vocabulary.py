@@ -8,11 +8,11 @@ def words(text: str) -> frozenset[str]:
 
 PREFIXES = words(
     "default primary main mailing billing shipping delivery home work customer client contact user member person "
-    "requester buyer guest recipient address addr bill ship to other personal"
+    "requester buyer guest recipient address addr bill ship to other personal card"
 )
 """Words before a name that say which one it is, not what."""
 SUFFIXES = words("value 1 home work primary")
-GROUPS = words("default mailing billing shipping delivery home work other bill ship")
+GROUPS = words("default mailing billing shipping delivery home work other bill ship card")
 """Prefixes that tell one address from another."""
 
 NAMES = {
@@ -29,22 +29,26 @@ PERSON = {
     "birthDate": words("birthdate born dob dateofbirth birthday geburtsdatum birth datenaissance"),
     "birthPlace": words("birthplace placeofbirth"),
     "genderId": words("gender sex geschlecht"),
-    "occupation": words("occupation jobtitle job profession"),
+    "occupation": words("occupation jobtitle job profession title organizationtitle"),
     "languageCode": words("language languagecode locale preferredlanguage"),
 }
 ADDRESS = {
-    "addressLine1": words("address1 addressline1 street streetaddress address strasse street1 line1 full adresse"),
-    "addressLine2": words("address2 addressline2 street2 line2"),
+    "addressLine1": words(
+        "address1 addressline1 street streetaddress streetaddress1 address strasse street1 line1 full adresse"
+    ),
+    "addressLine2": words("address2 addressline2 street2 line2 streetaddress2 extendedaddress"),
     "houseNumber": words("streetnumber housenumber hausnummer houseno"),
     "cityName": words("city town suburb ort stadt cityname locality ville"),
     "postalCodeText": words("postcode zip zipcode postalcode plz postcodefake codepostal"),
-    "stateProvinceName": words("state province region county statecode provincecode stateprovince bundesland"),
-    "countryName": words("country countryname countrycode land countryregion pays"),
+    "stateProvinceName": words(
+        "state province region stateregion county statecode provincecode stateprovince bundesland"
+    ),
+    "countryName": words("country countryname countrycode land countryregion pays cc"),
 }
 EMAIL = words("email emailaddress mail emails useremail customeremail contactemail emailid courriel")
 PHONE = words(
     "phone phonenumber mobile telephone tel mobilephone cell cellphone telefon homephone workphone customerphone "
-    "contactphone mobilenumber telephonenumber handy phoneno mobileno telefonnummer"
+    "contactphone mobilenumber mobilephonenumber telephonenumber handy phoneno mobileno telefonnummer"
 )
 LOYALTY = words(
     "loyaltynumber loyaltycard loyaltyid cardnumber membernumber loyalty loyaltycardnumber memberno cardno loyaltyno "
@@ -67,7 +71,7 @@ SCHEMES = {
     "passport": words("passport passportnumber passportno"),
     "ssn": words("ssn ssnnumber socialsecuritynumber socsecid"),
     "national_id": words("nationalid nationalidnumber"),
-    "tax_id": words("taxid taxidnumber vatid vatnumber"),
+    "tax_id": words("taxid taxidnumber vatid vatnumber taxvat taxvatnumber"),
     "drivers_license": words("driverslicense driverslicensenumber driverlicence licencenumber"),
 }
 USER = words("userid loginid login username")
@@ -94,7 +98,8 @@ PRICE = words("price unitprice priceeach lineitemprice listprice preis")
 TOTAL = words("total grandtotal amount totalamount ordertotal totalprice sum value summe")
 CASE = words("ticketid caseid casenumber ticket case ticketnumber")
 PAYMENT = words("amountrefunded paymentid chargeid paymentintentid")
-SECRET = words("password passwordhash token secret salt passwd pin")
+SECRET = words("password passwordhash token rptoken secret salt passwd pin")
+PAID = words("paidat")
 WHEN = words(
     "orderdate invoicedate date createdat orderedat timestamp datetime purchasedat created time eventtime visitedat "
     "openedat soldat createdutc createddate paidat purchasedate transactiondate opened eventdate"

@@ -2,6 +2,7 @@
 
 from steelthread.intake.live.bodies import BODY_LIMIT, document, unpacked
 from steelthread.intake.live.calls import Call, Dialect, read_json, write_key
+from steelthread.intake.live.cloudevents import decode as decode_cloudevents
 from steelthread.intake.live.decoding import Decoded, Refusal
 from steelthread.intake.live.dialects import Path, paths
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE, identifiers
@@ -37,6 +38,7 @@ __all__ = [
     "Words",
     "cells",
     "count_live",
+    "decode_cloudevents",
     "decode_posthog",
     "decode_segment",
     "decode_snowplow",

@@ -7,6 +7,7 @@ from typing import Any
 
 import maxminddb
 
+from steelthread.intake.live.decoding import Refusal
 from steelthread.intake.live.types import Message
 from steelthread.kit import Invalid
 
@@ -39,6 +40,15 @@ class Surroundings:
             context.setdefault("country", country.upper())
         if found and self._keeps_ip:
             context["ip"] = found
+
+    def cut(self, refusal: Refusal) -> None:
+        """Take the IP address out of an event that was refused, where dialects have it."""
+        event = refusal.event
+        if self._keeps_ip or not isinstance(event, dict):
+            return
+        for holder, name in ((event, "ip"), (event.get("context"), "ip"), (event.get("properties"), "$ip")):
+            if isinstance(holder, dict):
+                holder.pop(name, None)
 
     def _country(self, address: str) -> str:
         if self._reader is None or not address:

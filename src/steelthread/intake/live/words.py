@@ -71,7 +71,7 @@ class Words:
         told: dict[str, int] = {}
         table = TRAITS if entity == "Individual" else GROUP_TRAITS
         for name, (value, at) in flat(state.known()):
-            home = table.get(_plain(name))
+            home = table.get(plain_trait(name))
             if home is None:
                 row.extras[name] = _text(value)
                 continue
@@ -235,7 +235,8 @@ def _kind(message: Message, name: str) -> str:
     return "CustomEngagement"
 
 
-def _plain(name: str) -> str:
+def plain_trait(name: str) -> str:
+    """Return the name of a trait as `TRAITS` has it."""
     return "".join(letter for letter in name.casefold() if letter.isalnum() or letter == ".")
 
 

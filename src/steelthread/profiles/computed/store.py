@@ -209,16 +209,16 @@ class Computed:
         entities = sorted({one.trait.entity for one in traits})
         rows = self._conn.execute(
             """
-            select o.owner, e.record_id, r.key_hash, n.name, coalesce(e.at, o.at), convert_to(r.clear::text, 'UTF8'),
+            select o.owner, o.record_id, r.key_hash, n.name, o.at, convert_to(r.clear::text, 'UTF8'),
                 r.subject, r.sealed
             from (
                 select owner, record_id, at from profiles.event where owner = any(%(owners)s)
                 union all
-                select p.owner, c.record_id, p.at from profiles.event p join profiles.event c on c.parent_id = p.record_id
+                select p.owner, c.record_id, coalesce(p.at, c.at) from profiles.event p join profiles.event c on c.parent_id = p.record_id
                 where p.owner = any(%(owners)s) and c.owner is null
-            ) o join profiles.event e using (record_id) join intake.record r using (record_id)
+            ) o join intake.record r using (record_id)
             join intake.entity n on n.entity_id = r.entity_id
-            where coalesce(e.at, o.at) is not null and (%(all)s or n.name = any(%(entities)s))
+            where o.at is not null and (%(all)s or n.name = any(%(entities)s))
             """,
             {"owners": Int8s(sorted(owners)), "all": "" in entities, "entities": entities},
         ).fetchall()

@@ -1,0 +1,162 @@
+"""Who may read about people: a purpose that the key may read for, a decision, a mask, and a line in the audit log."""
+
+import threading
+from collections import deque
+from typing import Annotated, Any
+
+import psycopg
+import structlog
+from fastapi import Depends, Query, Request
+from psycopg_pool import ConnectionPool, PoolClosed
+
+from steelthread.api.keys import Caller, needs
+from steelthread.kit import Forbidden, now
+from steelthread.privacy import Decision, Entry, Purpose
+from steelthread.rights import Auditor, Consents, Mask
+from steelthread.thread import Space
+
+_LOG = structlog.get_logger()
+_FLUSH_SECONDS = 0.2
+_MOST = 2000
+
+
+class AuditQueue:
+    """Writes entries of many requests with one commit, some moments later; what a kill -9 cuts off is those moments."""
+
+    def __init__(self, auditor: Auditor, pool: "ConnectionPool[psycopg.Connection[Any]]") -> None:
+        self._auditor = auditor
+        self._pool = pool
+        self._waiting: deque[Entry] = deque()
+        self._wake = threading.Event()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, entry: Entry) -> None:
+        """Have an entry written."""
+        self._waiting.append(entry)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            threading.Event().wait(_FLUSH_SECONDS)
+            try:
+                self.flush()
+            except PoolClosed:
+                return
+            except (psycopg.Error, OSError) as error:
+                _LOG.warning("the audit log waits for the database", error=type(error).__name__)
+                self._wake.set()
+                threading.Event().wait(1.0)
+
+    def flush(self) -> None:
+        """Write what waits; it is durable when this returns."""
+        with self._writing:
+            while self._waiting:
+                batch = [self._waiting[place] for place in range(min(len(self._waiting), _MOST))]
+                with self._pool.connection(timeout=10) as conn, conn.transaction():
+                    self._auditor.note(conn, *batch)
+                for _ in batch:
+                    self._waiting.popleft()
+
+
+class Reading:
+    """What a request may read, and for what."""
+
+    def __init__(self, desk: "Desk", purpose: Purpose, caller: Caller) -> None:
+        self._desk = desk
+        self._purpose = purpose
+        self._caller = caller
+        self.mask = desk.mask(purpose)
+
+    def check(self, conn: psycopg.Connection[Any], what: str, *refs: str) -> None:
+        """Let it through or raise Forbidden with the reasons; either way the audit log tells."""
+        subjects, denied = [], []
+        for ref in refs:
+            decision, token = self._judge(conn, ref)
+            subjects += [token] if token else []
+            denied += [] if decision.allow else decision.reasons
+        self.note(what, subjects, allow=not denied)
+        if denied:
+            raise Forbidden(f"Not for {self._purpose.name}: {'; '.join(denied)}.")
+
+    def filtered(
+        self, conn: psycopg.Connection[Any], what: str, profiles: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Return those profiles that may be read for the purpose, masked; the audit log tells whose they are."""
+        kept, subjects = [], []
+        for one in profiles:
+            decision, token = self._judge(conn, f"individual:{one['individualId']}")
+            if decision.allow:
+                kept.append(self.mask.profile(one))
+                subjects.append(token)
+        self.note(what, subjects)
+        return kept
+
+    def _judge(self, conn: psycopg.Connection[Any], ref: str) -> tuple[Decision, str]:
+        at = now()
+        subject, individual = self._desk.consents.look(conn, ref, at)
+        token = self._desk.auditor.audit.token(individual.bytes) if individual else ""
+        return self._desk.consents.judge(subject, self._purpose.name, "read", at), token
+
+    def note(self, what: str, subjects: list[str], **details: Any) -> None:
+        """Tell the audit log."""
+        actor = f"key {self._caller.key}"
+        self._desk.queue.put(Entry("read", actor, what, subjects, self._purpose.name, details))
+
+
+class Desk:
+    """What all readings of one API share."""
+
+    def __init__(self, space: Space, pool: "ConnectionPool[psycopg.Connection[Any]]") -> None:
+        self._space = space
+        self.consents = Consents(space)
+        self.auditor = Auditor(space)
+        self.queue = AuditQueue(self.auditor, pool)
+        self._masks: dict[str, Mask] = {}
+
+    def mask(self, purpose: Purpose) -> Mask:
+        """Return the mask of a purpose."""
+        if purpose.name not in self._masks:
+            self._masks[purpose.name] = Mask(purpose, self._space.model)
+        return self._masks[purpose.name]
+
+    def grant(self, caller: Caller, purpose: str) -> Reading:
+        """Return what a key may read for a purpose; Forbidden without one, or for one that the key does not carry.
+
+        A key that carries one purpose says it by itself, unless the project's settings require that every call does.
+        """
+        if not purpose and len(caller.purposes) == 1 and not self._space.project.settings.server.require_purpose:
+            purpose = caller.purposes[0]
+        if not purpose:
+            raise Forbidden("Say what it is read for: purpose=, one of purposes.yaml that the key carries.")
+        found = self.consents.purposes.find(purpose)
+        if found is None or found.name not in caller.purposes:
+            raise Forbidden(
+                "This key does not carry this purpose: `steelthread key create --purpose ...` makes one that does."
+            )
+        return Reading(self, found, caller)
+
+
+def for_purpose(scope: str, *, whole: bool = False) -> Any:
+    """Return a dependency that gives a `Reading` to keys with this scope, for a purpose that they carry.
+
+    With `whole` the purpose must show everything: what is read is not made of fields.
+    """
+
+    def grant(
+        request: Request,
+        caller: Annotated[Caller, Depends(needs(scope))],
+        purpose: Annotated[str, Query(description="What it is read for, a purpose of purposes.yaml")] = "",
+    ) -> Reading:
+        desk: Desk = request.app.state.desk
+        reading = desk.grant(caller, purpose)
+        if whole and not reading.mask.whole:
+            raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
+        return reading
+
+    return Depends(grant)

@@ -1,0 +1,77 @@
+"""HTTP of the customer rules: consents in, decisions out."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from steelthread.api.desk import Desk
+from steelthread.api.keys import needs
+from steelthread.kit import Invalid
+from steelthread.privacy import Decision, Entry, Kind, Statement
+from steelthread.rights import Consents, Saying
+from steelthread.thread import Space
+
+_ENCODE = msgspec.json.Encoder().encode
+_SAYING = msgspec.json.Decoder(Saying).decode
+_OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+def _body() -> dict[str, Any]:
+    (schema,), parts = msgspec.json.schema_components([Saying], ref_template="#/components/schemas/{name}")
+    shown = parts.get("Saying", schema)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": shown}}}}
+
+
+def add_privacy(api: FastAPI, space: Space) -> None:
+    """Add the routes. What was said counts from the next question on: nothing of it is cached."""
+    consents = Consents(space)
+
+    @api.post(
+        "/api/consents", tags=["privacy"], dependencies=[Depends(needs("consents:write"))], status_code=201,
+        responses={201: _OBJECT[200]}, openapi_extra=_body(),
+    )  # fmt: skip
+    async def consent(request: Request) -> Response:
+        """Keep what a person said: `ref`, `purpose`, `said`, and what proves it. It is durable before the answer."""
+        try:
+            saying = _SAYING(await request.body())
+        except msgspec.MsgspecError as error:
+            raise Invalid(f"The body is not what /docs says: {error}") from None
+        kept = await run_in_threadpool(_say, saying)
+        return _json({"eventId": kept.event_id, "recordedAt": kept.recorded_at}, 201)
+
+    def _say(saying: Saying) -> Statement:
+        with api.state.pool.connection() as conn, conn.transaction():
+            kept = consents.say(conn, saying)
+            _, individual = consents.look(conn, saying.ref, kept.recorded_at)
+        note("consent", "consent", individual, kept.purpose, {"event": kept.event_id, "said": kept.said})
+        return kept
+
+    def note(kind: Kind, what: str, individual: UUID | None, purpose: str, details: dict[str, Any]) -> None:
+        desk: Desk = api.state.desk
+        subjects = [desk.auditor.audit.token(individual.bytes)] if individual else []
+        desk.queue.put(Entry(kind, "http", what, subjects, purpose[:80], details))
+
+    @api.get("/api/decisions", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT)
+    def decision(
+        ref: str, purpose: str, channel: str = "", at: datetime | None = None, known: datetime | None = None
+    ) -> Response:
+        """Whether a person's data may be used for a purpose: `allow`, `reasons`, `evidence`, `policyVersion`.
+
+        `at` asks for another moment, `known` for what was known then.
+        """
+        return _json(_decide(ref, purpose, channel, at, known))
+
+    def _decide(ref: str, purpose: str, channel: str, at: datetime | None, known: datetime | None) -> Decision:
+        with api.state.pool.connection() as conn:
+            decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel[:80]}
+        note("decision", "decide", individual, purpose, details)
+        return decision
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(_ENCODE(content), status, media_type="application/json")

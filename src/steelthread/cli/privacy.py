@@ -1,0 +1,235 @@
+"""`consent set|show`, `decide`, `erase`, `access`, `scan`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+
+from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
+from steelthread.kit import Invalid
+from steelthread.privacy import Entry, Needles, Said, scan_database, scan_files, told
+from steelthread.rights import Auditor, Consents, Saying
+from steelthread.rights import access as access_person
+from steelthread.rights import erase as erase_person
+from steelthread.thread import Space
+
+consent = App(name="consent", help="What people allow: the consent ledger.")
+app.command(consent)
+
+
+@consent.command(name="set")
+def consent_set(
+    ref: str,
+    purpose: str,
+    said: Said,
+    /,
+    *,
+    channel: str = "",
+    source: str = "",
+    notice: str = "",
+    returns: bool = False,
+    valid_until: Annotated[datetime | None, Parameter(name="--valid-until")] = None,
+    at: datetime | None = None,
+    common: Common = DEFAULT,
+) -> None:
+    """Keep what a person said of a purpose.
+
+    Parameters
+    ----------
+    ref
+        What it was said of: email:ann@example.com, phone:..., device_id:..., record:SOURCE/ENTITY/KEY, individual:UUID.
+    purpose
+        A purpose of purposes.yaml; * for everything.
+    said
+        given, refused, withdrawn, objected, opted_out, limited, double_confirmed, restricted, unrestricted, ...
+    channel
+        Of one channel only; every channel by default.
+    source
+        Where it was said, such as web-form or call-centre.
+    notice
+        Name and version of the text that was shown.
+    returns
+        The person was erased, and comes back by own will.
+    valid_until
+        Until when a yes counts.
+    at
+        When it was said; now by default.
+    """
+    saying = Saying(
+        ref=ref, purpose=purpose, said=said, channel=channel, source=source, notice=notice, returns=returns, method="command line",
+        actor=f"operator {actor()}", occurred_at=_local(at), valid_until=_local(valid_until),
+    )  # fmt: skip
+    with common.space() as space, space.database.connect() as conn:
+        consents = Consents(space)
+        statement = consents.say(conn, saying)
+        decision = consents.decide(conn, ref, purpose, channel) if purpose != "*" else None
+        auditor = Auditor(space)
+        details = {"event": statement.event_id, "said": statement.said}
+        auditor.note(
+            conn, Entry("consent", saying.actor, "consent set", auditor.tokens(conn, [ref]), statement.purpose, details)
+        )
+        conn.commit()
+    if common.json:
+        emit({"eventId": statement.event_id, "recordedAt": statement.recorded_at, "allow": decision and decision.allow})
+        return
+    out.print(f"Kept: {statement.said} for {statement.purpose}{f', {channel}' if channel else ''}.", markup=False)
+    if decision:
+        _answer(msgspec.to_builtins(decision))
+
+
+@consent.command(name="show")
+def consent_show(ref: str, /, *, at: datetime | None = None, common: Common = DEFAULT) -> None:
+    """Show what may be done with a person's data, per purpose and channel, and why.
+
+    Parameters
+    ----------
+    ref
+        email:ann@example.com, phone:..., record:SOURCE/ENTITY/KEY or individual:UUID.
+    at
+        As of this moment; now by default.
+    """
+    with common.reading("consent show", ref) as space, space.database.connect() as conn:
+        content = Consents(space).show(conn, ref, _local(at))
+    if common.json:
+        emit(content)
+        return
+    for one in content["states"]:
+        channel = f" by {one['channel']}" if one["channel"] else ""
+        out.print(
+            f"{'yes' if one['allow'] else 'no':4}{one['purpose']}{channel}: {'; '.join(one['reasons'])}", markup=False
+        )
+
+
+@app.command
+def decide(
+    ref: str, purpose: str, /, *, channel: str = "", at: datetime | None = None, common: Common = DEFAULT
+) -> None:
+    """Say whether a person's data may be used for a purpose, and why.
+
+    Parameters
+    ----------
+    ref
+        email:ann@example.com, phone:..., record:SOURCE/ENTITY/KEY or individual:UUID.
+    purpose
+        A purpose of purposes.yaml; one that is not there is a no.
+    channel
+        Through which channel; without one the question is for all.
+    at
+        As of this moment; now by default.
+    """
+    with Space(common.purposeful()) as space, space.database.connect() as conn:
+        decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at))
+        auditor = Auditor(space)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel}
+        subjects = auditor.tokens(conn, [ref])
+        auditor.note(conn, Entry("decision", f"operator {actor()}", "decide", subjects, purpose[:80], details))
+        conn.commit()
+    if common.json:
+        emit(decision)
+    else:
+        _answer(msgspec.to_builtins(decision))
+
+
+@app.command
+def erase(
+    ref: str,
+    /,
+    *,
+    dry_run: Annotated[bool, Parameter(name="--dry-run")] = False,
+    output: Path | None = None,
+    common: Common = DEFAULT,
+) -> None:
+    """Erase a person over the whole graph, with proof: rows deleted, keys destroyed, everything searched, a certificate.
+
+    Parameters
+    ----------
+    ref
+        Any of the person's identifiers or records, or the universal ID.
+    dry_run
+        Say what would go, and change nothing.
+    output
+        File for the certificate; it is in the answer of --json too.
+    """
+    with common.space() as space:
+        done = erase_person(space, ref, f"operator {actor()}", dry_run=dry_run)
+    if output is not None and done.certificate:
+        output.write_bytes(msgspec.json.encode(done.certificate))
+    if common.json:
+        emit(done)
+        return
+    verb = "would go" if dry_run else "went"
+    for store in done.stores:
+        if store["rows"]:
+            out.print(f"{store['rows']:>8,}  {store['store']}", markup=False)
+    out.print(
+        f"{done.rows:,} rows {verb}, {done.keys_destroyed:,} data keys; {done.kept_shared} identifiers stay with others."
+    )
+    if not dry_run:
+        out.print(f"Searched everything: {len(done.hits)} hits. Request {done.request_id}", markup=False)
+        for hit in done.hits:
+            out.print(f"  {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
+    if done.hits:
+        sys.exit(1)
+
+
+@app.command
+def access(ref: str, /, *, output: Annotated[Path, Parameter(name="--out")], common: Common = DEFAULT) -> None:
+    """Write everything that is stored of a person, readable and for machines, into a new folder.
+
+    Parameters
+    ----------
+    ref
+        Any of the person's identifiers or records, or the universal ID.
+    output
+        The folder to write.
+    """
+    with Space(common.purposeful()) as space:
+        done = access_person(space, ref, output, f"operator {actor()}")
+    if common.json:
+        emit(done)
+    else:
+        out.print(
+            f"{done.values:,} values and {done.rows:,} rows in {done.folder}: {', '.join(done.files)}", markup=False
+        )
+
+
+@app.command
+def scan(*needles: str, derived: bool = False, common: Common = DEFAULT) -> None:
+    """Search all tables and all files of the project for values; exit code 1 when there is a hit.
+
+    Parameters
+    ----------
+    needles
+        What to look for, such as an e-mail address; compared without case.
+    derived
+        Also in the forms in which values hide: URL-encoded, base64, UTF-16, hex, MD5, SHA-1, SHA-256, digits.
+    """
+    if not needles:
+        raise Invalid("Say at least one value to look for.")
+    with common.acting("scan", needles=len(needles)) as space, space.database.connect() as conn:
+        looked = Needles(needles, derived=derived)
+        tables, hits = scan_database(conn, looked)
+        files, more = scan_files([space.project.folder], looked)
+    found = told([*hits, *more])
+    if common.json:
+        emit({"tables": tables, "files": files, "hits": found})
+    else:
+        for hit in found:
+            out.print(f"needle {hit['needle']}: {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
+        out.print(f"{len(found)} hits in {tables} tables and {files} files", markup=False)
+    if found:
+        sys.exit(1)
+
+
+def _local(moment: datetime | None) -> datetime | None:
+    """Take a time that was typed without a zone for one of this machine's."""
+    return None if moment is None else moment.astimezone()
+
+
+def _answer(decision: dict[str, Any]) -> None:
+    out.print("Yes." if decision["allow"] else "No.", style="bold")
+    for reason in decision["reasons"]:
+        out.print(f"  {reason}", markup=False)

@@ -1,0 +1,225 @@
+"""`decide`: may this be done with this person's data, for this purpose, through this channel, at this moment? Pure.
+
+Precedence, the first that applies: erased, restricted, minor without authorisation, objection or opt-out or limit,
+withdrawn or refused, confirmation pending, given, a legal basis other than consent, no. Statements are folded per node
+first (a later yes takes back an earlier no of the same node, purpose and channel; of equal times the no counts), then
+looked at together: a no of any node counts for all, a yes for its own node only (docs/decisions/0005-consent-merges.md).
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from steelthread.privacy.purposes import EVERYTHING, Purpose, Purposes
+from steelthread.privacy.types import CONSENT, NEGATIVES, OBJECTIONS, Decision, Evidence, Statement
+
+Use = Literal["", "collect", "stitch", "read", "segment", "activate", "score", "train", "export", "view"]
+"""The gates that ask."""
+Cell = tuple[str, str]
+"""(purpose, channel)."""
+_AUTOMATIC = ("score", "train", "segment", "activate")
+
+
+class Register(msgspec.Struct, frozen=True):
+    """What holds of one node, purpose and channel; a decision cites it as it is."""
+
+    said: Statement
+    negative: bool
+    told: str
+    evidence: Evidence
+    confirmed: bool = False
+    """Whether a yes was confirmed after it was given."""
+    precedence: int = 4
+
+
+class NodeState(msgspec.Struct, frozen=True):
+    """What was said of one node, folded."""
+
+    node: bytes
+    consent: dict[Cell, Register]
+    restricted: dict[str, Register]
+    minor: Register | None
+    authorised: frozenset[str]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A person, or several nodes of one, as `decide` needs it."""
+
+    states: list[NodeState]
+    target: frozenset[bytes] | None = None
+    """The contact points or devices to be used, when the question is of these: only their own yes counts."""
+    erased: bool = False
+
+
+def fold(statements: Iterable[Statement], at: datetime, known: datetime | None = None) -> list[NodeState]:
+    """Fold statements into what held at a moment, as far as was known at another: any order, any repetition."""
+    nodes: dict[bytes, dict[object, Statement]] = {}
+    for one in statements:
+        if one.occurred_at <= at and (known is None or one.recorded_at <= known):
+            nodes.setdefault(one.node, {})[one.event_id] = one
+    return [_node(node, sorted(found.values(), key=_order)) for node, found in sorted(nodes.items())]
+
+
+def _order(one: Statement) -> tuple[datetime, int, bytes]:
+    """Of equal times the no comes last, so it counts; then the event's id, so that order never matters."""
+    rank = 2 if one.said in NEGATIVES or one.said in ("restricted", "minor") else 1 if one.said == "expired" else 0
+    return one.occurred_at, rank, one.event_id.bytes
+
+
+def _node(node: bytes, ordered: list[Statement]) -> NodeState:
+    consent: dict[Cell, Register] = {}
+    restricted: dict[str, Register] = {}
+    authorised: set[str] = set()
+    minor: Register | None = None
+    confirmations: dict[Cell, datetime] = {}
+    for one in ordered:
+        if one.said in CONSENT:
+            cell = (one.purpose, one.channel)
+            if one.said == "double_confirmed":
+                confirmations[cell] = one.occurred_at
+            elif not _stands_against(consent.get(cell), one):
+                consent[cell] = _register(one)
+        elif one.said == "restricted":
+            restricted[one.purpose] = _register(one)
+        elif one.said == "unrestricted":
+            restricted.pop(one.purpose, None)
+        elif one.said == "minor":
+            minor = _register(one)
+        else:
+            authorised.add(one.purpose)
+    for cell, register in consent.items():
+        if register.said.said == "given" and cell in confirmations:
+            confirmed = confirmations[cell] >= register.said.occurred_at
+            consent[cell] = msgspec.structs.replace(register, confirmed=confirmed)
+    return NodeState(node, consent, restricted, minor, frozenset(authorised))
+
+
+def _stands_against(before: Register | None, one: Statement) -> bool:
+    """Whether a no that a signal told (Global Privacy Control) outlives this: only an answer to the signal ends it."""
+    return (
+        before is not None
+        and before.negative
+        and before.said.signal != ""
+        and one.said in ("given", "expired")
+        and one.signal != before.said.signal
+    )
+
+
+class Decider:
+    """Decides under one policy."""
+
+    def __init__(self, purposes: Purposes) -> None:
+        self._purposes = purposes
+        self._above: dict[str, tuple[Purpose, frozenset[str]] | None] = {}
+        self._version = purposes.version
+
+    def decide(
+        self, subject: Subject, purpose: str, channel: str = "", use: Use = "", at: datetime | None = None
+    ) -> Decision:
+        """Decide at a moment, that at which the subject's statements were folded; without one, no yes has ended yet.
+
+        A question without a channel is one for all channels. An unknown purpose or channel is a no.
+        """
+        known = self._known(purpose)
+        if known is None:
+            return self._no("the purpose is not one of purposes.yaml")
+        one, above = known
+        if subject.erased:
+            return self._no("erased: this person's data was erased")
+        if channel and one.channels and channel not in one.channels:
+            return self._no(f"{one.name} has no channel of this name")
+        if (
+            one.effect == "significant"
+            and use in _AUTOMATIC
+            and one.legal_basis in ("legitimate_interests", "public_task")
+        ):
+            return self._no("a significant effect needs consent, contract or law (GDPR Art. 22)")
+        against = self._against(subject.states, one, above, channel)
+        if against:
+            if len(against) > 1:
+                against.sort(key=_precedence)
+            return Decision(False, [one.told for one in against], [one.evidence for one in against], self._version)
+        return self._open(subject, one, channel, at)
+
+    def _known(self, name: str) -> tuple[Purpose, frozenset[str]] | None:
+        if name not in self._above:
+            found = self._purposes.find(name)
+            self._above[name] = None if found is None else (found, frozenset(self._purposes.above(found.name)))
+        return self._above[name]
+
+    def _no(self, reason: str) -> Decision:
+        return Decision(False, [reason], [], self._version)
+
+    def _against(
+        self, states: Collection[NodeState], one: Purpose, above: frozenset[str], channel: str
+    ) -> list[Register]:
+        """Return what speaks against it: of all nodes, of this purpose and all above."""
+        found: list[Register] = []
+        for state in states:
+            if state.restricted and not one.despite_restriction:
+                found += [register for purpose, register in state.restricted.items() if purpose in above]
+            if state.minor is not None and one.name not in state.authorised and _needs_an_adult(one):
+                found.append(state.minor)
+            if one.heeds:
+                for cell, register in state.consent.items():
+                    if register.negative and cell[0] in above and (not channel or cell[1] in ("", channel)):
+                        found.append(register)
+        return found
+
+    def _open(self, subject: Subject, one: Purpose, channel: str, at: datetime | None) -> Decision:
+        """Nothing speaks against it: say what speaks for it."""
+        if one.legal_basis != "consent":
+            return Decision(
+                True, [f"{one.legal_basis}: {one.name} needs no consent, and nobody objected"], [], self._version
+            )
+        found: dict[str, list[Register]] = {"": [], "confirmation pending: ": [], "expired: ": []}
+        for state in subject.states:
+            if subject.target is None or state.node in subject.target:
+                for cell in ((one.name, channel), (one.name, "")) if channel else ((one.name, ""),):
+                    register = state.consent.get(cell)
+                    if register is not None:
+                        found[_open_but(register, one, at)].append(register)
+        for but, registers in found.items():
+            if registers:
+                reasons = [but + register.told for register in registers]
+                return Decision(not but, reasons, [register.evidence for register in registers], self._version)
+        where = f" for {channel}" if channel else ""
+        return self._no(f"no consent: {one.name} needs one, and none was given{where} here")
+
+
+def _open_but(register: Register, one: Purpose, at: datetime | None) -> str:
+    """Return why a yes does not count; empty when it does."""
+    said = register.said
+    if said.said == "expired" or (at is not None and said.valid_until is not None and said.valid_until <= at):
+        return "expired: "
+    return "confirmation pending: " if one.double_opt_in and not register.confirmed else ""
+
+
+def _needs_an_adult(one: Purpose) -> bool:
+    """Whether a child's data is used for it only with a parent's word: what needs consent, and what profiles."""
+    return one.legal_basis == "consent" or one.effect != "ordinary"
+
+
+def _register(said: Statement) -> Register:
+    what = "everything" if said.purpose == EVERYTHING else said.purpose
+    where = f", {said.channel}" if said.channel else ""
+    by = f" by signal {said.signal}" if said.signal else ""
+    told = f"{said.said}{by}: {what}{where}, {said.occurred_at:%Y-%m-%d}"
+    evidence = Evidence(
+        said.event_id,
+        said.said,
+        said.purpose,
+        said.occurred_at,
+        said.scope,
+        said.channel,
+        said.source,
+        said.valid_until,
+    )
+    precedence = {"restricted": 1, "minor": 2}.get(said.said, 3 if said.said in OBJECTIONS else 4)
+    return Register(said, said.said in NEGATIVES, told, evidence, precedence=precedence)
+
+
+def _precedence(one: Register) -> tuple[int, datetime, bytes]:
+    return one.precedence, one.said.occurred_at, one.said.event_id.bytes

@@ -1,0 +1,111 @@
+"""Tombstones: keyed hashes of what was erased. They tell whoever comes back, and nobody who it was.
+
+They stand in the database and in a journal in the data folder, so that a restored backup learns what was erased since.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from steelthread.store import Byteas
+from steelthread.vault import Vault
+
+Connection = psycopg.Connection[Any]
+JOURNAL = "erasures.jsonl"
+_TOKEN = 16
+
+
+class Line(msgspec.Struct, rename="camel"):
+    """One line of the journal: tokens that were set, or lifted, by a request."""
+
+    request_id: UUID
+    at: datetime
+    tokens: list[str]
+    lifted: bool = False
+
+
+class Tombstones:
+    """The tombstones of one space."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._pepper = vault.secret("suppression")
+
+    def token(self, name: bytes) -> bytes:
+        """Return the tombstone of a node's hash, a record's hash or a universal ID: HMAC-SHA-256 under the pepper."""
+        return hmac.new(self._pepper, name, hashlib.sha256).digest()[:_TOKEN]
+
+    def any(self, conn: Connection) -> bool:
+        """Whether anybody was ever erased: the fence costs nothing before."""
+        row = conn.execute("select exists (select from privacy.tombstone)").fetchone()
+        return bool(row and row[0])
+
+    def among(self, conn: Connection, names: Collection[bytes]) -> set[bytes]:
+        """Return those of these hashes that have a tombstone."""
+        tokens = {self.token(name): name for name in names}
+        with conn.cursor(binary=True) as cursor:
+            rows = cursor.execute(
+                "select token from privacy.tombstone where token = any(%s)", (Byteas(sorted(tokens)),)
+            ).fetchall()
+        return {tokens[token] for (token,) in rows}
+
+    def has(self, conn: Connection, name: bytes) -> bool:
+        """Whether this hash has a tombstone."""
+        return bool(self.among(conn, [name]))
+
+    def set(self, conn: Connection, request: UUID, at: datetime, tokens: Collection[bytes]) -> None:
+        """Set tombstones in the caller's transaction."""
+        conn.execute(
+            "insert into privacy.tombstone select token, %s, %s from unnest(%s::bytea[]) as token on conflict do nothing",
+            (request, at, Byteas(sorted(tokens))),
+        )
+
+    def lift(self, conn: Connection, names: Collection[bytes]) -> list[bytes]:
+        """Take tombstones away: the person came back by own will. Return those that there were."""
+        tokens = sorted(self.token(name) for name in names)
+        rows = conn.execute("delete from privacy.tombstone where token = any(%s) returning token", (Byteas(tokens),))
+        return [token for (token,) in rows]
+
+
+def write_journal(folder: Path, line: Line) -> None:
+    """Append to the journal; it is on disk when this returns."""
+    descriptor = os.open(folder / JOURNAL, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, msgspec.json.encode(line) + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_journal(folder: Path) -> Iterable[Line]:
+    """Return the lines of the journal; a line that a crash cut off is left out."""
+    path = folder / JOURNAL
+    lines = []
+    for text in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            lines.append(msgspec.json.decode(text, type=Line))
+        except msgspec.MsgspecError:
+            continue
+    return lines
+
+
+def count_fence(conn: Connection, counts: Mapping[str, int]) -> None:
+    """Add to what the fence dropped and stripped."""
+    for name, more in sorted(counts.items()):
+        if more:
+            conn.execute(
+                "insert into privacy.fence values (%s, %s) on conflict (name) do update set total = fence.total + excluded.total",
+                (name, more),
+            )
+
+
+def fence_counts(conn: Connection) -> dict[str, int]:
+    """Return what the fence dropped and stripped."""
+    return dict(conn.execute("select name, total from privacy.fence").fetchall())

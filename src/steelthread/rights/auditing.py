@@ -1,0 +1,78 @@
+"""Writing to the audit log what is done with a space: reads for a purpose, operators' actions, changes of configuration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread import identity
+from steelthread.kit import SteelthreadError
+from steelthread.privacy import Audit, Entry
+from steelthread.thread import Space
+
+Connection = psycopg.Connection[Any]
+_CONFIGURATION = ("steelthread.toml", "identity.yaml", "profile.yaml", "purposes.yaml")
+_FOLDERS = ("sources", "model")
+
+
+class Auditor:
+    """Writes the audit log of one space."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self.audit = Audit(space.vault)
+
+    def tokens(self, conn: Connection, refs: Sequence[str]) -> list[str]:
+        """Return the tokens of whoever these references name; a reference that names nobody gives none."""
+        reader = self._space.reader(conn)
+        found = []
+        for ref in refs:
+            try:
+                members = reader.members(ref)
+            except SteelthreadError:
+                continue
+            if members:
+                individual = identity.present(conn, members[0].node_id)[1]
+                found.append(self.audit.token(individual.bytes))
+        return found
+
+    def note(self, conn: Connection, *entries: Entry) -> None:
+        """Append in the caller's transaction, after a change of the configuration since the last entry."""
+        self.audit.append(conn, [*self._changed(conn), *entries])
+
+    def read(self, actor: str, what: str, purpose: str, refs: Sequence[str] = ()) -> None:
+        """Note that somebody reads about people for a purpose; it is durable before they see anything."""
+        with self._space.database.connect() as conn:
+            self.note(conn, Entry("read", actor, what, self.tokens(conn, refs), purpose))
+            conn.commit()
+
+    def act(self, actor: str, what: str, refs: Sequence[str] = (), **details: Any) -> None:
+        """Note what an operator does."""
+        with self._space.database.connect() as conn:
+            self.note(conn, Entry("action", actor, what, self.tokens(conn, refs), details=details))
+            conn.commit()
+
+    def _changed(self, conn: Connection) -> list[Entry]:
+        """Return an entry with the keyed digests of the configuration, when it is not the one that was noted last."""
+        present = self._configuration()
+        row = conn.execute(
+            "select body from privacy.audit where number = (select number from privacy.audit_configuration)"
+        ).fetchone()
+        former = msgspec.json.decode(bytes(row[0]))["details"] if row else None
+        if former == present:
+            return []
+        size = conn.execute("select size from privacy.audit_tree for update").fetchone()
+        assert size is not None
+        conn.execute(
+            "insert into privacy.audit_configuration (number) values (%s) on conflict (one) do update set number = excluded.number",
+            (size[0],),
+        )
+        return [Entry("configuration", "steelthread", "the configuration changed", details=present)]
+
+    def _configuration(self) -> dict[str, str]:
+        folder = self._space.project.folder
+        paths = [folder / name for name in _CONFIGURATION]
+        for name in _FOLDERS:
+            paths += sorted((folder / name).glob("*.yaml"))
+        return {str(path.relative_to(folder)): self.audit.token(path.read_bytes()) for path in paths if path.exists()}

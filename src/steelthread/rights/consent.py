@@ -1,0 +1,227 @@
+"""Consent of a reference: what a person says is kept of the node that was named; what may be done is asked of all nodes."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from steelthread import privacy
+from steelthread.identity import families_of_hashes, parse_ref
+from steelthread.kit import Conflict, Invalid, NotFound, now, uuid7
+from steelthread.privacy import (
+    EVERYTHING,
+    Decider,
+    Decision,
+    Line,
+    Purposes,
+    Said,
+    Scope,
+    Statement,
+    Subject,
+    Tombstones,
+    Use,
+    load_purposes,
+    write_journal,
+)
+from steelthread.thread import Space
+
+Connection = psycopg.Connection[Any]
+_DEVICES = ("device_id", "cookie", "anonymous_id")
+_PARTIES = ("user_id", "loyalty_number")
+
+
+class Saying(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """What somebody says, with all that proves it later (GDPR Art. 7(1)); `said` has no default: nothing is pre-ticked."""
+
+    ref: str
+    purpose: str
+    said: Said
+    channel: str = ""
+    source: str = ""
+    method: str = ""
+    actor: str = "self"
+    brand: str = ""
+    jurisdiction: str = ""
+    signal: str = ""
+    notice: str = ""
+    notice_sha256: str = ""
+    """Digest of the text as it was shown, 64 hexadecimal digits."""
+    language: str = ""
+    occurred_at: datetime | None = None
+    valid_until: datetime | None = None
+    event_id: UUID | None = None
+    """The client's own; saying the same again changes nothing."""
+    returns: bool = False
+    """Whether a person who was erased comes back by own will: the identifier is let in again, with nothing of before."""
+
+
+class Consents:
+    """The consent desk of one space."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self.purposes: Purposes = load_purposes(space.project.folder / "purposes.yaml")
+        self._decider = Decider(self.purposes)
+        self._stones = Tombstones(space.vault)
+
+    def say(self, conn: Connection, saying: Saying) -> Statement:
+        """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not."""
+        purpose = EVERYTHING
+        if saying.purpose != EVERYTHING:
+            known = self.purposes.get(saying.purpose)
+            purpose = known.name
+            if saying.channel and known.channels and saying.channel not in known.channels:
+                raise Invalid(f"{purpose} has the channels {', '.join(known.channels)} only (purposes.yaml).")
+        elif saying.said == "given":
+            raise Invalid("Nobody agrees to everything at once: say given for one purpose at a time (GDPR Art. 7(2)).")
+        moment = now()
+        node = self._node(conn, saying.ref)
+        if self._stones.has(conn, node):
+            self._let_in(conn, node, returns=saying.returns)
+        statement = Statement(
+            event_id=saying.event_id or uuid7(), node=node, scope=self._scope(saying.ref),
+            purpose=purpose, said=saying.said, occurred_at=_aware(saying.occurred_at) or moment, recorded_at=moment,
+            channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
+            method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction,
+            notice=saying.notice, notice_sha256=_digest(saying.notice_sha256), language=saying.language,
+        )  # fmt: skip
+        if statement.occurred_at > moment:
+            raise Invalid("occurredAt lies in the future: say when it was said.")
+        privacy.append(conn, [statement])
+        return statement
+
+    def _let_in(self, conn: Connection, node: bytes, *, returns: bool) -> None:
+        if not returns:
+            raise Conflict(
+                "Whoever this was has been erased: only a person who comes back by own will is kept (returns)."
+            )
+        tokens = self._stones.lift(conn, [node])
+        line = Line(uuid7(), now(), [token.hex() for token in tokens], lifted=True)
+        conn.execute(
+            "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s)",
+            (line.request_id, line.at, line.at),
+        )
+        write_journal(self._space.project.data, line)
+
+    def _node(self, conn: Connection, ref: str) -> bytes:
+        hashes = self._space.reader(conn).hashes(ref)
+        if not hashes:
+            raise NotFound("Nobody answers to this reference.")
+        known = [one for one in hashes if self._space.reader(conn).is_known(one)]
+        if len(known) > 1 or (len(hashes) > 1 and not known):
+            kind = ref.partition(":")[0]
+            raise Invalid(f"Say {kind}:NAMESPACE/VALUE: a value of this kind is one of its namespace.")
+        return known[0] if known else hashes[0]
+
+    def _scope(self, ref: str) -> Scope:
+        parsed = parse_ref(ref, self._space.rules)
+        kind = parsed.kind
+        if parsed.form != "identifier" or kind in _PARTIES or kind.startswith("party_id."):
+            return "party"
+        return "device" if kind in _DEVICES else "contact_point"
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    def subject(self, conn: Connection, ref: str, at: datetime, known: datetime | None = None) -> Subject:
+        """Return whoever a reference names, with all that was said of any of its nodes.
+
+        An e-mail address, a phone, a device is the target itself: only its own yes opens it. A record, a login, a
+        universal ID stands for the person.
+        """
+        return self.look(conn, ref, at, known)[0]
+
+    def look(
+        self, conn: Connection, ref: str, at: datetime, known: datetime | None = None
+    ) -> tuple[Subject, UUID | None]:
+        """Return the subject of a reference, and the universal ID, if there is one."""
+        reader = self._space.reader(conn)
+        parsed = parse_ref(ref, self._space.rules)
+        individual: UUID | None = None
+        if parsed.form == "individual":
+            if self._stones.has(conn, UUID(parsed.value).bytes):
+                return Subject([], erased=True), None
+            nodes = {member.hash for member in reader.members(ref)}
+            own, individual = list(nodes), UUID(parsed.value)
+        else:
+            own = reader.hashes(ref)
+            families = list(families_of_hashes(conn, own).values())
+            nodes = {*own, *(member.hash for family in families for member in family.members)}
+            individual = families[0].individual_id if families else None
+        if not nodes:
+            raise NotFound("Nobody answers to this reference.")
+        states = privacy.fold(privacy.statements_of(conn, nodes), at, known)
+        if individual is None and self._stones.among(conn, own):
+            return Subject(states, erased=True), None
+        target = None if self._scope(ref) == "party" else frozenset(own)
+        return Subject(states, target), individual
+
+    def judge(self, subject: Subject, purpose: str, use: Use, at: datetime) -> Decision:
+        """Decide of a subject that was looked up."""
+        return self._decider.decide(subject, purpose, "", use, at)
+
+    def decide(
+        self,
+        conn: Connection,
+        ref: str,
+        purpose: str,
+        channel: str = "",
+        use: Use = "",
+        at: datetime | None = None,
+        known: datetime | None = None,
+    ) -> Decision:
+        """Decide for a reference, as of a moment and of what was known at another."""
+        return self.decided(conn, ref, purpose, channel, use, at, known)[0]
+
+    def decided(
+        self,
+        conn: Connection,
+        ref: str,
+        purpose: str,
+        channel: str = "",
+        use: Use = "",
+        at: datetime | None = None,
+        known: datetime | None = None,
+    ) -> tuple[Decision, UUID | None]:
+        """Decide, and say of whom: the universal ID, if there is one."""
+        moment = _aware(at) or now()
+        subject, individual = self.look(conn, ref, moment, _aware(known))
+        return self._decider.decide(subject, purpose, channel, use, moment), individual
+
+    def show(self, conn: Connection, ref: str, at: datetime | None = None) -> dict[str, Any]:
+        """Return the state per purpose and channel, with reasons and evidence."""
+        moment = _aware(at) or now()
+        subject = self.subject(conn, ref, moment)
+        told = {cell[1] for state in subject.states for cell in state.consent}
+        states = []
+        for purpose in self.purposes:
+            for channel in _channels(purpose.channels, told):
+                decision = self._decider.decide(subject, purpose.name, channel, at=moment)
+                content = msgspec.to_builtins(decision)
+                del content["policyVersion"]
+                states.append(
+                    {"purpose": purpose.name, "channel": channel, "legalBasis": purpose.legal_basis, **content}
+                )
+        return {"ref": ref, "at": moment, "policyVersion": self.purposes.version, "states": states}
+
+
+def _channels(own: Collection[str], told: Collection[str]) -> list[str]:
+    return ["", *(own or sorted(one for one in told if one))]
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise Invalid("A time needs its zone: say 2026-05-01T12:00:00Z.")
+    return moment
+
+
+def _digest(text: str) -> bytes | None:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raw = b"?"
+    if text and len(raw) != 32:
+        raise Invalid("noticeSha256 is the SHA-256 of the text that was shown: 64 hexadecimal digits.")
+    return raw or None

@@ -1,0 +1,174 @@
+"""Who holds what: every table and column of the database, what it is, and by what a person's rows are found.
+
+Erasure and access go through this list and nothing else. A table or column that is not in it fails a test
+(tests/rights/test_holders.py): whoever adds one says here what it holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+Connection = psycopg.Connection[Any]
+By = Literal["records", "rejects", "samples", "nodes", "hashes", "individuals", "clusters"]
+
+
+class Reach(msgspec.Struct):
+    """A person as the tables know them."""
+
+    records: list[int] = []
+    rejects: list[int] = []
+    samples: list[int] = []
+    nodes: list[int] = []
+    hashes: list[bytes] = []
+    individuals: list[UUID] = []
+    clusters: list[int] = []
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A table. `by` tells which columns find a person's rows; without it the table holds nothing of a person."""
+
+    table: str
+    what: str
+    columns: str
+    by: Mapping[str, By] = {}
+    keeps: str = ""
+    """For tables that name people by tokens or numbers only: why it may stay."""
+
+    def where(self) -> str:
+        """Return the condition that finds a person's rows."""
+        return " or ".join(f"{column} = any(%({by})s)" for column, by in self.by.items())
+
+    def erase(self, conn: Connection, reach: Reach) -> int:
+        """Delete a person's rows; return how many there were."""
+        return conn.execute(f"delete from {self.table} where {self.where()}", _values(reach)).rowcount
+
+    def count(self, conn: Connection, reach: Reach) -> int:
+        """Return how many rows are of a person."""
+        row = conn.execute(f"select count(*) from {self.table} where {self.where()}", _values(reach)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def rows(self, conn: Connection, reach: Reach) -> list[dict[str, Any]]:
+        """Return a person's rows, each value under the name of its column."""
+        cursor = conn.execute(f"select * from {self.table} where {self.where()}", _values(reach))
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _values(reach: Reach) -> dict[str, Any]:
+    return {name: getattr(reach, name) for name in Reach.__struct_fields__}
+
+
+HOLDERS: Sequence[Holder] = (
+    Holder(
+        "profiles.profile", "the folded profile",
+        "individual_id body records first_seen last_seen folded_at", {"individual_id": "individuals"},
+    ),
+    Holder("profiles.tally", "what events come to", "owner entity_id count amount currency first last", {"owner": "nodes"}),
+    Holder("profiles.name_words", "keyed tokens of names, for search", "record_id tokens", {"record_id": "records"}),
+    Holder(
+        "profiles.event", "orders, visits, cases: when, how much, of whom",
+        "record_id entity_id owner nodes parent_id at amount currency quantity", {"record_id": "records"},
+    ),
+    Holder("profiles.trait", "what events come to for a computed trait", "trait_id owner bucket state", {"owner": "nodes"}),
+    Holder("profiles.awaiting", "lines whose order has not come", "parent record_id", {"record_id": "records"}),
+    Holder(
+        "intake.record", "the source records: sealed values, clear values, times",
+        "record_id source_id entity_id key_hash digest row_digest observed_at changed_at loaded_at first_observed_at as_of "
+        "load_id subject is_party sealed clear closed_at", {"record_id": "records"},
+    ),
+    Holder(
+        "intake.record_version", "keyed digests of former versions", "record_id digest loaded_at", {"record_id": "records"}
+    ),
+    Holder(
+        "intake.reject", "rows refused and values set aside, sealed",
+        "reject_id source_id load_id file line column reason is_row row_hash row_digest subject sealed at replayed_at",
+        {"reject_id": "rejects"},
+    ),
+    Holder(
+        "intake.violation", "broken contracts, each with a sealed sample",
+        "source_id event property reason action total first_at last_at subject sealed", {"subject": "samples"},
+    ),
+    Holder(
+        "identity.link", "evidence that two nodes are one person",
+        "a b rule strength weak weight first asserted refused opened_at closed_at actor reason levels steps", {"a": "nodes", "b": "nodes"},
+    ),
+    Holder(
+        "identity.decision", "what people said of pairs", "decision_id a b verdict at actor reason superseded_at",
+        {"a": "nodes", "b": "nodes"},
+    ),
+    Holder("identity.skipped", "pairs that a reviewer put aside", "a b actor at", {"a": "nodes", "b": "nodes"}),
+    Holder("identity.judged", "what the model has seen of a record", "record_id digest keys", {"record_id": "records"}),
+    Holder(
+        "identity.membership", "past universal IDs of nodes", "node_id individual_id valid_from valid_to recorded_at",
+        {"node_id": "nodes", "individual_id": "individuals"},
+    ),
+    Holder("identity.alias", "former universal IDs", "individual_id node_id", {"node_id": "nodes", "individual_id": "individuals"}),
+    Holder("identity.cluster", "the present universal ID", "cluster_id individual_id evidence load_id", {"cluster_id": "clusters"}),
+    Holder(
+        "identity.node", "identifiers and records as keyed hashes",
+        "node_id kind hash birth durable cluster_id first_name suffix unique_source seen exclusive degree generic evidence since atom_id",
+        {"node_id": "nodes"},
+    ),
+    Holder(
+        "privacy.consent_event", "what was said of consent",
+        "event_id node_hash scope purpose channel said occurred_at recorded_at valid_until signal source method actor brand "
+        "jurisdiction notice notice_sha256 language evidence", {"node_hash": "hashes"},
+    ),
+    Holder(
+        "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
+    ),
+    Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
+    Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
+    Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),
+    Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
+    Holder("privacy.erasure", "erasures and their counts", "request_id at finished_at subjects told", keeps="counts, and numbers of keys to destroy"),
+    Holder("privacy.fence", "how much the fence dropped", "name total"),
+    Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
+    Holder("intake.entity", "names of entities", "entity_id name"),
+    Holder(
+        "intake.load", "loads of files and their counts",
+        "load_id source_id fingerprint as_of edition snapshot started_at finished_at rows_done read accepted unchanged updated "
+        "closed rejected set_aside created merged",
+    ),
+    Holder("intake.load_seen", "which record numbers a load showed", "load_id first_row records", keeps="numbers of rows that are gone"),
+    Holder("intake.message", "keyed hashes of message ids", "name at", keeps="ids of messages; they go after their window"),
+    Holder("intake.tally", "counts of live messages", "name total"),
+    Holder(
+        "intake.seen_word", "names of events and properties", "source_id event property types total first_at last_at"
+    ),
+    Holder("intake.volume", "how many of each event came by the hour", "source_id event hour total"),
+    Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),
+    Holder(
+        "identity.run", "what runs of matching did, counted",
+        "run_id at model records pairs added closed before after merged split",
+    ),
+    Holder(
+        "identity.model", "models of matching: what is common among names and contacts, sealed",
+        "number version subject sealed labels exact strict loose confidence learned_at used_at",
+        keeps="frequencies of the whole, sealed; a person goes with the next model that is learned",
+    ),
+    Holder("identity.kind", "kinds of identifiers", "kind_id name"),
+    Holder("profiles.trait_definition", "computed traits in force", "trait_id name told filled owners owners_done"),
+    Holder("profiles.folding", "how profiles are folded", "one told"),
+    Holder(
+        "activation.webhook", "who is told of changes, sealed", "webhook_id name types subject sealed delivered disabled_at created_at"
+    ),
+    Holder(
+        "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",
+        keeps="universal IDs only; delivered ones go",
+    ),
+    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes"),
+    Holder("store.migration", "which migrations ran", "package number name checksum at"),
+    Holder("log.lane", "lanes of the log", "name head"),
+    Holder("log.partition", "partitions of the log", "partition_id lane period"),
+    Holder(
+        "log.chunk", "facts, sealed under their partition's key", "lane first_no last_no partition_id at body",
+        keeps="numbers and universal IDs; received events go with their hour's key, which the certificate dates",
+    ),
+    Holder("log.reader", "how far readers came", "name lane position"),
+)  # fmt: skip
+"""In the order in which rows are deleted."""

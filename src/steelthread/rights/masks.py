@@ -1,0 +1,84 @@
+"""What is shown for a purpose: `fields` of purposes.yaml name the attributes; whatever else identifies is left out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from steelthread.model import Model
+from steelthread.privacy import EVERYTHING, Purpose
+from steelthread.profiles import CONTACT_VALUE
+
+_PARTIES = ("Individual", "Account")
+_SUMS = ("records", "counts", "totals", "aliases", "traits")
+"""Parts of a profile that are shown when `fields` names them."""
+
+
+class Mask:
+    """Masks what is read for one purpose."""
+
+    def __init__(self, purpose: Purpose, model: Model) -> None:
+        self.whole = EVERYTHING in purpose.fields
+        """Whether everything is shown."""
+        self._fields = frozenset(purpose.fields)
+        attributes = [one for entity in model.entities.values() for one in entity.attributes.values()]
+        self._kinds = {one.identity for one in attributes if one.identity and one.name in self._fields}
+
+    def profile(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Mask a profile."""
+        if self.whole:
+            return content
+        shown = {
+            **content,
+            "attributes": self._only(content["attributes"]),
+            "contactPoints": [one for one in content["contactPoints"] if self._is_contact(one["kind"])],
+            "identifiers": [one for one in content["identifiers"] if self._is_kind(one["kind"])],
+        }
+        return {name: value for name, value in shown.items() if name not in _SUMS or name in self._fields}
+
+    def _only(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if name in self._fields}
+
+    def _is_kind(self, kind: str) -> bool:
+        return kind.partition(".")[0] in self._kinds or kind in self._fields
+
+    def _is_contact(self, kind: str) -> bool:
+        names = {attribute for one, attribute in CONTACT_VALUE.values() if one == kind}
+        return bool(names & self._fields) or (kind == "address" and "addressLine1" in self._fields)
+
+    def timeline(self, entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Mask a timeline: what happened when stays, values and the keys of records go as far as they are not fields."""
+        if self.whole:
+            return list(entries)
+        kept = (
+            "at",
+            "entity",
+            "cursor",
+            *(name for name in ("amount", "currency", "lines") if "totals" in self._fields),
+        )
+        return [{**{name: one[name] for name in kept}, "values": self._only(one["values"])} for one in entries]
+
+    def records(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Mask records in full."""
+        if self.whole:
+            return list(records)
+        return [
+            {
+                "source": one["source"], "entity": one["entity"], "observedAt": one["observedAt"],
+                "values": self._only(one["values"]),
+                "parts": [{"entity": part["entity"], "values": self._only(part["values"])} for part in one["parts"]],
+            }
+            for one in records
+        ]  # fmt: skip
+
+    def explanation(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Mask the reasons why two are one: kinds stay, values go as far as their kind is not a field."""
+        if self.whole:
+            return told
+        steps = {
+            part: [{**one, "from": self._name(one["from"]), "to": self._name(one["to"])} for one in told[part]]
+            for part in ("path", "refused")
+        }
+        return {**told, **steps}
+
+    def _name(self, name: str) -> str:
+        kind = name.partition(":")[0]
+        return name if self._is_kind(kind) else kind

@@ -1,0 +1,171 @@
+"""The fence: whoever was erased does not come back by a file, a replay or a late event.
+
+An identifier with a tombstone is stripped; what has such an identifier as its strongest is dropped. It is asked with
+the identity lane locked, so that no erasure commits between the question and the writing.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.identity import NODES_OF, matching_key, provider_key
+from steelthread.intake import Message, identifiers
+from steelthread.kit import Invalid
+from steelthread.privacy import Tombstones, count_fence
+from steelthread.thread.prepare import Ident, Prepared
+from steelthread.thread.space import Space
+
+Connection = psycopg.Connection[Any]
+_UNPACK = msgspec.msgpack.Decoder().decode
+_PACK = msgspec.msgpack.Encoder(order="sorted").encode
+_JSON = msgspec.json.Encoder(order="sorted").encode
+_CLEAR = msgspec.json.Decoder().decode
+
+
+class Fence:
+    """Admits what may be kept."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._tombstones = Tombstones(space.vault)
+
+    def stands(self, conn: Connection) -> bool:
+        """Whether anybody was ever erased."""
+        return self._tombstones.any(conn)
+
+    # -- records of files ----------------------------------------------------------------------------------------
+
+    def records(self, conn: Connection, prepared: Sequence[Prepared]) -> Sequence[Prepared]:
+        """Return the records that may be kept, without identifiers that have a tombstone."""
+        if not self._tombstones.any(conn):
+            return prepared
+        names = {name for one in prepared for name in (one.key_hash, one.party, one.parent) if name}
+        names |= {ident.hash for one in prepared for ident in one.idents}
+        stones = self._tombstones.among(conn, names)
+        if not stones:
+            return prepared
+        kept, counts = [], {"droppedRecords": 0, "strippedRecords": 0}
+        for one in prepared:
+            stones |= self._mailboxes(one, stones)
+            if self._belongs(one, stones):
+                stones.add(one.key_hash)  # what hangs below it goes with it
+                counts["droppedRecords"] += 1
+                continue
+            gone = [place for place, ident in enumerate(one.idents) if ident.hash in stones]
+            if gone:
+                self._strip(one, gone)
+                counts["strippedRecords"] += 1
+            kept.append(one)
+        count_fence(conn, counts)
+        return kept
+
+    def _mailboxes(self, one: Prepared, stones: Collection[bytes]) -> set[bytes]:
+        """Return the addresses of a record whose mailbox has a tombstone: another +tag is no other person."""
+        if not any(ident.name == "email_provider" and ident.hash in stones for ident in one.idents):
+            return set()
+        shown = _UNPACK(one.plain)[3]
+        blind = self._space.vault.blind
+        pairs = [
+            (ident.hash, value) for ident, (_, value) in zip(one.idents, shown, strict=True) if ident.name == "email"
+        ]
+        return {name for name, value in pairs if blind("email", provider_key(value)) in stones}
+
+    def _belongs(self, one: Prepared, stones: Collection[bytes]) -> bool:
+        """Whether a record is of somebody who was erased: by its own name, its person's, or its strongest identifier."""
+        if one.key_hash in stones or (one.party or one.parent) in stones:
+            return True
+        if one.party or not one.idents:
+            return False
+        return min(one.idents, key=self._strength).hash in stones
+
+    def _strength(self, ident: Ident) -> tuple[int, bytes]:
+        return self._space.kind(ident.kind).strength, ident.hash
+
+    def _strip(self, one: Prepared, gone: list[int]) -> None:
+        key, direct, parts, shown, extras, *rest = _UNPACK(one.plain)
+        values = [tuple(shown[place]) for place in gone]
+        removed = [name for name, value in direct.items() if self._is_one_of(value, values)]
+        parts = [{name: value for name, value in part.items() if not self._is_one_of(value, values)} for part in parts]
+        extras = {name: value for name, value in extras.items() if not self._is_one_of(value, values)}
+        direct = {name: value for name, value in direct.items() if name not in removed}
+        shown = [pair for place, pair in enumerate(shown) if place not in gone]
+        one.plain = _PACK([key, direct, parts, shown, extras, *rest])
+        one.idents = [ident for place, ident in enumerate(one.idents) if place not in gone]
+        one.subject, one.sealed = 0, b""
+        clear = _CLEAR(one.clear)
+        clear["f"] = {name: facet for name, facet in clear["f"].items() if name not in removed}
+        one.clear = _JSON(clear)
+
+    def _is_one_of(self, value: Any, gone: Collection[tuple[str, str]]) -> bool:
+        text = str(value)
+        folded = text.casefold()
+        return any(key.casefold() in folded or self._key(kind, text) == key for kind, key in gone)
+
+    def _key(self, kind: str, value: str) -> str | None:
+        return matching_key(self._space.rules.kind(kind), value, self._space.project.settings.project.country)
+
+    # -- live events ---------------------------------------------------------------------------------------------
+
+    def messages(
+        self, conn: Connection, source: str, namespace: str, messages: list[Message], *, counted: bool = True
+    ) -> list[Message]:
+        """Return the live events that may be kept, without identifiers that have a tombstone."""
+        if not self._tombstones.any(conn):
+            return messages
+        told = [self._named(message, source, namespace) for message in messages]
+        stones = self._tombstones.among(conn, {name for named in told for _, name, _ in named})
+        if not stones:
+            return messages
+        kept, counts = [], {"droppedEvents": 0, "strippedEvents": 0}
+        for message, named in zip(messages, told, strict=True):
+            gone = [value for _, name, value in named if name in stones]
+            strongest = min(named)[0] if named else 0
+            if gone and any(name in stones for strength, name, _ in named if strength == strongest):
+                counts["droppedEvents"] += 1
+                continue
+            if gone:
+                counts["strippedEvents"] += 1
+            kept.append(_scrubbed(message, gone) if gone else message)
+        if counted:
+            count_fence(conn, counts)
+        return kept
+
+    def _named(self, message: Message, source: str, namespace: str) -> list[tuple[int, bytes, str]]:
+        """Return (strength, hash, value as told) of all that a message names, the mailbox behind an address included."""
+        vault, found = self._space.vault, []
+        for kind, scope, value in identifiers(message, namespace):
+            try:
+                known = self._space.rules.kind(kind)
+            except Invalid:
+                continue
+            key = self._key(kind, value)
+            if key is not None:
+                scoped = f"{scope or source}/{key}" if known.scoped else key
+                found.append((known.strength, vault.blind(NODES_OF.get(kind, kind), scoped), value))
+                if kind == "email":
+                    found.append((known.strength, vault.blind(kind, provider_key(key)), value))
+        return found
+
+
+def _scrubbed(message: Message, gone: Collection[str]) -> Message:
+    """Return a message without these values, wherever they stand."""
+    folded = {value.casefold() for value in gone}
+    content = msgspec.to_builtins(message)
+    kept = {name: content[name] for name in ("id", "type", "timestamp", "received")}
+    rest = _without({name: value for name, value in content.items() if name not in kept}, folded)
+    rest["external_ids"] = [pair for pair in rest.get("external_ids", []) if len(pair) == 2]
+    return msgspec.convert({**rest, **kept}, Message)
+
+
+def _without(value: Any, gone: Collection[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(one, gone) for name, one in value.items() if not _is_gone(one, gone)}
+    if isinstance(value, list):
+        return [_without(one, gone) for one in value if not _is_gone(one, gone)]
+    return value
+
+
+def _is_gone(value: Any, gone: Collection[str]) -> bool:
+    return isinstance(value, str) and any(one in value.casefold() for one in gone)

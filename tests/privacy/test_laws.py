@@ -1,0 +1,75 @@
+"""The laws of consent, over made-up histories: order and repetition do not matter, negatives spread, positives do not."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.privacy.histories import DECIDER, END, QUESTIONS, SIZE, history
+
+from steelthread.privacy import Subject, fold
+from steelthread.privacy.types import NEGATIVES
+
+LEFT, RIGHT = [b"a1", b"a2"], [b"b1", b"b2"]
+
+
+def _answers(statements, at=END, known=None, target=None):
+    subject = Subject(fold(statements, at, known), target)
+    return {question: DECIDER.decide(subject, *question, at=at) for question in QUESTIONS}
+
+
+def _allowed(*how, **more):
+    return {question for question, decision in _answers(*how, **more).items() if decision.allow}
+
+
+def check(left, right, shuffled):
+    """Check all laws on two people's histories and on their merger."""
+    both = left + right
+    merged = _answers(both)
+    # order, repetition
+    assert _answers(shuffled) == merged
+    assert _answers(shuffled + both) == merged
+    # a merge allows nothing that neither allowed; every no of either stays one
+    alone = _allowed(left) | _allowed(right)
+    together = {question for question, decision in merged.items() if decision.allow}
+    assert together <= alone
+    for part in (left, right):
+        for question, decision in _answers(part).items():
+            spoke = [one for one in decision.evidence if one.said in (*NEGATIVES, "restricted", "minor")]
+            assert not (spoke and not decision.allow and merged[question].allow)
+    # a yes opens its own contact point only
+    for node in (*LEFT, *RIGHT):
+        own = [one for one in both if one.node == node]
+        opened = _allowed(both, target=frozenset([node]))
+        assert opened <= _allowed(own, target=frozenset([node]))
+    # unmerge computes anew from what was said: nothing lost, nothing leaked
+    assert _answers([one for one in both if one.node in LEFT]) == _answers(left)
+    # without anything said, what needs consent is closed
+    assert _allowed([]) == {("analytics", ""), ("law", "")}
+
+
+PEOPLE = st.tuples(st.binary(max_size=9 * SIZE), st.binary(max_size=9 * SIZE), st.integers(0, 2**32))
+
+
+def told(people):
+    """Return the histories of two people, and both together in some other order."""
+    left, right = history(people[0], LEFT, 1), history(people[1], RIGHT, 1000)
+    shuffled = left + right
+    random.Random(people[2]).shuffle(shuffled)
+    return left, right, shuffled
+
+
+HOW = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+
+@settings(max_examples=10_000, **HOW)
+@given(PEOPLE)
+def test_consent_laws(people):
+    check(*told(people))
+
+
+@pytest.mark.soak
+@settings(max_examples=100_000, **HOW)
+@given(PEOPLE)
+def test_consent_laws_over_100_000_histories(people):
+    check(*told(people))

@@ -1,0 +1,59 @@
+"""The ledger in PostgreSQL: append-only, idempotent; the derived state answers for everybody as `decide` does for one."""
+
+import random
+from datetime import timedelta
+
+import msgspec
+from tests.privacy.histories import DECIDER, END, PURPOSES, QUESTIONS, history
+
+from steelthread.privacy import Decider, Subject, allowed_sql, append, fold, forget_consent, statements_of
+
+NODES = [bytes([number]) * 16 for number in range(200)]
+
+
+def _made_up(seed):
+    chance = random.Random(seed)
+    told = []
+    for number in range(0, len(NODES), 2):
+        content = chance.randbytes(6 * chance.randrange(4))
+        told += history(content, NODES[number : number + 2], 1 + number * 1000)
+    return told
+
+
+def test_everybody_at_once_is_everybody_one_by_one(space):
+    told = _made_up(5)
+    relation = "select get_byte(node_hash, 0) / 2 as subject, node_hash from people"
+    with space.database.connect() as conn:
+        conn.execute("create temp table people as select unnest(%s::bytea[]) as node_hash", (NODES,))
+        for start in range(0, len(told), 50):
+            append(conn, told[start : start + 50])
+        assert append(conn, told) == 0, "said twice is said once"
+        kept = statements_of(conn, NODES)
+        assert sorted(kept, key=lambda one: one.event_id) == sorted(told, key=lambda one: one.event_id)
+        differ = {}
+        for purpose, channel in QUESTIONS:
+            one = PURPOSES.get(purpose)
+            sql, parameters = allowed_sql(one, PURPOSES.above(purpose), channel, relation)
+            found = {subject for (subject,) in conn.execute(sql, {**parameters, "at": END})}
+            expected = set()
+            for subject in range(100):
+                states = fold([said for said in told if said.node[0] // 2 == subject], END)
+                if DECIDER.decide(Subject(states), purpose, channel, at=END).allow:
+                    expected.add(subject)
+            differ[(purpose, channel)] = found ^ expected
+            assert len(expected) < 100 or not one.heeds
+    assert not any(differ.values()), differ
+
+
+def test_what_is_erased_is_forgotten(space):
+    told = _made_up(8)
+    with space.database.connect() as conn:
+        append(conn, told)
+        assert forget_consent(conn, NODES[:2]) > 0
+        assert statements_of(conn, NODES[:2]) == []
+        assert len(statements_of(conn, NODES)) == sum(said.node not in NODES[:2] for said in told)
+
+
+def test_the_policy_has_a_version():
+    assert Decider(PURPOSES).decide(Subject([]), "marketing").policy_version == PURPOSES.version
+    assert timedelta(0) < END - msgspec.convert("2026-01-01T00:00:00Z", type(END))
