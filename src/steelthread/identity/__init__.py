@@ -27,6 +27,16 @@ from steelthread.identity.evidence import (
     write_judgements,
 )
 from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_of
+from steelthread.identity.homes import homes_of
+from steelthread.identity.households import (
+    Home,
+    Resident,
+    add_homes,
+    all_households,
+    household_of,
+    residents,
+    write_homes,
+)
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.matching import load_match
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
@@ -64,6 +74,7 @@ __all__ = [
     "NODES_OF",
     "Doubt",
     "Family",
+    "Home",
     "Identifiers",
     "IdentityRules",
     "Judgement",
@@ -79,9 +90,12 @@ __all__ = [
     "Policy",
     "Ref",
     "Refusal",
+    "Resident",
     "Rule",
     "Stitch",
     "Waterfall",
+    "add_homes",
+    "all_households",
     "are_records",
     "as_of",
     "atoms_of_records",
@@ -101,6 +115,8 @@ __all__ = [
     "forget_judged",
     "former_ids",
     "found_by",
+    "homes_of",
+    "household_of",
     "keep_kind",
     "kind_names",
     "last_runs",
@@ -129,6 +145,7 @@ __all__ = [
     "records_joined_by_models",
     "records_of_atoms_of",
     "refusals",
+    "residents",
     "rules_told",
     "sizes_of_persons",
     "skip",
@@ -138,5 +155,6 @@ __all__ = [
     "unjudged",
     "use_model",
     "waterfall_of",
+    "write_homes",
     "write_judgements",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from steelthread.identity import NODES_OF, Identifiers, name_evidence, name_words
+from steelthread.identity import NODES_OF, Identifiers, homes_of, name_evidence, name_words
 from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
 from steelthread.model import Model
 from steelthread.vault import Vault
@@ -62,6 +62,9 @@ class Prepared(msgspec.Struct, array_like=True):
     subject: int = 0
     sealed: bytes = b""
     """The envelope under the new subject `subject`, when it was sealed ahead; 0 and empty otherwise."""
+
+    homes: list[int] = []
+    """Keyed tokens of surname and address, for households."""
 
 
 class Preparer:
@@ -128,7 +131,12 @@ class Preparer:
             amount=amount,
             currency=currency,
             quantity=quantity,
+            homes=self._homes(record) if is_party else [],
         )
+
+    def _homes(self, record: MappedRecord) -> list[int]:
+        addresses = [part.values for part in record.parts if part.entity == "ContactPointAddress"]
+        return [self._vault.token(home) for home in homes_of(record.values, addresses)] if addresses else []
 
     def _split(
         self, entity: str, values: Dict[str, Any]

@@ -18,6 +18,7 @@ _UNITS = frozenset(("apt", "ste", "room", "rm", "floor", "fl"))
 _WORD = re.compile(r"[a-z]+|[0-9]+[a-z]*")
 _BOX = re.compile(r"\bp\.? ?o\.? ?box ?(\d+)", re.IGNORECASE)
 _TAIL = re.compile(r"(?:\b|,)\s*([A-Z]{2})?\s*(\d{5,6}(?:-\d{4})?)\s*\Z")
+_NUMBER = re.compile(r"\d+ ?[a-zA-Z]?\Z")
 _UK = re.compile(r"\b([A-Z]{1,2}\d[A-Z\d]?)\s*(\d[A-Z]{2})\b", re.IGNORECASE)
 
 
@@ -75,6 +76,10 @@ def parse_address(line: str, house: str, unit: str, city: str, postcode: str) ->
     parts = [part.strip() for part in line.split(",")]
     at = next((place for place, part in enumerate(parts) if any(one.isdigit() for one in part)), 0)
     first, rest = parts[at], parts[at + 1 :]
+    if _NUMBER.match(first) and at:  # Via Roma, 12
+        first = f"{parts[at - 1]} {first}"
+    elif _NUMBER.match(first) and rest:  # 12, Mill Lane
+        first, rest = f"{first} {rest[0]}", rest[1:]
     if not code:
         tail = _UK.search(line) or _TAIL.search(line)
         if tail:
