@@ -42,6 +42,8 @@ from steelthread.identity.matching import load_match
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
+from steelthread.identity.organisations import MARK as ORGANISATION
+from steelthread.identity.organisations import organisation_evidence, organisations_conflict
 from steelthread.identity.queries import (
     Family,
     Member,
@@ -72,6 +74,7 @@ from steelthread.identity.types import NewNode, Outcome, Rule
 
 __all__ = [
     "NODES_OF",
+    "ORGANISATION",
     "Doubt",
     "Family",
     "Home",
@@ -136,6 +139,8 @@ __all__ = [
     "node_of_individual",
     "note_judged",
     "note_run",
+    "organisation_evidence",
+    "organisations_conflict",
     "parse_ref",
     "path",
     "persons_of",

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from steelthread.identity.names import SUFFIXES, normal
-from steelthread.identity.places import parse_address
+from steelthread.identity.places import home_of
 
-_PARTS = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText")
 _PARTICLES = frozenset(
     [
         "de",
@@ -49,13 +48,8 @@ def homes_of(values: Mapping[str, Any], addresses: Iterable[Mapping[str, Any]]) 
     surnames = _surnames(values)
     if not surnames:
         return []
-    found = dict.fromkeys(place for place in map(_place, addresses) if place)
+    found = dict.fromkeys(place for place in map(home_of, addresses) if place)
     return [f"home|{surname}|{place}" for place in found for surname in surnames]
-
-
-def _place(address: Mapping[str, Any]) -> str:
-    read = parse_address(*(str(address.get(part) or "") for part in _PARTS))
-    return f"{read.key}|{read.postcode or read.city}" if read.key and (read.postcode or read.city) else ""
 
 
 def _surnames(values: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,9 @@
 """Addresses for matching: abbreviations, units, PO boxes, postcodes. A light normaliser, no gazetteer."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import anyascii
 import msgspec
@@ -14,6 +16,7 @@ _SHORT = {
     "southeast": "se", "southwest": "sw", "mount": "mt", "saint": "st", "apartment": "apt", "appartment": "apt",
     "suite": "ste", "flat": "apt", "unit": "apt", "no": "", "number": "", "the": "",
 }  # fmt: skip
+_PARTS = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText")
 _UNITS = frozenset(("apt", "ste", "room", "rm", "floor", "fl"))
 _WORD = re.compile(r"[a-z]+|[0-9]+[a-z]*")
 _BOX = re.compile(r"\bp\.? ?o\.? ?box ?(\d+)", re.IGNORECASE)
@@ -90,6 +93,12 @@ def parse_address(line: str, house: str, unit: str, city: str, postcode: str) ->
         town = parse_city(re.sub(r"\b[A-Z]{2}\b|\d+", " ", rest[0]))
     number, road, flat = _street(_words(first), "".join(_words(house)))
     return Address(number, road, flat or "".join(_words(unit)), code, town)
+
+
+def home_of(address: Mapping[str, Any]) -> str:
+    """Return an address as text to compare by: house, road, and postcode or place; "" when one is missing. No units."""
+    read = parse_address(*(str(address.get(part) or "") for part in _PARTS))
+    return f"{read.key}|{read.postcode or read.city}" if read.key and (read.postcode or read.city) else ""
 
 
 def _street(words: list[str], house: str) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from steelthread.identity import NODES_OF, Identifiers, homes_of, name_evidence, name_words
+from steelthread.identity import NODES_OF, Identifiers, homes_of, name_evidence, name_words, organisation_evidence
 from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
 from steelthread.model import Model
 from steelthread.vault import Vault
@@ -101,7 +101,10 @@ class Preparer:
         idents = [Ident(index, name, blind(NODES_OF.get(name, name), value)) for index, name, value, _ in found]
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
-        names = name_evidence(record)
+        is_organisation = self._identifiers.is_organisation(record.entity)
+        names = (
+            organisation_evidence(str(record.values.get("name") or "")) if is_organisation else name_evidence(record)
+        )
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
