@@ -24,6 +24,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     quality,
     reading,
     reviews,
+    rulesets,
     serving,
     tongues,
     traits,

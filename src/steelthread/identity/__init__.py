@@ -69,6 +69,15 @@ from steelthread.identity.queries import (
 )
 from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
 from steelthread.identity.reviews import Doubt, are_records, doubts, last_word, skip
+from steelthread.identity.rulesets import (
+    OwnRules,
+    TakenRules,
+    read_salesforce,
+    read_segment,
+    replaced_section,
+    write_salesforce,
+    write_segment,
+)
 from steelthread.identity.stitch import Stitch
 from steelthread.identity.types import NewNode, Outcome, Rule
 
@@ -90,12 +99,14 @@ __all__ = [
     "NewNode",
     "Node",
     "Outcome",
+    "OwnRules",
     "Policy",
     "Ref",
     "Refusal",
     "Resident",
     "Rule",
     "Stitch",
+    "TakenRules",
     "Waterfall",
     "add_homes",
     "all_households",
@@ -146,10 +157,13 @@ __all__ = [
     "persons_of",
     "present",
     "provider_key",
+    "read_salesforce",
+    "read_segment",
     "record_decision",
     "records_joined_by_models",
     "records_of_atoms_of",
     "refusals",
+    "replaced_section",
     "residents",
     "rules_told",
     "sizes_of_persons",
@@ -162,4 +176,6 @@ __all__ = [
     "waterfall_of",
     "write_homes",
     "write_judgements",
+    "write_salesforce",
+    "write_segment",
 ]
