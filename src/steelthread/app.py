@@ -56,11 +56,24 @@ purposes:
     alsoKnownAs: ["iab:4", "fides:marketing.advertising", "salesforce:Marketing"]
   marketing.newsletter: {description: The newsletter, legalBasis: consent, channels: [email]}
 """
+_PEOPLE = """# Who is who
+
+Any file of people: CSV, JSON, Excel, Parquet. One record per row; people may stand in it many times, and in several files.
+
+    steelthread source new NAME FILE     # drafts sources/NAME.yaml: check which column is what
+    steelthread load NAME
+    steelthread resolve                  # finds who is who by evidence in sum
+    steelthread review                   # asks about those in doubt
+    steelthread clusters > clusters.csv  # source, entity, key, individual_id of every record
+    steelthread explain record:NAME/Individual/KEY record:NAME/Individual/KEY
+
+How sure it must be before it joins two records stands in identity.yaml (`matching`).
+"""
 _IGNORE = "# Data, keys and logs never belong under version control.\n/.steelthread/\n"
 
 
-def create_project(folder: Path, name: str, country: str = "") -> Path:
-    """Make a project folder; Conflict when there is one already."""
+def create_project(folder: Path, name: str, country: str = "", template: str = "company") -> Path:
+    """Make a project folder, by a template: company or people; Conflict when there is one already."""
     if (folder / FILE).exists():
         raise Conflict(f"{folder} is a project already. Use it with --project {folder}.")
     if country and not re.fullmatch(r"[A-Za-z]{2}", country):
@@ -74,6 +87,8 @@ def create_project(folder: Path, name: str, country: str = "") -> Path:
         folder / "identity.yaml", (resources.files("steelthread.identity") / "default_identity.yaml").read_text("utf-8")
     )
     _write(folder / "profile.yaml", _PROFILE)
+    if template == "people":
+        _write(folder / "README.md", _PEOPLE)
     _write(folder / "purposes.yaml", _PURPOSES)
     _write(folder / ".gitignore", _IGNORE)
     return folder.resolve()

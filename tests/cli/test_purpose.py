@@ -32,6 +32,7 @@ def test_without_a_purpose_nothing_is_shown(space, load):
 ANYBODY = "018f0000-0000-7000-8000-000000000000"
 READING = [
     ("profile", "email:a@b.example"), ("search", "Ann"), ("export", "profiles"),
+    ("household", "email:a@b.example"), ("export", "households"),
     ("explain", "email:a@b.example", "email:c@d.example"), ("resolve", ANYBODY), ("changes",), ("clusters",),
     ("source", "preview", "crm"), ("decide", "email:a@b.example", "marketing"), ("consent", "show", "email:a@b.example"),
     ("access", "email:a@b.example", "--out", "ann"), ("tail", "--events", "1"), ("review", "--json"),
@@ -40,6 +41,7 @@ READING = [
 NOT_READING = {
     "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
     "model", "vault", "key", "erase", "scan", "audit", "replay", "trait", "webhook", "apply", "jurisdiction", "retention", "hold",
+    "quality", "ruleset",
 }  # fmt: skip
 """Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
 

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from typing import Annotated, Any
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -94,6 +95,17 @@ class Reading:
             decision, token = self._judge(conn, f"individual:{one['individualId']}")
             if decision.allow:
                 kept.append(self.mask.profile(one))
+                subjects.append(token)
+        self.note(what, subjects)
+        return kept
+
+    def readable(self, conn: psycopg.Connection[Any], what: str, individuals: list[UUID]) -> set[UUID]:
+        """Return those of these individuals who may be read about for the purpose; the audit log tells who they are."""
+        kept, subjects = set(), []
+        for one in individuals:
+            decision, token = self._judge(conn, f"individual:{one}")
+            if decision.allow:
+                kept.add(one)
                 subjects.append(token)
         self.note(what, subjects)
         return kept

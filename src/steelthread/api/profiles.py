@@ -12,7 +12,7 @@ from fastapi import FastAPI, Header, Query, Response
 from steelthread.api.desk import Reading, for_purpose
 from steelthread.api.folded import folded
 from steelthread.api.reading import OBJECT, answer, conditional, reading
-from steelthread.kit import Invalid
+from steelthread.kit import Forbidden, Invalid
 from steelthread.profiles import Wanted, parsed_cursor, shown_entry
 from steelthread.thread import Space
 
@@ -21,6 +21,7 @@ _READERS = 4
 Granted = Annotated[Reading, for_purpose("profiles:read")]
 FIELDS = (
     "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals", "traits",
+    "household",
 )  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def profiles(api: FastAPI, space: Space) -> None:
 
         It is read for a `purpose` that the key carries, and shows what that shows; 403 without one, and where the person
         says no. With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
-        seconds. `fields` chooses parts, `attributes` and `traits` some of these, with commas between. The answer has an ETag:
+        seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with commas between. The answer has an ETag:
         with `If-None-Match` it is 304 while the profile is the same.
         """
         wanted, some = chosen(fields, FIELDS), {"attributes": listed(attributes), "traits": listed(traits)}
@@ -52,7 +53,10 @@ def profiles(api: FastAPI, space: Space) -> None:
 
         def read() -> Response:
             with reading(api, space, granted, "profile", ref) as reader:
-                content = granted.mask.profile(reader.profile(ref))
+                content = reader.profile(ref)
+                if "household" in wanted:
+                    content["household"] = reader.share(ref)
+            content = granted.mask.profile(content)
             return conditional(selected(content, wanted, some), if_none_match)
 
         return await asyncio.get_running_loop().run_in_executor(readers, read)
@@ -62,6 +66,23 @@ def profiles(api: FastAPI, space: Space) -> None:
         """What a universal ID, present or former, stands for; `individualId` is the present one."""
         with reading(api, space, granted, "resolve") as reader:
             return answer(reader.resolve(individual, as_of))
+
+    @api.get("/api/households/{ref:path}", tags=["profiles"], responses=OBJECT)
+    def household(granted: Granted, ref: str) -> Response:
+        """Who shares a home with a person, in which role, by what; `householdId` is null for one who does with nobody.
+
+        Members who may not be read about for the purpose are left out and counted as `withheld`.
+        """
+        if not granted.mask.shows("household"):
+            raise Forbidden("This purpose does not show households: `fields` in purposes.yaml would name `household`.")
+        with reading(api, space, granted, "household", ref) as reader, api.state.pool.connection() as conn:
+            home = reader.household(ref)
+            members = home.members if home else []
+            kept = granted.readable(conn, "household", [one.individual_id for one in members])
+        shown = [one for one in members if one.individual_id in kept]
+        return answer(
+            {"householdId": home and home.household_id, "members": shown, "withheld": len(members) - len(shown)}
+        )
 
     @api.get("/api/explain", tags=["profiles"], responses=OBJECT)
     def explain(granted: Granted, a: str, b: str) -> Response:

@@ -1,6 +1,7 @@
 """`init` and `status`."""
 
 from pathlib import Path
+from typing import Literal
 
 from rich.table import Table
 
@@ -9,7 +10,15 @@ from steelthread.cli.shell import DEFAULT, Common, app, emit, out
 
 
 @app.command
-def init(folder: Path, /, *, name: str = "", country: str = "", common: Common = DEFAULT) -> None:
+def init(
+    folder: Path,
+    /,
+    *,
+    name: str = "",
+    country: str = "",
+    template: Literal["company", "people"] = "company",
+    common: Common = DEFAULT,
+) -> None:
     """Make a project folder.
 
     Parameters
@@ -20,13 +29,18 @@ def init(folder: Path, /, *, name: str = "", country: str = "", common: Common =
         Name of the project; the folder's name by default.
     country
         Default country of phone numbers without a prefix (two letters).
+    template
+        company: all its systems; people: files of people only, to find out who is who.
     """
-    made = create_project(folder, name or folder.resolve().name, country)
+    made = create_project(folder, name or folder.resolve().name, country, template)
     if common.json:
         emit({"folder": str(made)})
         return
     out.print(f"Made {made}", highlight=False)
     out.print("Next: steelthread source new NAME FILE --project " + str(folder), style="dim", highlight=False)
+    if template == "people":
+        for line in ("load NAME", "resolve", "review", "clusters > clusters.csv"):
+            out.print(f"      steelthread {line} --project {folder}", style="dim", highlight=False)
 
 
 @app.command

@@ -1,5 +1,6 @@
 """`profile`, `search`, `export`."""
 
+import csv
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
-from steelthread.profiles import Wanted, export_profiles, shown_entry
+from steelthread.kit import now
+from steelthread.profiles import Wanted, export_profiles, households, shown_entry
 
 export = App(name="export", help="Take data out.")
 app.command(export)
@@ -26,7 +28,7 @@ def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
     """
     with common.reading("profile", ref) as space, space.database.connect() as conn:
         reader = space.reader(conn)
-        content = reader.profile(ref)
+        content = {**reader.profile(ref), "household": reader.share(ref)}
         timeline = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
         reasons = [] if common.json else _reasons(reader, content)
     if common.json:
@@ -48,16 +50,17 @@ def _reasons(reader: Any, content: dict[str, Any]) -> list[str]:
 
 def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[str]) -> None:
     """Draw a profile for people."""
-    values = {name: one["value"] for name, one in content["attributes"].items()}
-    name = " ".join(str(values[part]) for part in ("firstName", "lastName") if values.get(part))
-    name = name or str(values.get("personName") or values.get("name") or "Unknown")
+    name = _name(content)
+    home = content.get("household")
+    lives = f"\nhousehold of {home['size']}, {home['role']} (shares {', '.join(home['via'])})" if home else ""
     aliases = f"\nformerly {', '.join(content['aliases'])}" if content["aliases"] else ""
     counts = "   ".join(f"{count:,} {what}" for what, count in content["counts"].items())
     totals = "   ".join(f"{one['entity']} {one['amount']} {one['currency'] or ''}" for one in content["totals"])
     out.print(
         Panel(
             f"[bold]{_safe(name)}[/bold]\n{content['individualId']}{aliases}\n"
-            f"{content['firstSeen']} to {content['lastSeen']}\n{counts}\n{totals}".rstrip(),
+            f"{content['firstSeen']} to {content['lastSeen']}\n{counts}\n{totals}".rstrip()
+            + lives,
             title="individual",
             title_align="left",
         )
@@ -112,6 +115,53 @@ def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) ->
     for row in rows:
         table.add_row(*(_safe(str(cell)) for cell in row))
     out.print(table)
+
+
+@app.command
+def household(ref: str, /, *, common: Common = DEFAULT) -> None:
+    """Show who shares a home with a customer, in which role, and by what.
+
+    Parameters
+    ----------
+    ref
+        individual:UUID, KIND:VALUE (email:ann@example.com) or record:SOURCE/ENTITY/KEY.
+    """
+    with common.reading("household", ref) as space, space.database.connect() as conn:
+        reader = space.reader(conn)
+        home = reader.household(ref)
+        names = {} if common.json or home is None else {
+            one.individual_id: _name(reader.profile(f"individual:{one.individual_id}")) for one in home.members
+        }  # fmt: skip
+    if common.json:
+        emit(home)
+        return
+    if home is None:
+        note("Nobody else shares an address with this surname, nor a contact or device that was refused as a key.")
+        return
+    _table(f"household {home.household_id}", ("individual", "name", "role", "shares", "records"), [
+        (one.individual_id, names[one.individual_id], one.role, ", ".join(one.via), one.records) for one in home.members
+    ])  # fmt: skip
+
+
+def _name(content: dict[str, Any]) -> str:
+    values = {name: one["value"] for name, one in content["attributes"].items()}
+    name = " ".join(str(values[part]) for part in ("firstName", "lastName") if values.get(part))
+    return name or str(values.get("personName") or values.get("name") or "Unknown")
+
+
+@export.command(name="households")
+def export_households(*, common: Common = DEFAULT) -> None:
+    """Export every household as CSV, one row for each member: household_id, individual_id, role, via, records."""
+    count = 0
+    with common.reading("export households") as space, space.database.connect() as conn:
+        conn.execute("set transaction isolation level repeatable read, read only")
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("household_id", "individual_id", "role", "via", "records"))
+        for home in households(conn, space.vault, now().date()):
+            count += 1
+            for one in home.members:
+                writer.writerow((home.household_id, one.individual_id, one.role, "|".join(one.via), one.records))
+    note(f"{count:,} households")
 
 
 @app.command

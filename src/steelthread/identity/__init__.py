@@ -27,11 +27,23 @@ from steelthread.identity.evidence import (
     write_judgements,
 )
 from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_of
+from steelthread.identity.homes import homes_of
+from steelthread.identity.households import (
+    Home,
+    Resident,
+    add_homes,
+    all_households,
+    household_of,
+    residents,
+    write_homes,
+)
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.matching import load_match
 from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
+from steelthread.identity.organisations import MARK as ORGANISATION
+from steelthread.identity.organisations import organisation_evidence, organisations_conflict
 from steelthread.identity.queries import (
     Family,
     Member,
@@ -55,14 +67,26 @@ from steelthread.identity.queries import (
     standing,
     strongest_between,
 )
+from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
 from steelthread.identity.reviews import Doubt, are_records, doubts, last_word, skip
+from steelthread.identity.rulesets import (
+    OwnRules,
+    TakenRules,
+    read_salesforce,
+    read_segment,
+    replaced_section,
+    write_salesforce,
+    write_segment,
+)
 from steelthread.identity.stitch import Stitch
 from steelthread.identity.types import NewNode, Outcome, Rule
 
 __all__ = [
     "NODES_OF",
+    "ORGANISATION",
     "Doubt",
     "Family",
+    "Home",
     "Identifiers",
     "IdentityRules",
     "Judgement",
@@ -75,12 +99,17 @@ __all__ = [
     "NewNode",
     "Node",
     "Outcome",
+    "OwnRules",
     "Policy",
     "Ref",
     "Refusal",
+    "Resident",
     "Rule",
     "Stitch",
+    "TakenRules",
     "Waterfall",
+    "add_homes",
+    "all_households",
     "are_records",
     "as_of",
     "atoms_of_records",
@@ -100,8 +129,11 @@ __all__ = [
     "forget_judged",
     "former_ids",
     "found_by",
+    "homes_of",
+    "household_of",
     "keep_kind",
     "kind_names",
+    "last_runs",
     "last_word",
     "linked_records",
     "load_match",
@@ -118,20 +150,32 @@ __all__ = [
     "node_of_individual",
     "note_judged",
     "note_run",
+    "organisation_evidence",
+    "organisations_conflict",
     "parse_ref",
     "path",
     "persons_of",
     "present",
     "provider_key",
+    "read_salesforce",
+    "read_segment",
     "record_decision",
     "records_joined_by_models",
     "records_of_atoms_of",
     "refusals",
+    "replaced_section",
+    "residents",
+    "rules_told",
+    "sizes_of_persons",
     "skip",
     "standing",
     "strongest_between",
+    "suspects",
     "unjudged",
     "use_model",
     "waterfall_of",
+    "write_homes",
     "write_judgements",
+    "write_salesforce",
+    "write_segment",
 ]

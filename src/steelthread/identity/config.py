@@ -17,6 +17,7 @@ BUILT_IN = (
 )  # fmt: skip
 NODES_OF = {"email_provider": "email"}
 """Rules whose identifiers are nodes of another kind: the mailbox behind an address is an address itself."""
+ACCOUNT_ID = "account_id."
 _FIRST_OWN, _FIRST_SCHEME = 100, 1000
 
 
@@ -41,6 +42,16 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: list[Limit] = []
     fold: bool = False
     """Whether upper and lower case are the same."""
+
+
+_ACCOUNTS = (
+    Kind("account_name", strength=40, weak=True),
+    Kind("account_address", strength=45, weak=True, generic_above=25),
+    Kind("account_domain", strength=50, weak=True, generic_above=50),
+    Kind("account_email", strength=55, weak=True, generic_above=25),
+    Kind("account_phone", strength=60, weak=True, generic_above=25),
+)
+"""Kinds of identifiers of organisations; identity.yaml may say otherwise."""
 
 
 class Blocked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,6 +105,9 @@ class IdentityRules:
         for name, kind in text.kinds.items():
             place = BUILT_IN.index(name) + 1 if name in BUILT_IN else _index(name, _FIRST_OWN, _FIRST_SCHEME)
             self._add(msgspec.structs.replace(kind, name=name, index=place))
+        for kind in _ACCOUNTS:
+            if kind.name not in self.kinds:
+                self._add(msgspec.structs.replace(kind, index=_index(kind.name, _FIRST_OWN, _FIRST_SCHEME)))
         for rule in text.rules:
             name = f"rule.{rule.name}"
             place = _index(name, _FIRST_OWN, _FIRST_SCHEME)
@@ -121,13 +135,13 @@ class IdentityRules:
         known = self.kinds.get(name)
         if known is not None:
             return known
-        if name.startswith("party_id."):
+        if name.startswith(("party_id.", ACCOUNT_ID)):
             scheme = name.removeprefix("party_id.")
             made = msgspec.structs.replace(
                 self._party,
                 name=name,
                 index=_index(scheme, _FIRST_SCHEME, _FIRST_SCHEME + 30_000),
-                exclusive=scheme in self.exclusive_schemes,
+                exclusive=scheme.removeprefix(ACCOUNT_ID) in self.exclusive_schemes,
             )
             return self._add(made)
         near = get_close_matches(name, self.kinds, n=1)
@@ -141,7 +155,7 @@ class IdentityRules:
         return folded in exact or search(folded) is not None
 
     def _test(self, kind: str) -> tuple[frozenset[str], Callable[[str], object]]:
-        own = self._blocked.get(kind, Blocked())
+        own = self._blocked.get("phone" if kind == "account_phone" else kind, Blocked())
         patterns = [*own.regex, *self._everywhere.regex]
         search = re.compile("|".join(f"(?:{one})" for one in patterns) if patterns else r"(?!)").search
         self._tests[kind] = test = (frozenset((*own.exact, *self._everywhere.exact)), search)

@@ -8,6 +8,7 @@ import msgspec
 from steelthread.identity.config import IdentityRules, Kind
 from steelthread.identity.names import normal
 from steelthread.identity.normalise import normalise, provider_key, slug
+from steelthread.identity.organisations import account_kind, derived, named, organisation_evidence
 from steelthread.intake import MappedRecord
 from steelthread.kit import Invalid
 from steelthread.model import Model
@@ -25,19 +26,41 @@ class Identifiers:
         self._source = source
         self._country = country
         self._roles: dict[str, list[tuple[str, str]]] = {}
+        self._organisations: dict[str, bool] = {}
 
     def of(self, record: MappedRecord) -> tuple[list[Found], list[str]]:
         """Return the identifiers, each once, and the kinds of those that are blocked."""
         found: dict[tuple[str, str], Found] = {}
         blocked: list[str] = []
-        for kind, namespace, value in self._raw(record):
+        raw = self._raw(record)
+        if self.is_organisation(record.entity):
+            raw = _of_account(record, raw)
+        for kind, namespace, value in raw:
             self._add(self._rules.kind(kind), namespace, value, found, blocked)
-        for composite in self._rules.composites:
+        if self.is_organisation(record.entity):
+            self._add_named(record, found)
+        for composite in self._rules.composites if not self.is_organisation(record.entity) else ():
             joined = self._joined(record, composite.all)
             if joined:
                 rule = self._rules.kinds[f"rule.{composite.name}"]
                 found[(rule.name, joined)] = (rule.index, rule.name, joined, joined)
         return list(found.values()), blocked
+
+    def _add_named(self, record: MappedRecord, found: dict[tuple[str, str], Found]) -> None:
+        evidence = organisation_evidence(str(record.values.get("name") or ""))
+        rule = self._rules.kinds["account_name"]
+        for _, kind, value, _ in list(found.values()):
+            both = named(evidence, kind, value)
+            if both:
+                found[(rule.name, both)] = (rule.index, rule.name, both, both)
+
+    def is_organisation(self, entity: str) -> bool:
+        """Whether records of this entity are organisations: accounts, but for those of a person."""
+        known = self._organisations.get(entity)
+        if known is None:
+            is_a = self._model.is_a
+            known = self._organisations[entity] = is_a(entity, "Account") and not is_a(entity, "PersonalAccount")
+        return known
 
     def _add(
         self, kind: Kind, namespace: str, value: str, found: dict[tuple[str, str], Found], blocked: list[str]
@@ -107,6 +130,16 @@ class Identifiers:
             key = normalise(self._rules.kinds[role], value, self._country)
             return None if key is None or self._rules.is_blocked(role, key) else key
         return normal(value)
+
+
+def _of_account(record: MappedRecord, raw: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return the identifiers of an organisation: under kinds of its own, and those that its site and address give."""
+    emails = [value for kind, _, value in raw if kind in ("email", "account_email")]
+    found = derived(record.values, [(part.entity, part.values) for part in record.parts], emails)
+    return [
+        *((account_kind(kind), space, value) for kind, space, value in raw),
+        *((kind, "", value) for kind, value in found),
+    ]
 
 
 class Ref(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from functools import lru_cache
 import phonenumbers
 
 from steelthread.identity.config import Kind
+from steelthread.identity.organisations import domain_of
 
 _DOTLESS = {"gmail.com", "googlemail.com"}
 _TAGGED = {"outlook.com", "hotmail.com", "live.com", "fastmail.com", "proton.me", "protonmail.com", "icloud.com"}
@@ -24,13 +25,15 @@ def slug(scheme: str) -> str:
 def normalise(kind: Kind, value: str, country: str = "") -> str | None:
     """Return the matching key of a value, None when nothing is left of it."""
     name = kind.name
-    if name in ("email", "email_provider"):
+    if name in ("email", "email_provider", "account_email"):
         key = _email(value)
         return provider_key(key) if name == "email_provider" and key else key
-    if name == "phone":
+    if name in ("phone", "account_phone"):
         return _phone(value, country)
+    if name == "account_domain":
+        return domain_of(value)
     key = unicodedata.normalize("NFKC", value).strip()
-    if name == "loyalty_number" or name.startswith("party_id"):
+    if name == "loyalty_number" or name.startswith(("party_id", "account_id")):
         key = _MARKS.sub("", key).upper()
     elif kind.fold:
         key = key.casefold()

@@ -21,6 +21,7 @@ from steelthread.profiles.events import (
 from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
 from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.household import Household, Lodger, household_of, households
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
 from steelthread.profiles.segment import external_ids, links, segment_event, traits
@@ -43,6 +44,8 @@ __all__ = [
     "Filling",
     "Folder",
     "Happened",
+    "Household",
+    "Lodger",
     "Names",
     "Observation",
     "Opener",
@@ -65,6 +68,8 @@ __all__ = [
     "external_ids",
     "filling",
     "forget_old",
+    "household_of",
+    "households",
     "insert_events",
     "links",
     "load_profile_rules",

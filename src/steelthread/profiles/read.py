@@ -17,6 +17,7 @@ from steelthread.privacy import Tombstones
 from steelthread.profiles import assemble
 from steelthread.profiles.computed.store import read as read_traits
 from steelthread.profiles.folder import Folder, ProfileRules
+from steelthread.profiles.household import Household, household_of
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.timeline import Entry, Wanted, read_timeline
 from steelthread.profiles.views import Names, Opener, View
@@ -146,6 +147,19 @@ class Reader:
         if traits:
             told["traits"] = read_traits(self._conn, traits, nodes, now(), self._values)
         return told
+
+    def household(self, text: str) -> Household | None:
+        """Return the household of whoever answers to a reference, None for one who shares a home with nobody."""
+        return household_of(self._conn, self._vault, self.cluster(text)[0], now().date())
+
+    def share(self, text: str) -> dict[str, Any] | None:
+        """Return what a profile says of its household: nothing of the others but how many they are; None for no household."""
+        home = self.household(text)
+        if home is None:
+            return None
+        individual = self.cluster(text)[1]
+        own = next(one for one in home.members if one.individual_id == individual)
+        return {"householdId": str(home.household_id), "size": len(home.members), "role": own.role, "via": own.via}
 
     def page(self, after: UUID | None, limit: int) -> list[dict[str, Any]]:
         """Return profiles by universal ID, in few questions; without the identifiers that only events name."""

@@ -100,6 +100,7 @@ HOLDERS: Sequence[Holder] = (
         "identity.decision", "what people said of pairs", "decision_id a b verdict at actor reason superseded_at",
         {"a": "nodes", "b": "nodes"},
     ),
+    Holder("identity.home", "keyed tokens of surname and address, for households", "record_id token", {"record_id": "records"}),
     Holder("identity.skipped", "pairs that a reviewer put aside", "a b actor at", {"a": "nodes", "b": "nodes"}),
     Holder("identity.judged", "what the model has seen of a record", "record_id digest keys", {"record_id": "records"}),
     Holder(

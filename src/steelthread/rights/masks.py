@@ -8,7 +8,7 @@ from steelthread.privacy import EVERYTHING, Purpose
 from steelthread.profiles import CONTACT_VALUE
 
 _PARTIES = ("Individual", "Account")
-_SUMS = ("records", "counts", "totals", "aliases", "traits")
+_SUMS = ("records", "counts", "totals", "aliases", "traits", "household")
 """Parts of a profile that are shown when `fields` names them."""
 
 
@@ -33,6 +33,10 @@ class Mask:
             "identifiers": [one for one in content["identifiers"] if self._is_kind(one["kind"])],
         }
         return {name: value for name, value in shown.items() if name not in _SUMS or name in self._fields}
+
+    def shows(self, part: str) -> bool:
+        """Whether a part of a profile is shown."""
+        return self.whole or part in self._fields
 
     def _only(self, values: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if name in self._fields}

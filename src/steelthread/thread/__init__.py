@@ -11,6 +11,7 @@ from steelthread.thread.collector import Collector
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.heard import Heard
+from steelthread.thread.judging import quality
 from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
@@ -56,6 +57,7 @@ __all__ = [
     "migrate",
     "newest",
     "plan",
+    "quality",
     "replay",
     "replay_live_rejects",
     "resolve_all",

@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread import intake, profiles
-from steelthread.identity import NewNode, Outcome, Rule, Stitch
+from steelthread.identity import NewNode, Outcome, Rule, Stitch, write_homes
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.computing import Computing
@@ -74,6 +74,7 @@ class Batch:
         self._inserts: list[RecordRow] = []
         self._tokens: list[tuple[int, list[int]]] = []
         self._tokens_again: list[tuple[int, list[int]]] = []
+        self._homes: list[tuple[int, int]] = []
         self._backdated: set[int] = set()
         self._earliest: dict[bytes, datetime] = {}
         self._outdone: list[Prepared] = []
@@ -305,6 +306,7 @@ class Batch:
         again = [row for row in parties if row.key_hash not in new]
         self._tokens = [(row.record_id, winners[row.key_hash].name_tokens) for row in fresh]
         self._tokens_again = [(row.record_id, winners[row.key_hash].name_tokens) for row in again]
+        self._homes = [(row.record_id, token) for row in parties for token in winners[row.key_hash].homes]
 
     def _backdate(self, rows: list[RecordRow]) -> None:
         """Records that a late version showed to be older: what they assert is older too."""
@@ -466,6 +468,7 @@ class Batch:
         self._own_anew(self._stitch.settle())
         intake.insert_records(self._conn, self._inserts)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
+        write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
         outcome = self._stitch.finish()
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]

@@ -6,7 +6,8 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.identity import NameEvidence, Node, conflict
+from steelthread.identity import ORGANISATION as MARK
+from steelthread.identity import NameEvidence, Node, conflict, organisations_conflict
 from steelthread.vault import Vault, unseal
 
 _UNPACK = msgspec.msgpack.Decoder().decode
@@ -26,7 +27,10 @@ class Names:
 
     def conflict(self, a: Node, b: Node) -> str | None:
         """Say why two records cannot be one person by their names, or None."""
-        return conflict(self._of(a.id), self._of(b.id))
+        one, other = self._of(a.id), self._of(b.id)
+        if one.first.startswith(MARK) and other.first.startswith(MARK):
+            return organisations_conflict(*sorted((one.first, other.first)))
+        return conflict(one, other)
 
     def _of(self, node: int) -> NameEvidence:
         known = self._known.get(node)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from steelthread.identity import NODES_OF, Identifiers, name_evidence, name_words
+from steelthread.identity import NODES_OF, Identifiers, homes_of, name_evidence, name_words, organisation_evidence
 from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
 from steelthread.model import Model
 from steelthread.vault import Vault
@@ -63,6 +63,9 @@ class Prepared(msgspec.Struct, array_like=True):
     sealed: bytes = b""
     """The envelope under the new subject `subject`, when it was sealed ahead; 0 and empty otherwise."""
 
+    homes: list[int] = []
+    """Keyed tokens of surname and address, for households."""
+
 
 class Preparer:
     """Prepares the rows of one source."""
@@ -98,7 +101,10 @@ class Preparer:
         idents = [Ident(index, name, blind(NODES_OF.get(name, name), value)) for index, name, value, _ in found]
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
-        names = name_evidence(record)
+        is_organisation = self._identifiers.is_organisation(record.entity)
+        names = (
+            organisation_evidence(str(record.values.get("name") or "")) if is_organisation else name_evidence(record)
+        )
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
@@ -128,7 +134,12 @@ class Preparer:
             amount=amount,
             currency=currency,
             quantity=quantity,
+            homes=self._homes(record) if is_party else [],
         )
+
+    def _homes(self, record: MappedRecord) -> list[int]:
+        addresses = [part.values for part in record.parts if part.entity == "ContactPointAddress"]
+        return [self._vault.token(home) for home in homes_of(record.values, addresses)] if addresses else []
 
     def _split(
         self, entity: str, values: Dict[str, Any]

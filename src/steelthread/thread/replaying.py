@@ -38,7 +38,7 @@ _WRITE = msgspec.json.Encoder(order="sorted").encode
 _UNPACK = msgspec.msgpack.Decoder().decode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _ENCODE = msgspec.msgpack.Encoder().encode
-_DERIVED = ("email_provider",)
+_DERIVED = ("email_provider", "account_name")
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Judgement, ModelRow, Outcome, Stitch, load_match
+from steelthread.identity import Judgement, ModelRow, Outcome, Stitch, homes_of, load_match
 from steelthread.kit import now
 from steelthread.model import Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
@@ -56,6 +56,8 @@ class Findings(msgspec.Struct):
     """Record -> digest of the version that was looked at."""
     keys: dict[int, list[int]]
     pairs: int
+    homes: list[tuple[int, int]] = []
+    """Where records live that were loaded before households were known: (record, keyed token)."""
 
 
 def resolve_all(space: Space, *, keep_model: bool = False) -> ResolveResult:
@@ -92,6 +94,7 @@ def judged_by(space: Space, conn: Connection, *, keep_model: bool) -> tuple[Mode
         {one.record: one.digest for one in found},
         keys_of(space, {one.record: row for one, row in zip(found, resolution.rows, strict=True)}),
         resolution.pairs,
+        [(one.record, space.vault.token(home)) for one in found for home in homes_of(one.values, [one.values])],
     )
     return former or sealed_model(space, model), findings, resolution.lacks
 
@@ -190,6 +193,7 @@ def write(
         conn,
         ((record, findings.seen[record], keys) for record, keys in findings.keys.items() if record not in stale),
     )
+    identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
     if among is None or (former is not None and former.threshold != model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
     merged, split = _Settling(space, conn, at, changes).settle(touched, restate=restate)

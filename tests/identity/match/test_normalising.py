@@ -4,8 +4,8 @@ import pytest
 
 from steelthread.identity.match.birthdays import day_first, parse_birth
 from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
-from steelthread.identity.match.places import parse_address, parse_postcode
 from steelthread.identity.match.spelling import called, named_by_mailbox, parse_name, sound
+from steelthread.identity.places import parse_address, parse_postcode
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,9 @@ def test_the_column_says_whether_the_day_is_first():
         ("Ansbacher Strasse 23", "Düsseldorf", "56244", ("23 ansbacher st", "56244", "dusseldorf")),
         ("Hardenbergstraße 87", "", "66879", ("87 hardenberg st", "66879", "")),
         ("P.O. Box 12987", "Chicago", "60611", ("12987 po box", "60611", "chicago")),
+        ("12, Mill Lane", "Leeds", "LS1 4DY", ("12 mill ln", "ls14dy", "leeds")),
+        ("Via Roma, 12", "Milano", "20121", ("12 via roma", "20121", "milano")),
+        ("Via Roma, 12, Milano", "", "20121", ("12 via roma", "20121", "milano")),
         ("1450 N City Rd Suite 900", "Arlington", "23208", ("1450 n city rd", "23208", "arlington")),
     ],
 )

@@ -70,6 +70,7 @@ class Engine:
         self.frequencies = frequencies or learn_frequencies(records)
         self.rows = [columns_of(record, self.frequencies) for record in records]
         self._sql = duckdb.connect(":memory:", config={"temp_directory": ""})  # names and contacts never go to a disk
+        self._sql.execute("set enable_progress_bar = false")  # it would draw on stdout
         self._api = DuckDBAPI(connection=self._sql)
         table = _table(self.rows)
         self.filled = {name: 1 - table[name].null_count / max(self.count, 1) for name in table.column_names}

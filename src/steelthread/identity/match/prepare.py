@@ -12,9 +12,9 @@ import msgspec
 
 from steelthread.identity.match.birthdays import Birth, day_first, parse_birth
 from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
-from steelthread.identity.match.places import Address, parse_address, parse_city
 from steelthread.identity.match.spelling import Name, called, is_known, named_by_mailbox, parse_name, sound
 from steelthread.identity.names import NameEvidence, conflict
+from steelthread.identity.places import Address, parse_address, parse_city
 
 Value = str | Sequence[str] | None
 Values = Mapping[str, Value]

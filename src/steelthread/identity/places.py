@@ -1,7 +1,9 @@
 """Addresses for matching: abbreviations, units, PO boxes, postcodes. A light normaliser, no gazetteer."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import anyascii
 import msgspec
@@ -14,10 +16,12 @@ _SHORT = {
     "southeast": "se", "southwest": "sw", "mount": "mt", "saint": "st", "apartment": "apt", "appartment": "apt",
     "suite": "ste", "flat": "apt", "unit": "apt", "no": "", "number": "", "the": "",
 }  # fmt: skip
+_PARTS = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText")
 _UNITS = frozenset(("apt", "ste", "room", "rm", "floor", "fl"))
 _WORD = re.compile(r"[a-z]+|[0-9]+[a-z]*")
 _BOX = re.compile(r"\bp\.? ?o\.? ?box ?(\d+)", re.IGNORECASE)
 _TAIL = re.compile(r"(?:\b|,)\s*([A-Z]{2})?\s*(\d{5,6}(?:-\d{4})?)\s*\Z")
+_NUMBER = re.compile(r"\d+ ?[a-zA-Z]?\Z")
 _UK = re.compile(r"\b([A-Z]{1,2}\d[A-Z\d]?)\s*(\d[A-Z]{2})\b", re.IGNORECASE)
 
 
@@ -75,6 +79,10 @@ def parse_address(line: str, house: str, unit: str, city: str, postcode: str) ->
     parts = [part.strip() for part in line.split(",")]
     at = next((place for place, part in enumerate(parts) if any(one.isdigit() for one in part)), 0)
     first, rest = parts[at], parts[at + 1 :]
+    if _NUMBER.match(first) and at:  # Via Roma, 12
+        first = f"{parts[at - 1]} {first}"
+    elif _NUMBER.match(first) and rest:  # 12, Mill Lane
+        first, rest = f"{first} {rest[0]}", rest[1:]
     if not code:
         tail = _UK.search(line) or _TAIL.search(line)
         if tail:
@@ -85,6 +93,12 @@ def parse_address(line: str, house: str, unit: str, city: str, postcode: str) ->
         town = parse_city(re.sub(r"\b[A-Z]{2}\b|\d+", " ", rest[0]))
     number, road, flat = _street(_words(first), "".join(_words(house)))
     return Address(number, road, flat or "".join(_words(unit)), code, town)
+
+
+def home_of(address: Mapping[str, Any]) -> str:
+    """Return an address as text to compare by: house, road, and postcode or place; "" when one is missing. No units."""
+    read = parse_address(*(str(address.get(part) or "") for part in _PARTS))
+    return f"{read.key}|{read.postcode or read.city}" if read.key and (read.postcode or read.city) else ""
 
 
 def _street(words: list[str], house: str) -> tuple[str, str, str]:

@@ -1,0 +1,57 @@
+"""How good the people are, without a truth to compare with: what a run joined, how firmly, and what looks wrong."""
+
+from typing import Any
+
+import psycopg
+
+from steelthread import identity
+from steelthread.thread.space import Space
+
+Connection = psycopg.Connection[Any]
+_SHOWN = 20
+
+
+def quality(space: Space) -> dict[str, Any]:
+    """Return the quality report of a space: counts and record numbers' reviews only, no personal value."""
+    with space.database.connect() as conn:
+        conn.execute("set transaction isolation level repeatable read, read only")
+        model = identity.model_in_force(conn)
+        records, sizes = identity.count_records(conn), identity.sizes_of_persons(conn)
+        persons = sum(sizes.values())
+        doubts = identity.doubts(conn, model, "", 1000) if model else []
+        bridges = sorted((one for one in doubts if one.joined), key=lambda one: (one.mean, one.a, one.b))
+        return {
+            "records": records,
+            "individuals": persons,
+            "consolidationRate": round(1 - persons / records, 4) if records else 0.0,
+            "sizes": [{"records": size, "individuals": count} for size, count in sorted(sizes.items())],
+            "rules": [
+                {"rule": rule, "links": links, "refused": refused, "records": touched, "alone": alone}
+                for rule, links, refused, touched, alone in identity.rules_told(conn)
+            ],
+            "weakestBridges": [
+                {"id": f"{one.a}-{one.b}", "mean": one.mean, "threshold": model.threshold, "records": one.evidence}
+                for one in bridges[:_SHOWN]
+                if model
+            ],
+            "suspects": [
+                {"individualId": str(individual), "records": count, "birthDates": births, "firstNames": firsts}
+                for individual, count, births, firsts in identity.suspects(conn, _SHOWN)
+            ],
+            "inDoubt": sum(not one.joined for one in doubts),
+            "drift": _drift(conn),
+        }
+
+
+def _drift(conn: Connection) -> dict[str, Any] | None:
+    """Return what differs between the last run and the one before, None when there were not two."""
+    runs = identity.last_runs(conn, 2)
+    if len(runs) < 2:
+        return None
+    last, before = runs
+    return {
+        "from": {"at": before.at.isoformat(), "model": before.model, "records": before.records, "individuals": before.after},
+        "to": {"at": last.at.isoformat(), "model": last.model, "records": last.records, "individuals": last.after},
+        "merged": last.merged, "split": last.split, "linksAdded": last.added, "linksClosed": last.closed,
+        "pairsPerRecord": [round(one.pairs / one.records, 2) if one.records else 0.0 for one in (before, last)],
+    }  # fmt: skip

@@ -1,0 +1,58 @@
+"""The quality report, and a project for people only from the command line."""
+
+import csv
+import json
+import subprocess
+import sys
+
+from tests.thread.test_resolving import COLUMNS, groups, rows, told  # noqa: F401  # told is a fixture
+
+from steelthread.thread import quality, resolve_all
+
+
+def test_the_report_counts_what_there_is(space, told):  # noqa: F811
+    told(rows())
+    alone = quality(space)
+    assert (alone["individuals"], alone["consolidationRate"]) == (len(rows()), 0.0)
+    assert alone["drift"] is None
+    done = resolve_all(space)
+    report = quality(space)
+    assert report["records"] == len(rows())
+    assert report["individuals"] == done.individuals_after == len(groups(space))
+    assert sum(one["records"] * one["individuals"] for one in report["sizes"]) == report["records"]
+    rules = {one["rule"]: one for one in report["rules"]}
+    assert rules["model"]["alone"] > 0
+    assert rules["email"]["alone"] == 0
+    means = [one["mean"] for one in report["weakestBridges"]]
+    assert means == sorted(means)
+    told([*rows(), *((f"x{row[0]}", *row[1:4], "", *row[5:]) for row in rows(people=10, seed=2))])
+    second = resolve_all(space)
+    drift = quality(space)["drift"]
+    assert drift["from"]["individuals"] == done.individuals_after
+    assert drift["to"]["model"] == second.model
+    assert drift["merged"] == second.merged
+
+
+def test_a_project_for_people_from_the_command_line(tmp_path):
+    folder, file = tmp_path / "people", tmp_path / "members.csv"
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("id", "first_name", "last_name", "date_of_birth", *COLUMNS[4:]), *rows()])
+
+    def run(*words):
+        command = [sys.executable, "-m", "steelthread", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    run("init", str(folder), "--template", "people")
+    here = ("--project", str(folder))
+    run("source", "new", "members", str(file), *here)
+    run("load", "members", *here)
+    (line,) = run("resolve", *here, "--json").splitlines()
+    done = json.loads(line)
+    fixed = "records pairsScored linksAdded linksClosed individualsBefore individualsAfter merged split seconds model"
+    assert set(fixed.split()) <= set(done)
+    clusters = list(csv.DictReader(run("clusters", *here).splitlines()))
+    assert (
+        len({one["individual_id"] for one in clusters}) == done["individualsAfter"] < done["records"] == len(clusters)
+    )
+    assert json.loads(run("quality", *here, "--json"))["individuals"] == done["individualsAfter"]
+    assert json.loads(run("resolve", "--incremental", *here, "--json"))["records"] == 0
