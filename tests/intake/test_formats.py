@@ -96,6 +96,11 @@ def _people(space):
         return sorted(found, key=lambda one: one[0])
 
 
+def _records(space, ref):
+    with space.database.connect() as conn:
+        return space.reader(conn).records(ref)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_kind_of_file_gives_the_same_records(space, name):
     path = space.project.folder / name
@@ -112,6 +117,59 @@ def test_every_kind_of_file_gives_the_same_records(space, name):
     assert people[1][2] == [{"emailAddress": "luk@example.com"}]
     again = load_file(space, "customers")
     assert (again.unchanged, again.accepted, again.updated) == (3, 0, 0)
+
+
+NESTED = [
+    {"id": 1, "email": "p1@x.example", "address": None, "tags": [], "orders": []},
+    {"id": 2, "email": "p2@x.example", "address": {"city": "Rome"}, "tags": ["a", "b, c"], "orders": [{"no": 7}]},
+]
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "parquet"])
+def test_structures_and_lists_are_the_same_columns_in_json_and_parquet(space, kind):
+    path = space.project.folder / f"people.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(NESTED), path)
+    else:
+        lines = [json.dumps(one) for one in NESTED]
+        path.write_text("\n".join(lines) if kind == "jsonl" else f"[{','.join(lines)}]")
+    _, text = draft_source(space.project, "people", path)
+    assert 'cityName: "address.city"' in text
+    load_file(space, "people")
+    values = {key: values for key, values, _ in _people(space)}
+    assert values["2"]["tags"] == ["a", "b, c"]
+    assert "tags" not in values["1"]
+    (record,) = _records(space, "record:people/Individual/2")
+    assert [one["values"] for one in record["parts"] if one["entity"] == "ContactPointAddress"] == [
+        {"cityName": "Rome"}
+    ]
+
+
+def test_parquet_with_maps_and_bytes(tmp_path):
+    path = tmp_path / "odd.parquet"
+    table = pa.table(
+        {
+            "id": pa.array([1, 2]),
+            "more": pa.array([[("colour", "red")], None], pa.map_(pa.string(), pa.string())),
+            "raw": [b"text", b"\x00\xff"],
+        }
+    )
+    pq.write_table(table, path)
+    rows = open_rows(path, detect(path))
+    (batch,) = list(rows)
+    assert rows.columns == ["id", "raw", "more.colour"]
+    assert batch.rows == [["1", "text", "red"], ["2", "00ff", ""]]
+    assert batch.bad == []
+
+
+def test_a_name_that_stands_twice_in_the_header_is_a_name(space):
+    path = space.project.folder / "twice.csv"
+    path.write_text("id,email,email,name\n1,a1@x.example,b1@x.example,Ann Lee\n")
+    _, text = draft_source(space.project, "twice", path)
+    assert "header: true" in text
+    result = load_file(space, "twice")
+    assert (result.read, result.accepted) == (1, 1)
+    assert result.warnings == ["A column name occurs twice: column 3 is called email_2 here."]
 
 
 def test_a_western_encoding_is_found(space):

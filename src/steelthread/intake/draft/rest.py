@@ -228,7 +228,8 @@ def _is_number(value: str, *, whole: bool) -> bool:
 
 def _how(sheet: Sheet, column: Column, attribute: Attribute) -> str:
     if attribute.many:
-        return f'{{column: {quoted(column.name)}, split: ","}}'
+        mark = "|" if any("|" in value for value in column.filled) else ","  # lists of JSON and Parquet come with |
+        return f'{{column: {quoted(column.name)}, split: "{mark}"}}'
     if attribute.type in ("date", "datetime"):
         return sheet.dated(column)
     return sheet.number(column) if attribute.type in ("integer", "decimal") else quoted(column.name)

@@ -140,5 +140,8 @@ def _has_header(rows: list[list[str]]) -> bool:
     if not rows:
         return True
     first = [cell.strip() for cell in rows[0]]
-    data_like = sum(bool(_DATA_LIKE.fullmatch(cell)) for cell in first if cell)
-    return data_like == 0 and len({cell for cell in first if cell}) == len([cell for cell in first if cell])
+    if any(_DATA_LIKE.fullmatch(cell) for cell in first):
+        return False
+    named = [cell for cell in first if cell]
+    # A name that stands twice is still a name where there is data below it.
+    return len(set(named)) == len(named) or any(_DATA_LIKE.fullmatch(cell.strip()) for row in rows[1:] for cell in row)

@@ -1,8 +1,8 @@
-"""JSON and JSON Lines: objects flattened to rows, in constant memory."""
+"""Objects flattened to rows, and JSON and JSON Lines as such; in constant memory."""
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,18 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     return {prefix: text(value)}
 
 
-class Json(Table):
-    """JSON Lines, or an array of objects in a document, in constant memory."""
+class Objects(Table):
+    """Objects flattened to rows: the first thousand name the columns, later ones may add some.
+
+    A subclass sets `_objects` and then calls `_look_ahead`.
+    """
+
+    _objects: Iterator[tuple[int, dict[str, str]] | BadRow]
 
     def __init__(self, path: Path, fmt: Format, batch: int, skip: int) -> None:
         super().__init__(path, fmt, batch, skip)
-        self._opened = Opened(path, fmt)
-        self._text = io.TextIOWrapper(self._opened.stream, encoding=fmt.encoding or "utf-8")
         self._known: dict[str, int] = {}
         self._ahead: list[tuple[int, dict[str, str]] | BadRow] = []
-        self._objects = self._lines() if fmt.type == "jsonl" else self._array()
-        with self._closed_on_error():
-            self._look_ahead()
 
     def _look_ahead(self) -> None:
         for one in self._objects:
@@ -52,17 +52,7 @@ class Json(Table):
         if not self._ahead:
             raise Invalid(f"{self.path} is empty.")
 
-    def close(self) -> None:
-        """Let the file go."""
-        self._text.close()
-        self._opened.close()
-
-    @property
-    def position(self) -> int:
-        """How many bytes of the stored file were used."""
-        return self._opened.position
-
-    def _learn(self, leaves: dict[str, str]) -> None:
+    def _learn(self, leaves: Iterable[str]) -> None:
         for name in leaves:
             if name not in self._known:
                 self._known[name] = len(self.columns)
@@ -80,6 +70,28 @@ class Json(Table):
                 for name, value in one[1].items():
                     row[self._known[name]] = value
                 yield one[0], row
+
+
+class Json(Objects):
+    """JSON Lines, or an array of objects in a document, in constant memory."""
+
+    def __init__(self, path: Path, fmt: Format, batch: int, skip: int) -> None:
+        super().__init__(path, fmt, batch, skip)
+        self._opened = Opened(path, fmt)
+        self._text = io.TextIOWrapper(self._opened.stream, encoding=fmt.encoding or "utf-8")
+        self._objects = self._lines() if fmt.type == "jsonl" else self._array()
+        with self._closed_on_error():
+            self._look_ahead()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._text.close()
+        self._opened.close()
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the stored file were used."""
+        return self._opened.position
 
     def _lines(self) -> Iterator[tuple[int, dict[str, str]] | BadRow]:
         try:

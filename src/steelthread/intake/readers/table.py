@@ -112,4 +112,9 @@ def text(value: Any) -> str:
         return "" if value != value else str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")  # noqa: PLR0124  # NaN
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, bytes):
+        try:
+            return value.decode().strip()  # text whose writer did not say so
+        except UnicodeDecodeError:
+            return value.hex()
     return str(value)

@@ -1,4 +1,4 @@
-"""Readers of tables: CSV, Parquet, Excel. All stream; cells are stripped text."""
+"""Readers of tables: CSV and Excel. All stream; cells are stripped text."""
 
 import codecs
 import csv
@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from steelthread.intake.readers.objects import Json
+from steelthread.intake.readers.parquet import open_parquet
 from steelthread.intake.readers.streams import BROKEN, Opened, broken
 from steelthread.intake.readers.table import Table, text
 from steelthread.intake.readers.types import BadRow, Format
@@ -106,47 +104,6 @@ class _Blanks:
             yield line.split()
 
 
-class Parquet(Table):
-    """Parquet."""
-
-    def __init__(self, path: Path, fmt: Format, batch: int, skip: int) -> None:
-        super().__init__(path, fmt, batch, skip)
-        try:
-            self._file = pq.ParquetFile(path)
-        except (pa.ArrowInvalid, OSError):
-            raise broken(path) from None
-        self.name(list(self._file.schema_arrow.names))
-        self._done = 0
-
-    @property
-    def position(self) -> int:
-        """How many bytes of the stored file were used, by the share of rows."""
-        return int(self.total_bytes * self._done / max(1, self._file.metadata.num_rows))
-
-    def close(self) -> None:
-        """Let the file go."""
-        self._file.close()
-
-    def rows(self) -> Iterator[tuple[int, list[str]] | BadRow]:
-        """Yield the rows; the line is the row's number."""
-        number = 0
-        try:
-            for batch in self._file.iter_batches(batch_size=self._batch):
-                columns = [_column(batch.column(index)) for index in range(batch.num_columns)]
-                for cells in zip(*columns, strict=True):
-                    number += 1
-                    yield number, list(cells)
-                self._done = number
-        except (pa.ArrowInvalid, OSError):
-            raise broken(self.path) from None
-
-
-def _column(column: Any) -> list[str]:
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return [value.strip() if value else "" for value in column.to_pylist()]
-    return [text(value) for value in column.to_pylist()]
-
-
 class Excel(Table):
     """Excel workbooks: one sheet."""
 
@@ -194,7 +151,7 @@ READERS: dict[str, Callable[[Path, Format, int, int], Table]] = {
     "csv": Csv,
     "json": Json,
     "jsonl": Json,
-    "parquet": Parquet,
+    "parquet": open_parquet,
     "excel": Excel,
 }
 
