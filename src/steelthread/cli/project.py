@@ -1,5 +1,6 @@
 """`init` and `status`."""
 
+import shlex
 from pathlib import Path
 
 from rich.table import Table
@@ -26,7 +27,9 @@ def init(folder: Path, /, *, name: str = "", country: str = "", common: Common =
         emit({"folder": str(made)})
         return
     out.print(f"Made {made}", highlight=False)
-    out.print("Next: steelthread source new NAME FILE --project " + str(folder), style="dim", highlight=False)
+    out.print(
+        "Next: steelthread source new NAME FILE --project " + shlex.quote(str(folder)), style="dim", highlight=False
+    )
 
 
 @app.command
