@@ -39,6 +39,9 @@ def _embedded(folder):
     (folder / "steelthread.toml").write_text("[database]\nidle_seconds = 2\n")
     project = open_project(folder)
     database = open_database(project)
+    with psycopg.connect(database.conninfo, autocommit=True) as conn:  # what survives a power cut has servers of its own
+        conn.execute("alter system set fsync = off")
+        conn.execute("select pg_reload_conf()")
     try:
         yield Server(database.conninfo, project.data, project.logs)
     finally:

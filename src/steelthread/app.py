@@ -5,6 +5,7 @@ The command line and the HTTP API call these; they own no rules, only the order 
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import resources
@@ -75,7 +76,7 @@ _IGNORE = "# Data, keys and logs never belong under version control.\n/.steelthr
 def create_project(folder: Path, name: str, country: str = "", template: str = "company") -> Path:
     """Make a project folder, by a template: company or people; Conflict when there is one already."""
     if (folder / FILE).exists():
-        raise Conflict(f"{folder} is a project already. Use it with --project {folder}.")
+        raise Conflict(f"{folder} is a project already. Use it with --project {shlex.quote(str(folder))}.")
     if country and not re.fullmatch(r"[A-Za-z]{2}", country):
         raise Invalid("country is two letters of ISO 3166, such as GB.")
     for sub in ("sources", "model"):
@@ -133,8 +134,13 @@ def status_of(space: Space) -> dict[str, Any]:
     }
 
 
-def draft_source(project: Project, name: str, file: Path, *, force: bool = False) -> tuple[Path, str]:
-    """Draft sources/NAME.yaml from a look at a file; return its path and text."""
+def draft_source(
+    project: Project, name: str, file: Path, *, force: bool = False, hint: intake.Format | None = None
+) -> tuple[Path, str]:
+    """Draft sources/NAME.yaml from a look at a file; return its path and text.
+
+    `hint` says what looking does not: which sheet of a workbook, which file of an archive, which list of a document.
+    """
     _check_name(name)
     target = project.sources / f"{name}.yaml"
     if target.exists() and not force:
@@ -142,11 +148,11 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
     model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
     path = file.resolve()
     shown = path.relative_to(project.folder) if path.is_relative_to(project.folder) else _relative(path, project.folder)
-    fmt = intake.detect(path)
+    fmt = intake.detect(path, hint)
     rows = intake.open_rows(path, fmt, batch=2000)
     first = next(iter(rows), None)
     if first is None:
-        raise Invalid(f"{file} has no rows to look at.")
+        raise Invalid(" ".join([f"{file} has no rows to look at.", *rows.warnings]))
     others = [
         intake.load_source(project.folder, one, model)
         for one in intake.list_sources(project.folder)
@@ -154,7 +160,7 @@ def draft_source(project: Project, name: str, file: Path, *, force: bool = False
     ]
     text = intake.draft(
         name, str(shown), fmt, rows.columns, first.rows, others=others, country=project.settings.project.country,
-        model=model,
+        model=model, warnings=rows.warnings,
     )  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")

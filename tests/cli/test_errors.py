@@ -1,5 +1,6 @@
 """What people meet who name the wrong file, or stop a command: a line that says what to do, and an exit code."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -35,6 +36,53 @@ def test_a_wrong_file_is_one_line_that_says_what_is_wrong(space, name, content, 
     assert (told.returncode, told.stdout) == (1, "")
     assert message in " ".join(told.stderr.split())
     assert "Traceback" not in told.stderr
+
+
+ODD = 'id,name,email,Amount [EUR\n1,"\\[/x] [bold]\x1b[2J",odd@x.example,"[/]"\n2,Ann\\,no address,1\n3,Bo,bo@x.example,2\n'
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_whatever_stands_in_a_value_is_shown_as_it_stands(space):
+    folder = space.project.folder
+    (folder / "odd.csv").write_text(ODD)
+    assert run(folder, "source", "new", "odd", str(folder / "odd.csv")).returncode == 0
+    assert run(folder, "load", "odd").returncode == 0
+    for words, shown in (
+        (("source", "preview", "odd"), "Amount [EUR = [/]"),
+        (("profile", "email:odd@x.example"), "\\[/x] [bold]"),
+        (("profile", "record:odd/Individual/2"), "Ann\\"),
+        (("rejects", "odd"), "email"),
+    ):
+        told = run(folder, *words)
+        assert (told.returncode, "Traceback" in told.stderr) == (0, False), told.stderr
+        assert shown in told.stdout
+        assert "\x1b" not in told.stdout
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_with_json_stdout_is_one_line_of_json(space):
+    folder = space.project.folder
+    (folder / "crm.csv").write_text(CSV)
+    assert run(folder, "source", "new", "crm", str(folder / "crm.csv")).returncode == 0
+    assert run(folder, "load", "crm").returncode == 0
+    target = str(folder / "out.csv")
+    told = run(folder, "export", "profiles", "--output", target, "--json")
+    assert json.loads(told.stdout) == {"profiles": 1, "format": "csv", "output": target}
+    told = run(folder, "export", "profiles", "--json")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "leave --json out" in told.stderr
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_a_decision_wants_a_reason_and_a_source_must_be_there(space):
+    folder = space.project.folder
+    for verb in ("link", "unlink"):
+        told = run(folder, verb, "email:a@x.example", "email:b@x.example", "--reason", " ")
+        assert (told.returncode, told.stdout) == (2, "")
+        assert "say why" in told.stderr
+    told = run(folder, "rejects", "nosuch", "--json")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "There is no source nosuch" in told.stderr
 
 
 @pytest.mark.parametrize("server", ["embedded"], indirect=True)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from steelthread.app import cluster_rows, draft_source, load_file, status_of, verify_space
-from steelthread.intake import detect, open_rows
+from steelthread.intake import Format, detect, open_rows
 from steelthread.kit import Invalid
 
 ROWS = [
@@ -170,6 +170,34 @@ def test_a_name_that_stands_twice_in_the_header_is_a_name(space):
     result = load_file(space, "twice")
     assert (result.read, result.accepted) == (1, 1)
     assert result.warnings == ["A column name occurs twice: column 3 is called email_2 here."]
+
+
+def test_one_of_several_sheets_files_or_lists_is_named(space):
+    folder = space.project.folder
+    book = openpyxl.Workbook()
+    book.active.append(["All our customers"])
+    people = book.create_sheet("People, 2024")
+    people.append(["id", "email"])
+    people.append([1, "x1@x.example"])
+    book.save(folder / "book.xlsx")
+    with zipfile.ZipFile(folder / "both.zip", "w") as archive:
+        archive.writestr("a.csv", "id,email\n2,x2@x.example\n")
+        archive.writestr("b.csv", "id,email\n3,x3@x.example\n")
+    (folder / "document.json").write_text('{"result": {"items": [{"id": 4, "email": "x4@x.example"}]}}')
+    with pytest.raises(Invalid, match=r"no rows to look at.*People, 2024.*--sheet"):
+        draft_source(space.project, "book", folder / "book.xlsx")
+    with pytest.raises(Invalid, match=r"--member NAME.*a\.csv, b\.csv"):
+        draft_source(space.project, "both", folder / "both.zip")
+    _, text = draft_source(space.project, "document", folder / "document.json")
+    assert "WARNING: The document is one object" in text
+    for name, file, hint in (
+        ("book", "book.xlsx", Format(sheet="People, 2024")),
+        ("both", "both.zip", Format(member="b.csv")),
+        ("document", "document.json", Format(root="result.items")),
+    ):
+        draft_source(space.project, name, folder / file, force=True, hint=hint)
+        assert (load_file(space, name).accepted, load_file(space, name).unchanged) == (1, 1)
+    assert [key for key, _, _ in _people(space)] == ["1", "3", "4"]
 
 
 def test_a_western_encoding_is_found(space):

@@ -103,7 +103,9 @@ def test_a_snapshot_closes_what_has_gone(space, load):
     path = space.project.sources / "crm.yaml"
     path.write_text(path.read_text() + "snapshot: true\n")
     load("crm", CRM)
-    assert load("crm", "\n".join(CRM.splitlines()[:2]) + "\n").closed == 2
+    shorter = load("crm", "\n".join(CRM.splitlines()[:2]) + "\n")
+    assert shorter.closed == 2
+    assert shorter.individuals == {"created": 0, "merged": 0}  # who has gone is merged into nobody
     assert status_of(space)["records"] == 1
     assert load("crm", CRM).updated == 2
     assert verify_space(space)["same"]

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from steelthread import intake
 from steelthread.app import infer_contract, watch_contract
-from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out
 from steelthread.kit import NotFound
 
 contract = App(name="contract", help="Contracts of live sources: tracking plans after the Open Data Contract Standard.")
@@ -102,7 +102,7 @@ def _show(source: str, what: str, common: Common) -> None:
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(cell(_cell(value)) for value in row.values()))
     out.print(table)
 
 

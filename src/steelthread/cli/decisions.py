@@ -16,8 +16,16 @@ from steelthread.thread import link as say_same
 from steelthread.thread import unlink as say_never
 
 
+def _said(_: Any, reason: str) -> None:
+    if not reason.strip():
+        raise ValueError("say why: it is kept with the decision")
+
+
+Reason = Annotated[str, Parameter(validator=_said)]
+
+
 @app.command
-def link(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
+def link(a: str, b: str, /, *, reason: Reason, common: Common = DEFAULT) -> None:
     """Say that two references are one person.
 
     Parameters
@@ -42,7 +50,7 @@ def link(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
 
 
 @app.command
-def unlink(a: str, b: str, /, *, reason: str, common: Common = DEFAULT) -> None:
+def unlink(a: str, b: str, /, *, reason: Reason, common: Common = DEFAULT) -> None:
     """Take a link back; where no person made one, say that the two are never the same.
 
     Parameters

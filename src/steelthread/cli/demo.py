@@ -1,5 +1,6 @@
 """`demo`: the made-up retailer, loaded, scored, drawn and served."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,9 @@ def demo(
             f"consolidation {told.consolidation_rate:.1%}, precision {told.precision:.4f}, recall {told.recall:.4f}, "
             f"merges through shared family keys {told.family_merges:,}; {seconds:.1f} s"
         )
-        out.print(f"Look further: steelthread profile individual:{content['individualId']} --project {folder}")
+        out.print(
+            f"Look further: steelthread profile individual:{content['individualId']} --project {shlex.quote(str(folder))}"
+        )
     if serve:
         run(common, *_address(common))
 

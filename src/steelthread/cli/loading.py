@@ -9,8 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from steelthread.app import add_live_source, add_write_key, draft_source, load_file, preview_source, replay_rejects
-from steelthread.cli.shell import DEFAULT, Common, app, emit, err, note, out
-from steelthread.intake import list_rejects, list_sources
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, err, note, out
+from steelthread.intake import Format, list_rejects, list_sources
+from steelthread.kit import NotFound
 from steelthread.thread import Progress as Step
 
 source = App(name="source", help="Sources: which files there are and how they map to the canonical model.")
@@ -18,7 +19,17 @@ app.command(source)
 
 
 @source.command(name="new")
-def source_new(name: str, file: Path, /, *, force: bool = False, common: Common = DEFAULT) -> None:
+def source_new(
+    name: str,
+    file: Path,
+    /,
+    *,
+    sheet: str = "",
+    member: str = "",
+    root: str = "",
+    force: bool = False,
+    common: Common = DEFAULT,
+) -> None:
     """Draft sources/NAME.yaml by looking at a file; it loads unedited.
 
     Parameters
@@ -27,10 +38,17 @@ def source_new(name: str, file: Path, /, *, force: bool = False, common: Common 
         Name of the source: letters, digits, _ and -.
     file
         The file to look at: CSV, TSV, JSON, JSON Lines, Parquet or Excel, also .gz and .zip.
+    sheet
+        Which sheet of a workbook; the first by default.
+    member
+        Which file of a .zip that has several.
+    root
+        Where the list of rows stands in a JSON document, such as result.items.
     force
         Overwrite a mapping that is there.
     """
-    path, text = draft_source(common.open(), name, file, force=force)
+    hint = Format(sheet=sheet, member=member, root=root)
+    path, text = draft_source(common.open(), name, file, force=force, hint=hint)
     if common.json:
         emit({"source": name, "mapping": str(path)})
         return
@@ -111,7 +129,7 @@ def source_preview(name: str, /, *, rows: int = 5, common: Common = DEFAULT) -> 
         table.add_column("in the file")
         table.add_column("in the canonical model")
         left = "\n".join(f"{column} = {value}" for column, value in row["cells"].items() if value)
-        table.add_row(left, "\n".join(row["mapped"]))
+        table.add_row(cell(left), cell("\n".join(row["mapped"])))
         out.print(table)
     for warning in content["warnings"]:
         note(warning)
@@ -199,6 +217,8 @@ def rejects(name: str = "", /, *, replay: bool = False, limit: int = 50, common:
             return
         with space.database.connect() as conn:
             rows = list_rejects(conn, name, limit)
+        if not rows and name and name not in list_sources(space.project.folder):
+            raise NotFound(f"There is no source {name}. See: steelthread source list")
     if common.json:
         emit(rows)
         return
@@ -207,5 +227,5 @@ def rejects(name: str = "", /, *, replay: bool = False, limit: int = 50, common:
         table.add_column(column)
     for row in rows:
         what = "row rejected" if row["row"] else "value set aside"
-        table.add_row(row["source"], row["file"], str(row["line"]), row["column"], what, row["reason"])
+        table.add_row(*map(cell, (row["source"], row["file"], row["line"], row["column"], what, row["reason"])))
     out.print(table)

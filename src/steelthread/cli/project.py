@@ -1,5 +1,6 @@
 """`init` and `status`."""
 
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -37,10 +38,11 @@ def init(
         emit({"folder": str(made)})
         return
     out.print(f"Made {made}", highlight=False)
-    out.print("Next: steelthread source new NAME FILE --project " + str(folder), style="dim", highlight=False)
+    where = shlex.quote(str(folder))
+    out.print(f"Next: steelthread source new NAME FILE --project {where}", style="dim", highlight=False)
     if template == "people":
         for line in ("load NAME", "resolve", "review", "clusters > clusters.csv"):
-            out.print(f"      steelthread {line} --project {folder}", style="dim", highlight=False)
+            out.print(f"      steelthread {line} --project {where}", style="dim", highlight=False)
 
 
 @app.command

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from cyclopts import App
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
-from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
-from steelthread.kit import now
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out
+from steelthread.kit import Invalid, now
 from steelthread.profiles import Wanted, export_profiles, households, shown_entry
 
 export = App(name="export", help="Take data out.")
@@ -52,15 +53,14 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
     """Draw a profile for people."""
     name = _name(content)
     home = content.get("household")
-    lives = f"\nhousehold of {home['size']}, {home['role']} (shares {', '.join(home['via'])})" if home else ""
-    aliases = f"\nformerly {', '.join(content['aliases'])}" if content["aliases"] else ""
+    lives = f"household of {home['size']}, {home['role']} (shares {', '.join(home['via'])})" if home else ""
+    aliases = f"formerly {', '.join(content['aliases'])}" if content["aliases"] else ""
     counts = "   ".join(f"{count:,} {what}" for what, count in content["counts"].items())
     totals = "   ".join(f"{one['entity']} {one['amount']} {one['currency'] or ''}" for one in content["totals"])
+    lines = (content["individualId"], aliases, f"{content['firstSeen']} to {content['lastSeen']}", counts, totals, lives)
     out.print(
         Panel(
-            f"[bold]{_safe(name)}[/bold]\n{content['individualId']}{aliases}\n"
-            f"{content['firstSeen']} to {content['lastSeen']}\n{counts}\n{totals}".rstrip()
-            + lives,
+            Text.assemble((name, "bold"), "\n" + "\n".join(line for line in lines if line)),
             title="individual",
             title_align="left",
         )
@@ -102,10 +102,6 @@ def _trait(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _safe(text: str) -> str:
-    return text.replace("[", "\\[")
-
-
 def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     if not rows:
         return
@@ -113,7 +109,7 @@ def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) ->
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(_safe(str(cell)) for cell in row))
+        table.add_row(*(cell(value) for value in row))
     out.print(table)
 
 
@@ -203,6 +199,10 @@ def export_profiles_command(
     output
         File to write; stdout by default (parquet needs a file).
     """
+    if common.json and output is None:
+        raise Invalid("The profiles go to stdout: leave --json out, or name a file with --output.")
     with common.reading("export profiles") as space, space.database.connect() as conn:
         count = export_profiles(conn, space.reader(conn), format, output, sys.stdout)
+    if common.json:
+        emit({"profiles": count, "format": format, "output": str(output)})
     note(f"{count:,} profiles")

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.table import Table
+from rich.text import Text
 
 from steelthread.cli.decisions import waterfall
-from steelthread.cli.shell import DEFAULT, Common, actor, app, complain, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, actor, app, cell, complain, emit, note, out
 from steelthread.kit import Conflict
 from steelthread.thread import Space, review_queue
 from steelthread.thread import review as answer_pair
@@ -108,5 +109,5 @@ def _draw(one: dict[str, Any], place: int, count: int) -> None:
         waterfall(one["evidence"])
 
 
-def _shown(value: Any) -> str:
-    return (", ".join(value) if isinstance(value, list) else str(value)).replace("[", "\\[")
+def _shown(value: Any) -> Text:
+    return cell(", ".join(value) if isinstance(value, list) else value)

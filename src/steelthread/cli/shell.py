@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.text import Text
 
 from steelthread import __version__
 from steelthread.app import reading_purpose
@@ -70,6 +71,11 @@ DEFAULT = Common()
 def emit(content: Any) -> None:
     """Print one line of JSON."""
     print(msgspec.json.encode(content).decode(), flush=True)  # noqa: T201  # stdout is what --json is for
+
+
+def cell(value: object) -> Text:
+    """Return a value for a table as it stands: brackets are no markup, and nothing in it steers the terminal."""
+    return Text("".join(one if one.isprintable() or one == "\n" else " " for one in str(value)))
 
 
 def complain(message: str) -> None:

@@ -145,7 +145,7 @@ class IdentityRules:
             )
             return self._add(made)
         near = get_close_matches(name, self.kinds, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
         raise Invalid(f"{name} is no kind of identifier here{hint} There are {', '.join(self.kinds)}, party_id.SCHEME.")
 
     def is_blocked(self, kind: str, value: str) -> bool:

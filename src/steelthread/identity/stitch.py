@@ -475,7 +475,8 @@ class Stitch:
         self._pending_clusters.aliases = [(individual, births_of[individual].id) for individual in gone]
         self._pending_clusters.created = created
         facts = self._tell(created, gone, now, clusters, births_of)
-        fresh = sum(1 for individual in gone if was[individual].load_id == self._load and self._load is not None)
+        fresh = {one for one in gone if was[one].load_id == self._load and self._load is not None}
+        merged = {one for fact in facts if isinstance(fact, Merged) for one in fact.gone}
         return Outcome(
             facts=facts,
             touched={row.individual_id: row.cluster_id for row in now.values()},
@@ -486,8 +487,8 @@ class Stitch:
                 for row in now.values()
             },
             evidence={row.cluster_id: row.evidence for row in now.values()},
-            created=len(created) - fresh,
-            merged=len(gone) - fresh,
+            created=len(created) - len(fresh),
+            merged=len(merged - fresh),
         )
 
     def _tell(

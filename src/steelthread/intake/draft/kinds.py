@@ -27,15 +27,16 @@ Lines = list[str]
 def draft(
     name: str, file: str, fmt: Format, columns: Sequence[str], rows: Sequence[Sequence[str]], *,
     others: list[Source], country: str = "",
-    model: Model | None = None,
+    model: Model | None = None, warnings: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the text of sources/NAME.yaml.
 
     `others` are the project's sources: an order's customer id that is the key of one of them refers to it. `country`
     decides between 3 April and 4 March where no value does. With `model`, columns that are left find a home by its names,
-    aliases and types.
+    aliases and types. `warnings` are those of reading the file.
     """
     sheet = Sheet(name, columns, rows, others, country)
+    sheet.warnings += [" ".join(one.split()) for one in warnings]
     key = sheet.key()
     kind = _kind(sheet, key)
     changed = next((one for one in sheet.columns if one.tells_change and one is not key and _dated(sheet, one)), None)
@@ -336,4 +337,5 @@ def _format(fmt: Format) -> str:
     if fmt.type == "csv":
         mark = {"\t": '"\\t"'}.get(fmt.delimiter, f'"{fmt.delimiter}"')
         parts += [f"delimiter: {mark}", f"encoding: {fmt.encoding}", f"header: {str(bool(fmt.header)).lower()}"]
+    parts += [f"{word}: {quoted(value)}" for word in ("member", "sheet", "root") if (value := getattr(fmt, word))]
     return "{" + ", ".join(parts) + "}"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from steelthread.intake.readers.streams import BROKEN, Opened, broken
 from steelthread.intake.readers.table import Table, text
 from steelthread.intake.readers.types import BadRow, Format
 from steelthread.kit import Invalid
+
+_IN_LIST = re.compile(r"\.0\.")
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, str]:
@@ -82,6 +85,12 @@ class Json(Objects):
         self._objects = self._lines() if fmt.type == "jsonl" else self._array()
         with self._closed_on_error():
             self._look_ahead()
+        within = next((one for one in self.columns if _IN_LIST.search(one)), None)
+        if within and fmt.type == "json" and not fmt.root and len(self._ahead) == 1:
+            self.warnings.append(
+                f"The document is one object, and so one row. If the rows are the list {_IN_LIST.split(within)[0]} in it, "
+                "say so with `format: {root: ...}` in the mapping, or `source new ... --root NAME`."
+            )
 
     def close(self) -> None:
         """Let the file go."""

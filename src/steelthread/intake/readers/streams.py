@@ -61,7 +61,8 @@ def _member(archive: zipfile.ZipFile, fmt: Format, path: Path) -> str:
         return fmt.member
     if len(names) != 1:
         raise Invalid(
-            f"{path} has {len(names)} files: say which with `format: {{member: ...}}` ({', '.join(names[:5])})."
+            f"{path} has {len(names)} files: say which with `format: {{member: ...}}` in the mapping, or "
+            f"`source new ... --member NAME` ({', '.join(names[:5])})."
         )
     return names[0]
 

@@ -127,6 +127,12 @@ class Excel(Table):
         if first is None:
             raise Invalid(f"{path} is empty.")
         self.name([text(cell) for cell in first])
+        if not fmt.sheet and len(self._book.worksheets) > 1:
+            others = ", ".join(one.title for one in self._book.worksheets[1:6])
+            self.warnings.append(
+                f"Only the first of {len(self._book.worksheets)} sheets is read, {sheet.title} (there are {others} too): "
+                "say which with `format: {sheet: ...}` in the mapping, or `source new ... --sheet NAME`."
+            )
         return rows
 
     def close(self) -> None:
