@@ -166,7 +166,17 @@ def test_postgresql_executes_the_ddl_with_its_foreign_keys(database, model):
     for entity in model.entities.values():
         if entity.parent:
             assert (snake(entity.name), snake(entity.key), snake(entity.parent)) in found
+    told = {
+        (table, column): comment
+        for table, column, comment in database.execute(
+            "select c.relname, a.attname, col_description(c.oid, a.attnum) from pg_class c join pg_attribute a "
+            "on a.attrelid = c.oid where c.relnamespace = 'canonical'::regnamespace and c.relkind = 'r'"
+        )
+    }
     comment = "select col_description('individual'::regclass, attnum) from pg_attribute where attname = 'last_name'"
+    for entity, one in attributes(model, inherited=False, collections=False):
+        if currency := currency_of(entity, one):
+            assert f"currency: {currency}" in told[snake(entity.name), snake(one.name)]
     assert "privacy: direct" in database.execute(f"{comment} and attrelid = 'individual'::regclass").fetchone()[0]
 
 
@@ -268,6 +278,8 @@ def test_json_ld_is_a_vocabulary(model):
         for key, one in own.items():
             privacy = graph.value(shapes[key], rdflib.URIRef("urn:steelthread:model:privacy"))
             assert str(privacy) == one.privacy
+            money = graph.value(shapes[key], rdflib.URIRef("urn:steelthread:model:currency"))
+            assert (str(money) if money else None) == currency_of(entity, one)
             if len(one.references) == 1:
                 assert graph.value(shapes[key], sh["class"]) == iri[one.references[0]]
 
@@ -305,6 +317,7 @@ def test_raml_is_a_library(model):
         said = content["types"][entity.name]["properties"][one.name]
         assert said.get("items", said["type"]) == kinds[one.type]
         assert said["(steelthread)"]["privacy"] == one.privacy
+        assert said["(steelthread)"].get("currency") == currency_of(entity, one)
         assert said.get("description", "") == one.description
         assert one.name in {getattr(each, "name", each) for each in types[entity.name].properties}
 
@@ -318,6 +331,7 @@ def test_avro_carries_records(model):
             wanted = {name: one for name, one in entity.attributes.items() if not one.inverse_of}
             assert set(fields) == set(wanted)
             assert all(fields[name]["privacy"] == one.privacy for name, one in wanted.items())
+            assert all(fields[name].get("currency") == currency_of(entity, one) for name, one in wanted.items())
             assert all(fields[name].get("doc", "") == one.description for name, one in wanted.items())
 
 
@@ -338,7 +352,7 @@ def test_protoc_compiles_the_messages(model, tmp_path):
     pool = compiled(export_model(model, "protobuf"), tmp_path)
     options = {
         name: pool.FindExtensionByName(f"steelthread.model.{name}")
-        for name in ("privacy", "canonical_type", "refers_to")
+        for name in ("privacy", "canonical_type", "refers_to", "currency")
     }
     read = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.FieldOptions"))
     for entity in model.entities.values():
@@ -351,6 +365,7 @@ def test_protoc_compiles_the_messages(model, tmp_path):
             said = read.FromString(fields[name].GetOptions().SerializeToString())
             assert said.Extensions[options["privacy"]] == one.privacy
             assert said.Extensions[options["canonical_type"]] == one.type
+            assert (said.Extensions[options["currency"]] or None) == currency_of(entity, one)
             assert tuple(said.Extensions[options["refers_to"]]) == one.references
 
 
@@ -372,6 +387,9 @@ def test_dbml_is_read(model):
         columns = {column.name: column for column in tables[snake(entity.name)].columns}
         if snake(one.name) in columns:
             assert f"privacy: {one.privacy}" in columns[snake(one.name)].note.text
+            assert f"currency: {currency_of(entity, one)}]" in columns[snake(one.name)].note.text or not currency_of(
+                entity, one
+            )
             assert one.description in columns[snake(one.name)].note.text
     led = {(one.col1[0].table.name, one.col1[0].name, one.col2[0].table.name) for one in found.refs}
     for entity, one in attributes(model, inherited=False, collections=False):
@@ -406,6 +424,8 @@ def test_linkml_is_loaded(model):
         slot = view.get_class(entity.name).attributes[one.name]
         assert (slot.description or "", bool(slot.multivalued)) == (one.description, one.many)
         assert slot.annotations["privacy"].value == one.privacy
+        if currency := currency_of(entity, one):
+            assert slot.annotations["currency"].value == currency
         assert list(slot.aliases) == list(one.aliases)
         targets = tuple(each.range for each in slot.any_of) or ((slot.range,) if one.references else ())
         assert targets == one.references
@@ -440,6 +460,8 @@ def test_odcs_is_a_contract(model):
         assert set(said) == set(wanted)
         for key, one in wanted.items():
             assert said[key].classification == one.privacy
+            told = {each.property: each.value for each in said[key].customProperties or ()}
+            assert told.get("currency") == currency_of(model.entities[name], one)
             assert (said[key].items or said[key]).logicalType == kinds[one.type]
             assert (said[key].description or "") == one.description
 
