@@ -2,6 +2,7 @@
 
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
+from steelthread.rights.double_opt_in import DoubleOptIn
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
@@ -18,6 +19,7 @@ __all__ = [
     "Auditor",
     "Consents",
     "Delay",
+    "DoubleOptIn",
     "Erased",
     "Ground",
     "Hold",

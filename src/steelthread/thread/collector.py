@@ -23,6 +23,7 @@ from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import LANE, READER, source_file
+from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -40,6 +41,8 @@ _PATIENCE = 15.0
 
 class _Waiting(msgspec.Struct):
     facts: list[Received]
+    signals: list[tuple[int, Message]]
+    """Messages that bring a signal of Global Privacy Control, with their source."""
     size: int
     answered: "asyncio.Future[None]"
     since: float
@@ -56,6 +59,7 @@ class Collector:
         self._work: asyncio.Task[None] | None = None
         self._loads: dict[int, int] = {}
         self._fence = Fence(space)
+        self._signals = Signals(space)
         self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
@@ -67,7 +71,8 @@ class Collector:
         facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
         size = sum(len(fact.message) for fact in facts)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(facts, size, loop.create_future(), loop.time())
+        signals = [(source.source_id, one) for one in messages if one.context.get(GPC) is True]
+        waiting = _Waiting(facts, signals, size, loop.create_future(), loop.time())
         self._queue.append(waiting)
         self._bytes += size
         if self._work is None or self._work.done():
@@ -102,7 +107,11 @@ class Collector:
             self._bytes -= sum(one.size for one in batch)
             try:
                 await self._calm(batch)
-                await asyncio.to_thread(self._commit, [fact for one in batch for fact in one.facts])
+                await asyncio.to_thread(
+                    self._commit,
+                    [fact for one in batch for fact in one.facts],
+                    [one for each in batch for one in each.signals],
+                )
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
             except (psycopg.Error, OSError, SteelthreadError) as error:
@@ -110,10 +119,20 @@ class Collector:
             else:
                 _answer(batch, None)
 
-    def _commit(self, facts: list[Received]) -> None:
+    def _commit(self, facts: list[Received], signals: list[tuple[int, Message]]) -> None:
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             facts = self._admitted(conn, facts)
             self._space.log.append(conn, LANE, facts, hours=1)
+            for source, message in signals:
+                self._signals.heed(conn, message, *self._source(conn, source))
+
+    def _source(self, conn: psycopg.Connection[Any], source: int) -> tuple[str, str]:
+        """Return the name of a source, and the namespace of its user ids."""
+        if source not in self._names:
+            name, _ = source_names(conn)[source]
+            file, _ = source_file(self._space, name)
+            self._names[source] = (name, file.user_namespace or SHARED_NAMESPACE)
+        return self._names[source]
 
     def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
         """Return what the fence lets through: what somebody sends who was erased is not even written down."""
@@ -121,11 +140,7 @@ class Collector:
             return facts
         kept = []
         for fact in facts:
-            if fact.source not in self._names:
-                name, _ = source_names(conn)[fact.source]
-                file, _ = source_file(self._space, name)
-                self._names[fact.source] = (name, file.user_namespace or SHARED_NAMESPACE)
-            messages = self._fence.messages(conn, *self._names[fact.source], [_DECODE(fact.message)])
+            messages = self._fence.messages(conn, *self._source(conn, fact.source), [_DECODE(fact.message)])
             kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
         return kept
 
