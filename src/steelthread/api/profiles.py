@@ -1,11 +1,12 @@
 """Profiles: the 360 of a reference, its timeline, what a universal ID stands for, why, and who has a name."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Header, Query, Response
 
 from steelthread.api.desk import Reading, for_purpose
@@ -25,7 +26,7 @@ FIELDS = (
 
 def profiles(api: FastAPI, space: Space) -> None:
     """Add the endpoints."""
-    readers = CapacityLimiter(_READERS)
+    readers = ThreadPoolExecutor(_READERS, "reader")
     _timeline(api, space)
 
     @api.get("/api/profiles/{ref:path}", tags=["profiles"], responses=OBJECT)
@@ -54,7 +55,7 @@ def profiles(api: FastAPI, space: Space) -> None:
                 content = granted.mask.profile(reader.profile(ref))
             return conditional(selected(content, wanted, some), if_none_match)
 
-        return await to_thread.run_sync(read, limiter=readers)
+        return await asyncio.get_running_loop().run_in_executor(readers, read)
 
     @api.get("/api/individuals/{individual}", tags=["profiles"], responses=OBJECT)
     def resolve(granted: Granted, individual: UUID, as_of: datetime | None = None) -> Response:
