@@ -13,7 +13,7 @@ from steelthread.api.desk import Desk
 from steelthread.api.keys import needs
 from steelthread.kit import Invalid
 from steelthread.privacy import Decision, Entry, Kind, Statement
-from steelthread.rights import Consents, DoubleOptIn, Saying
+from steelthread.rights import Consents, DoubleOptIn, Receipts, Saying
 from steelthread.thread import Space
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -50,6 +50,16 @@ def add_privacy(api: FastAPI, space: Space) -> None:
         token = double.token(kept)
         told = {"eventId": kept.event_id, "recordedAt": kept.recorded_at}
         return _json({**told, "confirm": f"{PATH}?token={token}"} if token else told, 201)
+
+    receipts = Receipts(space, consents)
+
+    @api.get(
+        "/api/consents/{event}/receipt", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT
+    )  # fmt: skip
+    def receipt(event: UUID) -> Response:
+        """The signed receipt of a statement (ISO/IEC TS 27560); it names its person by a token."""
+        with api.state.pool.connection() as conn:
+            return _json(receipts.receipt(conn, event))
 
     def _say(saying: Saying) -> Statement:
         with api.state.pool.connection() as conn, conn.transaction():

@@ -7,6 +7,7 @@ from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_er
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.masks import Mask
+from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.requests import Asking, Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.subject_access import Accessed, access
@@ -29,12 +30,14 @@ __all__ = [
     "OnHold",
     "Proof",
     "Reach",
+    "Receipts",
     "RequestDesk",
     "Retained",
     "Retention",
     "Saying",
     "Stop",
     "access",
+    "check_receipt",
     "erase",
     "finish_erasures",
     "replay_erasures",
