@@ -19,7 +19,7 @@ from steelthread import __version__, intake
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Surroundings
 from steelthread.kit import Forbidden, Overloaded, SteelthreadError, TooLarge, Unauthorized, Unavailable
-from steelthread.thread import Collector
+from steelthread.thread import GPC, Collector
 
 _CORS = {
     "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
@@ -52,6 +52,7 @@ class Collect:
             ("/sourceConfig", ("GET",), self._source_config), ("/sourceConfig/", ("GET",), self._source_config),
             *((f"/{name}{end}", ("POST", "GET"), self._flags) for name in ("flags", "decide") for end in ("", "/")),
             ("/array/{key}/config", ("GET",), self._flags), ("/steelthread.js", ("GET",), self._snippet),
+            ("/.well-known/gpc.json", ("GET",), self._gpc),
         ]  # fmt: skip
         routes = [Route(path, _open(answer), methods=[*methods, "OPTIONS"]) for path, methods, answer in asked]
         return routes + [
@@ -70,6 +71,8 @@ class Collect:
             address = request.client.host if request.client else ""
             for message in decoded.messages:
                 self._surroundings.add(message, call.headers, address)
+                if "1" in request.headers.getlist("sec-gpc"):
+                    message.context[GPC] = True
             for refusal in decoded.refusals:
                 self._surroundings.cut(refusal)
             await self._collector.accept(source, decoded.messages)
@@ -97,6 +100,10 @@ class Collect:
         if packed:
             headers["Content-Encoding"] = "gzip"
         return Response(_SNIPPET_PACKED if packed else _SNIPPET, media_type="text/javascript", headers=headers)
+
+    async def _gpc(self, _: Request) -> Response:
+        """Say that Global Privacy Control is heeded (W3C Global Privacy Control, section 4)."""
+        return JSONResponse({"gpc": True, "lastUpdate": "2026-11-26"})
 
     async def _metrics(self, _: Request) -> Response:
         """Take an SDK's own metrics, of which we want none."""

@@ -8,11 +8,12 @@ import msgspec
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from steelthread.api.confirming import PATH, add_confirming
 from steelthread.api.desk import Desk
 from steelthread.api.keys import needs
 from steelthread.kit import Invalid
 from steelthread.privacy import Decision, Entry, Kind, Statement
-from steelthread.rights import Consents, Saying
+from steelthread.rights import Consents, DoubleOptIn, Receipts, Saying
 from steelthread.thread import Space
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -29,19 +30,36 @@ def _body() -> dict[str, Any]:
 def add_privacy(api: FastAPI, space: Space) -> None:
     """Add the routes. What was said counts from the next question on: nothing of it is cached."""
     consents = Consents(space)
+    double = DoubleOptIn(space, consents)
+    add_confirming(api, space, consents)
 
     @api.post(
         "/api/consents", tags=["privacy"], dependencies=[Depends(needs("consents:write"))], status_code=201,
         responses={201: _OBJECT[200]}, openapi_extra=_body(),
     )  # fmt: skip
     async def consent(request: Request) -> Response:
-        """Keep what a person said: `ref`, `purpose`, `said`, and what proves it. It is durable before the answer."""
+        """Keep what a person said: `ref`, `purpose`, `said`, and what proves it. It is durable before the answer.
+
+        A yes that counts only when it was confirmed comes with `confirm`: the path of the link for the mail.
+        """
         try:
             saying = _SAYING(await request.body())
         except msgspec.MsgspecError as error:
             raise Invalid(f"The body is not what /docs says: {error}") from None
         kept = await run_in_threadpool(_say, saying)
-        return _json({"eventId": kept.event_id, "recordedAt": kept.recorded_at}, 201)
+        token = double.token(kept)
+        told = {"eventId": kept.event_id, "recordedAt": kept.recorded_at}
+        return _json({**told, "confirm": f"{PATH}?token={token}"} if token else told, 201)
+
+    receipts = Receipts(space, consents)
+
+    @api.get(
+        "/api/consents/{event}/receipt", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT
+    )  # fmt: skip
+    def receipt(event: UUID) -> Response:
+        """The signed receipt of a statement (ISO/IEC TS 27560); it names its person by a token."""
+        with api.state.pool.connection() as conn:
+            return _json(receipts.receipt(conn, event))
 
     def _say(saying: Saying) -> Statement:
         with api.state.pool.connection() as conn, conn.transaction():

@@ -4,6 +4,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from cyclopts import App, Parameter
@@ -11,7 +12,7 @@ from cyclopts import App, Parameter
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
 from steelthread.kit import Invalid
 from steelthread.privacy import Entry, Needles, Said, scan_database, scan_files, told
-from steelthread.rights import Auditor, Consents, Saying
+from steelthread.rights import Auditor, Consents, Receipts, Saying
 from steelthread.rights import access as access_person
 from steelthread.rights import erase as erase_person
 from steelthread.thread import Space
@@ -101,6 +102,23 @@ def consent_show(ref: str, /, *, at: datetime | None = None, common: Common = DE
         out.print(
             f"{'yes' if one['allow'] else 'no':4}{one['purpose']}{channel}: {'; '.join(one['reasons'])}", markup=False
         )
+
+
+@consent.command(name="receipt")
+def consent_receipt(event: UUID, /, *, common: Common = DEFAULT) -> None:
+    """Print the signed receipt of a statement (ISO/IEC TS 27560).
+
+    Parameters
+    ----------
+    event
+        The statement's number, as `consent set` and the evidence of `decide` tell it.
+    """
+    with common.space() as space, space.database.connect() as conn:
+        told = Receipts(space, Consents(space)).receipt(conn, event)
+    if common.json:
+        emit(told)
+    else:
+        out.print_json(data=told)
 
 
 @app.command

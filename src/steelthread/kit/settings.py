@@ -32,6 +32,23 @@ class ProjectSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Whether attributes of GDPR Art. 9 and 10 (religion, health, convictions, ...) may be mapped at all."""
 
 
+class ControllerSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Who answers for the data (GDPR Art. 4(7)): what consent receipts say of the company."""
+
+    name: str = ""
+    address: str = ""
+    contact: str = ""
+    """Where people write to, such as privacy@example.com."""
+    privacy_notice: str = ""
+    """Address of the privacy notice."""
+    withdrawal: str = ""
+    """How a yes is taken back, such as the address of a page."""
+    storage: str = ""
+    """Where the data is stored, such as DE."""
+    language: str = "en"
+    """Language of the notice when a statement says none."""
+
+
 class DatabaseSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Where the facts are kept."""
 
@@ -93,6 +110,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     """All settings of one project."""
 
     project: ProjectSettings = msgspec.field(default_factory=ProjectSettings)
+    controller: ControllerSettings = msgspec.field(default_factory=ControllerSettings)
     database: DatabaseSettings = msgspec.field(default_factory=DatabaseSettings)
     keyring: KeyringSettings = msgspec.field(default_factory=KeyringSettings)
     server: ServerSettings = msgspec.field(default_factory=ServerSettings)

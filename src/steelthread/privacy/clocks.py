@@ -7,12 +7,15 @@ of a place. A day of receipt is never counted, and is the day in the time zone o
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays
 import msgspec
 
 from steelthread.kit import Invalid
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -61,11 +64,13 @@ def add_months(day: date, months: int) -> date:
 
 
 @lru_cache(maxsize=64)
-def _calendar(place: str) -> holidays.HolidayBase | None:
+def _calendar(place: str) -> "HolidayBase | None":
+    from holidays import country_holidays  # noqa: PLC0415  # a tenth of the start of every command that needs none
+
     country, _, part = place.partition("-")
     for subdivision in (part or None, None):
         try:
-            return holidays.country_holidays(country, subdiv=subdivision)
+            return country_holidays(country, subdiv=subdivision)
         except NotImplementedError:
             continue
     return None

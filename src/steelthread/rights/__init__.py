@@ -2,10 +2,12 @@
 
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
+from steelthread.rights.double_opt_in import DoubleOptIn
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.masks import Mask
+from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.requests import Asking, Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.subject_access import Accessed, access
@@ -18,6 +20,7 @@ __all__ = [
     "Auditor",
     "Consents",
     "Delay",
+    "DoubleOptIn",
     "Erased",
     "Ground",
     "Hold",
@@ -27,12 +30,14 @@ __all__ = [
     "OnHold",
     "Proof",
     "Reach",
+    "Receipts",
     "RequestDesk",
     "Retained",
     "Retention",
     "Saying",
     "Stop",
     "access",
+    "check_receipt",
     "erase",
     "finish_erasures",
     "replay_erasures",

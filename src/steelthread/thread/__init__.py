@@ -22,6 +22,7 @@ from steelthread.thread.removal import lock_identity, take_out, tell_erased
 from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
+from steelthread.thread.signals import GPC
 from steelthread.thread.space import Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.tail import Tail, shown
@@ -30,6 +31,7 @@ from steelthread.thread.worker import Worker
 
 __all__ = [
     "CHANGE_TYPES",
+    "GPC",
     "OUTCOMES",
     "Changes",
     "Collector",

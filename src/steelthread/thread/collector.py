@@ -23,6 +23,7 @@ from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import LANE, READER, source_file
+from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -42,6 +43,8 @@ class _Waiting(msgspec.Struct):
     facts: list[Received]
     refused: list[tuple[int, Reject]]
     """What cannot be taken: (source, reject)."""
+    signals: list[tuple[int, Message]]
+    """Messages that bring a signal of Global Privacy Control, with their source."""
     size: int
     answered: "asyncio.Future[None]"
     since: float
@@ -58,26 +61,30 @@ class Collector:
         self._work: asyncio.Task[None] | None = None
         self._loads: dict[int, int] = {}
         self._fence = Fence(space)
+        self._signals = Signals(space)
         self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
         facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
-        await self._keep(facts, [], sum(len(fact.message) for fact in facts))
+        signals = [(source.source_id, one) for one in messages if one.context.get(GPC) is True]
+        await self._keep(facts, [], sum(len(fact.message) for fact in facts), signals)
 
     async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
         rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
         refused = [(source.source_id, reject) for reject in rejects]
-        await self._keep([], refused, sum(len(reject.cells[0]) for reject in rejects))
+        await self._keep([], refused, sum(len(reject.cells[0]) for reject in rejects), [])
 
-    async def _keep(self, facts: list[Received], refused: list[tuple[int, Reject]], size: int) -> None:
+    async def _keep(
+        self, facts: list[Received], refused: list[tuple[int, Reject]], size: int, signals: list[tuple[int, Message]]
+    ) -> None:
         if not facts and not refused:
             return
         if self._bytes > _WAITING_BYTES:
             raise Overloaded("Too many events wait to be kept: come again in some seconds.")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(facts, refused, size, loop.create_future(), loop.time())
+        waiting = _Waiting(facts, refused, signals, size, loop.create_future(), loop.time())
         self._queue.append(waiting)
         self._bytes += size
         if self._work is None or self._work.done():
@@ -94,7 +101,8 @@ class Collector:
             try:
                 await self._calm(batch)
                 facts = [fact for one in batch for fact in one.facts]
-                await asyncio.to_thread(self._commit, facts, [reject for one in batch for reject in one.refused])
+                refused = [reject for one in batch for reject in one.refused]
+                await asyncio.to_thread(self._commit, facts, refused, [one for each in batch for one in each.signals])
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
             except (psycopg.Error, OSError, SteelthreadError) as error:
@@ -102,11 +110,15 @@ class Collector:
             else:
                 _answer(batch, None)
 
-    def _commit(self, facts: list[Received], refused: list[tuple[int, Reject]]) -> None:
+    def _commit(
+        self, facts: list[Received], refused: list[tuple[int, Reject]], signals: list[tuple[int, Message]]
+    ) -> None:
         begun: dict[int, int] = {}
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             if facts:
                 self._space.log.append(conn, LANE, self._admitted(conn, facts), hours=1)
+            for source, message in signals:
+                self._signals.heed(conn, message, *self._source(conn, source))
             for source in sorted({source for source, _ in refused}):
                 load = self._loads.get(source) or begin_replay(conn, source, now(), 0).load_id
                 begun[source] = load
@@ -116,17 +128,21 @@ class Collector:
                 count_live(conn, {"rejected": len(refused)})
         self._loads.update(begun)  # not before it is committed
 
+    def _source(self, conn: psycopg.Connection[Any], source: int) -> tuple[str, str]:
+        """Return the name of a source, and the namespace of its user ids."""
+        if source not in self._names:
+            name, _ = source_names(conn)[source]
+            file, _ = source_file(self._space, name)
+            self._names[source] = (name, file.user_namespace or SHARED_NAMESPACE)
+        return self._names[source]
+
     def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
         """Return what the fence lets through: what somebody sends who was erased is not even written down."""
         if not self._fence.stands(conn):
             return facts
         kept = []
         for fact in facts:
-            if fact.source not in self._names:
-                name, _ = source_names(conn)[fact.source]
-                file, _ = source_file(self._space, name)
-                self._names[fact.source] = (name, file.user_namespace or SHARED_NAMESPACE)
-            messages = self._fence.messages(conn, *self._names[fact.source], [_DECODE(fact.message)])
+            messages = self._fence.messages(conn, *self._source(conn, fact.source), [_DECODE(fact.message)])
             kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
         return kept
 

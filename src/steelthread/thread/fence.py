@@ -114,15 +114,15 @@ class Fence:
         """Return the live events that may be kept, without identifiers that have a tombstone."""
         if not self._tombstones.any(conn):
             return messages
-        told = [self._named(message, source, namespace) for message in messages]
-        stones = self._tombstones.among(conn, {name for named in told for _, name, _ in named})
+        told = [self.named(message, source, namespace) for message in messages]
+        stones = self._tombstones.among(conn, {name for named in told for _, name, _, _ in named})
         if not stones:
             return messages
         kept, counts = [], {"droppedEvents": 0, "strippedEvents": 0}
         for message, named in zip(messages, told, strict=True):
-            gone = [value for _, name, value in named if name in stones]
+            gone = [value for _, name, value, _ in named if name in stones]
             strongest = min(named)[0] if named else 0
-            if gone and any(name in stones for strength, name, _ in named if strength == strongest):
+            if gone and any(name in stones for strength, name, _, _ in named if strength == strongest):
                 counts["droppedEvents"] += 1
                 continue
             if gone:
@@ -132,8 +132,8 @@ class Fence:
             count_fence(conn, counts)
         return kept
 
-    def _named(self, message: Message, source: str, namespace: str) -> list[tuple[int, bytes, str]]:
-        """Return (strength, hash, value as told) of all that a message names, the mailbox behind an address included."""
+    def named(self, message: Message, source: str, namespace: str) -> list[tuple[int, bytes, str, str]]:
+        """Return (strength, hash, value as told, kind) of all that a message names, the mailbox behind an address included."""
         vault, found = self._space.vault, []
         for kind, scope, value in identifiers(message, namespace):
             try:
@@ -143,9 +143,9 @@ class Fence:
             key = self._key(kind, value)
             if key is not None:
                 scoped = f"{scope or source}/{key}" if known.scoped else key
-                found.append((known.strength, vault.blind(NODES_OF.get(kind, kind), scoped), value))
+                found.append((known.strength, vault.blind(NODES_OF.get(kind, kind), scoped), value, kind))
                 if kind == "email":
-                    found.append((known.strength, vault.blind(kind, provider_key(key)), value))
+                    found.append((known.strength, vault.blind(kind, provider_key(key)), value, kind))
         return found
 
 
