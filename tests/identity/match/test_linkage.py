@@ -2,7 +2,7 @@
 
 import math
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -38,6 +38,28 @@ def test_an_atom_counts_as_its_records(seed):
     apart = average_linkage(weights, [1.0] * 8, -math.inf)
     together = average_linkage(weights[1:, 1:], [2.0, *[1.0] * 6], -math.inf)
     assert [join.height for join in apart[1:]] == pytest.approx([join.height for join in together])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_mean_counts_each_pair_by_its_share(seed):
+    weights, chance = matrix(12, seed) + 2, np.random.default_rng(seed)
+    shares = chance.choice([0.0, 1.0, 40.0, 1000.0], (12, 12))
+    shares = np.triu(shares, 1) + np.triu(shares, 1).T
+    groups = [[place] for place in range(12)]
+    joins = average_linkage(weights, [1.0] * 12, -3, shares)
+    for join in joins:
+        means = {}
+        for one, other in combinations(range(len(groups)), 2):
+            inside = np.ix_(groups[one], groups[other])
+            if shares[inside].sum() > 0:
+                means[(one, other)] = (weights[inside] * shares[inside]).sum() / shares[inside].sum()
+        (one, other), best = max(means.items(), key=lambda item: item[1])
+        assert join.height == pytest.approx(best)
+        assert {join.one in groups[one], join.other in groups[one]} == {True, False}
+        groups = [group for group in groups if group not in (groups[one], groups[other])] + [
+            groups[one] + groups[other]
+        ]
+    assert joins
 
 
 @pytest.mark.parametrize("seed", range(50))
