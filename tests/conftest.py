@@ -1,6 +1,7 @@
 """Real PostgreSQL for every test, the embedded server and Debian's; a fresh database per test."""
 
 import contextlib
+import functools
 import itertools
 import os
 import shutil
@@ -17,7 +18,7 @@ import pytest
 
 from steelthread.app import create_project, draft_source, load_file
 from steelthread.kit import open_project
-from steelthread.store import open_database
+from steelthread.store import migrate, open_database
 from steelthread.store.privileges import drop, unprivileged
 from steelthread.thread import Space
 
@@ -91,11 +92,22 @@ def server(request, tmp_path_factory):
         yield running
 
 
+@functools.cache
+def _template(server):
+    """Migrate one database of a server, of which each test gets a copy: no test waits for twenty migrations again."""
+    name = f"template_{os.getpid()}"
+    with psycopg.connect(server.conninfo, autocommit=True) as conn:
+        conn.execute(f"create database {name}")
+    with psycopg.connect(psycopg.conninfo.make_conninfo(server.conninfo, dbname=name)) as conn:
+        migrate(conn)
+    return name
+
+
 @contextlib.contextmanager
 def _fresh_space(server, folder):
     name = f"space_{os.getpid()}_{next(_NUMBERS)}"
     with psycopg.connect(server.conninfo, autocommit=True) as conn:
-        conn.execute(f"create database {name}")
+        conn.execute(f"create database {name} template {_template(server)}")
     create_project(folder, "test", "GB")
     url = psycopg.conninfo.make_conninfo(server.conninfo, dbname=name)
     (folder / "steelthread.toml").write_text(f"[project]\ncountry = 'GB'\n[database]\nurl = \"{url}\"\n")

@@ -15,7 +15,6 @@ import msgspec
 import psycopg
 
 from steelthread import __version__, identity, intake
-from steelthread.api import create_key as _create_key
 from steelthread.intake import Source
 from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project, now
 from steelthread.model import load_model
@@ -355,7 +354,23 @@ def add_write_key(space: Space, name: str, revoke: str = "") -> str:
 
 def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None) -> str:
     """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash."""
-    return _create_key(space, scopes, purposes)
+    from steelthread import api  # noqa: PLC0415  # FastAPI is half of the start of a command, and few need it
+
+    return api.create_key(space, scopes, purposes)
+
+
+def list_keys(space: Space) -> list[dict[str, Any]]:
+    """List the keys in force: number, scopes, when made."""
+    from steelthread import api  # noqa: PLC0415
+
+    return api.list_keys(space)
+
+
+def revoke_key(space: Space, number: int) -> None:
+    """Let a key in no longer; NotFound when no key in force has this number."""
+    from steelthread import api  # noqa: PLC0415
+
+    api.revoke_key(space, number)
 
 
 def verify_space(space: Space) -> dict[str, Any]:

@@ -18,6 +18,11 @@ evidence = st.builds(NameEvidence, names, st.sampled_from(["", "jr", "sr"]))
         ("john", "jon", False),
         ("robert", "mary", True),
         ("", "mary", False),
+        ("bob", "rob", False),
+        ("bill", "william", False),
+        ("robert", "william", True),
+        ("bob", "bill", True),
+        ("susan", "hannah", True),
     ],
 )
 def test_first_names(a, b, conflicting):

@@ -1,5 +1,6 @@
 """Cells to values: what leaves no doubt is read, what does is set aside with a reason."""
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +107,18 @@ def test_any_text_is_read_or_set_aside(text):
 
 def test_text_is_clean():
     assert clean("A\u200bnne\u0301\x00  x\ty") == "Anné x y"
+
+
+@given(st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), st.from_regex(r"[0-9]{3,12}", fullmatch=True))
+def test_a_number_in_e164_is_what_parsing_gives(code, rest):
+    written = f"+{code}{rest}"
+    try:
+        parsed = phonenumbers.parse(written, None)
+        possible = phonenumbers.is_possible_number(parsed)
+    except phonenumbers.NumberParseException:
+        possible = False
+    if possible:
+        assert phone(written, "") == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    else:
+        with pytest.raises(Unreadable):
+            phone(written, "")

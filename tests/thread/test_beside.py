@@ -1,7 +1,10 @@
 """The mapper in a process of its own: its errors are the loader's, its death stops the load, and loading goes on after."""
 
+import contextlib
+import io
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -75,3 +78,45 @@ def test_frames_that_are_cut_off_are_no_frames(tmp_path):
     path.write_bytes(path.read_bytes()[:-2])
     with path.open("rb") as stream:
         assert [beside.read_frame(stream), beside.read_frame(stream)] == [b"whole", b""]
+
+
+def test_a_frame_is_written_whole_on_a_stream_that_takes_parts():
+    class Parts:
+        taken = b""
+
+        def write(self, content):
+            self.taken += content[:1000]
+            return min(len(content), 1000)
+
+        def flush(self):
+            pass
+
+    stream = Parts()
+    beside.write_frame(stream, bytes(range(256)) * 50)
+    assert beside.read_frame(io.BytesIO(stream.taken)) == bytes(range(256)) * 50
+
+
+def test_a_mapper_that_is_stopped_and_goes_on_loses_nothing(space, crm):
+    crm.write_text("id,last\n" + "".join(f"{number},L{number:0400}\n" for number in range(20_000)))
+    space.project.settings.load.batch_rows = 5_000
+    stops = []
+
+    done = threading.Event()
+
+    def keep_stopping():
+        while not done.wait(0.002):
+            for child in children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGSTOP)
+                    os.kill(child, signal.SIGCONT)
+                    stops.append(child)
+
+    stopper = threading.Thread(target=keep_stopping)
+    stopper.start()
+    try:
+        result = load_file(space, "crm", crm)
+    finally:
+        done.set()
+        stopper.join()
+    assert stops
+    assert (result.read, result.accepted) == (20_000, 20_000)

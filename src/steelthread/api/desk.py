@@ -13,11 +13,12 @@ from psycopg_pool import ConnectionPool, PoolClosed
 from steelthread.api.keys import Caller, needs
 from steelthread.kit import Forbidden, now
 from steelthread.privacy import Decision, Entry, Purpose
+from steelthread.profiles import Reader
 from steelthread.rights import Auditor, Consents, Mask
 from steelthread.thread import Space
 
 _LOG = structlog.get_logger()
-_FLUSH_SECONDS = 0.2
+_FLUSH_SECONDS = 0.1
 _MOST = 2000
 
 
@@ -74,11 +75,11 @@ class Reading:
         self._caller = caller
         self.mask = desk.mask(purpose)
 
-    def check(self, conn: psycopg.Connection[Any], what: str, *refs: str) -> None:
+    def check(self, conn: psycopg.Connection[Any], what: str, *refs: str, reader: Reader | None = None) -> None:
         """Let it through or raise Forbidden with the reasons; either way the audit log tells."""
         subjects, denied = [], []
         for ref in refs:
-            decision, token = self._judge(conn, ref)
+            decision, token = self._judge(conn, ref, reader)
             subjects += [token] if token else []
             denied += [] if decision.allow else decision.reasons
         self.note(what, subjects, allow=not denied)
@@ -109,9 +110,9 @@ class Reading:
         self.note(what, subjects)
         return kept
 
-    def _judge(self, conn: psycopg.Connection[Any], ref: str) -> tuple[Decision, str]:
+    def _judge(self, conn: psycopg.Connection[Any], ref: str, reader: Reader | None = None) -> tuple[Decision, str]:
         at = now()
-        subject, individual = self._desk.consents.look(conn, ref, at)
+        subject, individual = self._desk.consents.look(conn, ref, at, reader=reader)
         token = self._desk.auditor.audit.token(individual.bytes) if individual else ""
         return self._desk.consents.judge(subject, self._purpose.name, "read", at), token
 
@@ -160,7 +161,7 @@ def for_purpose(scope: str, *, whole: bool = False) -> Any:
     With `whole` the purpose must show everything: what is read is not made of fields.
     """
 
-    def grant(
+    async def grant(  # no I/O: on the loop, for a thread costs more than the whole question
         request: Request,
         caller: Annotated[Caller, Depends(needs(scope))],
         purpose: Annotated[str, Query(description="What it is read for, a purpose of purposes.yaml")] = "",

@@ -1,11 +1,12 @@
 """Profiles: the 360 of a reference, its timeline, what a universal ID stands for, why, and who has a name."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Header, Query, Response
 
 from steelthread.api.desk import Reading, for_purpose
@@ -26,7 +27,7 @@ FIELDS = (
 
 def profiles(api: FastAPI, space: Space) -> None:
     """Add the endpoints."""
-    readers = CapacityLimiter(_READERS)
+    readers = ThreadPoolExecutor(_READERS, "reader")
     _timeline(api, space)
 
     @api.get("/api/profiles/{ref:path}", tags=["profiles"], responses=OBJECT)
@@ -43,8 +44,8 @@ def profiles(api: FastAPI, space: Space) -> None:
 
         It is read for a `purpose` that the key carries, and shows what that shows; 403 without one, and where the person
         says no. With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
-        seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with commas between. The answer has an ETag:
-        with `If-None-Match` it is 304 while the profile is the same.
+        seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with
+        commas between. The answer has an ETag: with `If-None-Match` it is 304 while the profile is the same.
         """
         wanted, some = chosen(fields, FIELDS), {"attributes": listed(attributes), "traits": listed(traits)}
         if wait:
@@ -58,7 +59,7 @@ def profiles(api: FastAPI, space: Space) -> None:
             content = granted.mask.profile(content)
             return conditional(selected(content, wanted, some), if_none_match)
 
-        return await to_thread.run_sync(read, limiter=readers)
+        return await asyncio.get_running_loop().run_in_executor(readers, read)
 
     @api.get("/api/individuals/{individual}", tags=["profiles"], responses=OBJECT)
     def resolve(granted: Granted, individual: UUID, as_of: datetime | None = None) -> Response:
@@ -74,9 +75,10 @@ def profiles(api: FastAPI, space: Space) -> None:
         """
         if not granted.mask.shows("household"):
             raise Forbidden("This purpose does not show households: `fields` in purposes.yaml would name `household`.")
-        with reading(api, space, granted, "household", ref) as reader, api.state.pool.connection() as conn:
+        with reading(api, space, granted, "household", ref) as reader:
             home = reader.household(ref)
-            members = home.members if home else []
+        members = home.members if home else []
+        with api.state.pool.connection() as conn:
             kept = granted.readable(conn, "household", [one.individual_id for one in members])
         shown = [one for one in members if one.individual_id in kept]
         return answer(

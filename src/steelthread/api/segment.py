@@ -123,7 +123,7 @@ def _answered(api: FastAPI, space: Space, granted: Reading, request: Request, pa
         with api.state.pool.connection() as conn:
             reader = space.reader(conn)
             ref = _ref(reader, request.path_params["collection"], request.path_params["ref"])
-            granted.check(conn, f"segment {part}", ref)
+            granted.check(conn, f"segment {part}", ref, reader=reader)
             return told(_Asked(reader, ref, path, query, part))
     except NotFound:
         raise NotFound("Profile was not found.") from None

@@ -6,8 +6,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from steelthread.api import list_keys, revoke_key
-from steelthread.app import create_key, verify_space
+from steelthread.app import create_key, list_keys, revoke_key, verify_space
 from steelthread.cli.shell import DEFAULT, Common, app, emit, out
 from steelthread.rights import replay_erasures
 from steelthread.store import backup as write_backup

@@ -1,5 +1,6 @@
 """`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -8,10 +9,8 @@ import threading
 from typing import Literal
 
 import psycopg
-import uvicorn
 
 from steelthread.activation import Deliverer
-from steelthread.api import create_api
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
@@ -62,6 +61,10 @@ def _send(deliverer: Deliverer) -> None:
 
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     """Serve until stopped."""
+    import uvicorn  # noqa: PLC0415  # with FastAPI half of the start of every other command
+
+    from steelthread.api import create_api  # noqa: PLC0415
+
     with common.space() as space:
         replay_erasures(space)  # the gate of a restored backup
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
@@ -71,6 +74,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
             deliverer.start()
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
+            gc.collect()
+            gc.freeze()  # model, rules and code stay: no request waits while they are looked through for garbage
             uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
             if only != "collector":
                 api.state.desk.queue.flush()

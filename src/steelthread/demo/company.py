@@ -1,8 +1,9 @@
 """The made-up retailer: each person is made from (seed, number), so any size runs in constant memory.
 
-The dirt: nicknames, typos in last names, moved people, families that share an e-mail address or a landline, role
-mailboxes, test phone numbers, missing values, duplicates within a source, a late file and a repeated one. Truth.csv
-says who is who; `linkable_group` is what deterministic keys can find of a person.
+The dirt: nicknames, typos in last names, people who moved or took their spouse's name, twins, families that share an
+e-mail address, a landline or a tablet, phone numbers that were given to somebody new, role mailboxes, test phone
+numbers, missing values, duplicates within a source, a late file and a repeated one. Truth.csv says who is who;
+`linkable_group` is what deterministic keys can find of a person.
 """
 
 import csv
@@ -37,6 +38,8 @@ class _Person(msgspec.Struct):
     city: str
     card: str
     family: str
+    tablet: str
+    """The family's device, by which its members visit the shop."""
 
 
 CRM = [
@@ -143,7 +146,7 @@ def _chance(seed: int, number: int) -> random.Random:
 
 
 def _person(seed: int, number: int) -> _Person:
-    """Make a person. Every tenth is the partner of the one before: same address, phone and often e-mail."""
+    """Make a person. Every tenth lives with the one before: same address, phone and often e-mail; some are twins."""
     chance = _chance(seed, number)
     names = list(FIRST)
     first, last = chance.choice(names), chance.choice(LAST)
@@ -151,10 +154,14 @@ def _person(seed: int, number: int) -> _Person:
     phone = f"+4479{number % 100_000_000:08d}"
     person = _Person(
         number, first, last, email, True, phone, f"{1940 + chance.randrange(65)}-{1 + chance.randrange(12):02d}-{1 + chance.randrange(28):02d}",
-        f"{1 + chance.randrange(120)} {chance.choice(STREETS)}", chance.choice(list(CITIES)), f"L{number:09d}", "",
+        f"{1 + chance.randrange(120)} {chance.choice(STREETS)}", chance.choice(list(CITIES)), f"L{number:09d}", "", "",
     )  # fmt: skip
+    home = (number + 1) // 10
     if number % 10 == 0 or (number + 1) % 10 == 0:
-        person.family = f"f{(number + 1) // 10}"
+        person.family = f"f{home}"
+        person.tablet = f"a-{home:08d}-home" if home % 2 else ""
+    elif number % 100 == 52:
+        person.phone = f"+4479{number - 51:08d}"  # whose contract ended: the network gave the number away again
     if number % 10 == 0 and number:
         other = _person(seed, number - 1)
         person.last, person.street, person.city, person.phone = other.last, other.street, other.city, other.phone
@@ -162,6 +169,8 @@ def _person(seed: int, number: int) -> _Person:
             person.first = chance.choice(names)
         if chance.random() < 0.5:
             person.email, person.own_email = other.email, False
+        if number % 50 == 0:
+            person.birth = other.birth  # twins
     return person
 
 
@@ -241,7 +250,8 @@ def _write(files: _Writer, person: _Person, chance: random.Random) -> None:
         case = {"ticket_id": f"t{person.number}", "opened_at": f"{at}T09:30:00Z", "requester": {"email": person.email}}
         files.cases.write(json.dumps(case) + "\n")
     if chance.random() < 0.3:
-        visit = {"visit_id": f"v{person.number}", "anonymous_id": f"a-{person.number:08d}-web", "at": f"{at}T18:00:00Z"}
+        device = person.tablet or f"a-{person.number:08d}-web"
+        visit = {"visit_id": f"v{person.number}", "anonymous_id": device, "at": f"{at}T18:00:00Z"}
         if person.own_email and chance.random() < 0.3:
             visit["login_email"] = person.email
         files.visits.write(json.dumps(visit) + "\n")
@@ -261,6 +271,9 @@ def _crm(files: _Writer, person: _Person, chance: random.Random, at: str) -> Non
     if chance.random() < 0.03:
         moved = chance.choice(list(CITIES))
         files.late([*row[:6], "2 New Road", moved, CITIES[moved], "GB", "2026-11-01 12:00:00"])
+    elif chance.random() < 0.01:
+        married = chance.choice([name for name in LAST if name != person.last])
+        files.late([*row[:2], married, *row[3:10], "2026-10-01 12:00:00"])
 
 
 def _shop(files: _Writer, person: _Person, chance: random.Random, at: str) -> None:

@@ -29,6 +29,12 @@ _ALSO = (
     {"elisabeth", "lisa", "liesel", "elise"}, {"maximilian", "max"}, {"alexander", "alex", "sascha"},
 )  # fmt: skip
 """Common short forms that the nicknames package does not have."""
+_NEVER = {
+    "robert": frozenset({"bill", "billy"}), "bill": frozenset({"robert", "bob"}), "billy": frozenset({"robert"}),
+    "hannah": frozenset({"sue", "susan", "joan"}), "susan": frozenset({"hannah"}), "sue": frozenset({"hannah"}),
+    "joan": frozenset({"hannah"}),
+}  # fmt: skip
+"""What the nicknames package holds for one name, though they are two: in a family it would join two people."""
 _NICK = NickNamer()
 
 
@@ -114,9 +120,10 @@ def _alike(x: str, y: str, threshold: float) -> bool:
 @lru_cache(maxsize=65_536)
 def short_forms(name: str) -> frozenset[str]:
     """Return the names of which this may be a short form, and its short forms."""
-    found = set(_NICK.nicknames_of(name)) | set(_NICK.canonicals_of(name))
-    for canonical in list(_NICK.canonicals_of(name)):
-        found |= set(_NICK.nicknames_of(canonical))
+    longer = _longer(name)
+    found = (set(_NICK.nicknames_of(name)) | set(_NICK.canonicals_of(name))).union(*map(_NICK.nicknames_of, longer))
+    for one in {name, *longer}:
+        found -= _NEVER.get(one, frozenset())
     for group in _ALSO:
         if name in group:
             found |= group
@@ -126,8 +133,12 @@ def short_forms(name: str) -> frozenset[str]:
 @lru_cache(maxsize=65_536)
 def formal_names(name: str) -> frozenset[str]:
     """Return the longer names of which this one is a short form: bob is Robert, but Robert is not Bill."""
-    longer = {one for one in _NICK.canonicals_of(name) if len(one) > len(name)}
+    longer = _longer(name)
     for group in _ALSO:
         if name in group:
             longer |= group
     return frozenset(longer)
+
+
+def _longer(name: str) -> set[str]:
+    return {one for one in _NICK.canonicals_of(name) if len(one) > len(name)} - _NEVER.get(name, frozenset())

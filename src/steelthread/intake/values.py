@@ -74,6 +74,8 @@ def email(value: str) -> str:
 @lru_cache(maxsize=32_768)
 def phone(value: str, country: str) -> str:
     """Return a phone number as E.164 (ITU-T); a number without prefix is of the default country."""
+    if _is_written_so(value):
+        return value
     try:
         number = phonenumbers.parse(value, country or None)
     except phonenumbers.NumberParseException:
@@ -82,6 +84,32 @@ def phone(value: str, country: str) -> str:
     if not phonenumbers.is_possible_number(number):
         raise Unreadable("not a possible phone number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_written_so(value: str) -> bool:
+    """Whether a number is in E.164 already, without a trunk prefix inside: parsing would give it back as it is."""
+    if value[:1] != "+" or not value.isascii() or not value[1:].isdigit():
+        return False
+    for end in (2, 3, 4):
+        plan = _plan(value[1:end])
+        if plan is not None:
+            lengths, trunk = plan
+            national = value[end:]
+            return len(national) in lengths and national[0] != "0" and not (trunk and trunk.match(national))
+    return False
+
+
+@lru_cache(maxsize=2_048)
+def _plan(code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | None:
+    """Return how long national numbers of a calling code are, and what is their trunk prefix; None for no such code."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code))
+    if code[0] == "0" or not regions:
+        return None
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(code), regions[0])
+    if metadata is None or metadata.general_desc is None:
+        return None
+    trunk = metadata.national_prefix_for_parsing
+    return frozenset(metadata.general_desc.possible_length), re.compile(trunk) if trunk else None
 
 
 def boolean(value: str) -> bool:

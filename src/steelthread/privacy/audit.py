@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from steelthread.kit import Conflict, iso, now
 from steelthread.privacy import checker
 from steelthread.privacy.checker import Edge
+from steelthread.store import Byteas, Int8s
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
@@ -84,14 +85,20 @@ class Audit:
         assert row is not None
         edge = Edge(row[0], [row[1][start : start + _PEAK] for start in range(0, len(row[1]), _PEAK)])
         moment = now()
-        rows = []
+        numbers, bodies, signatures = [], [], []
         for one in entries:
             number = edge.size
             body = _JSON({"n": number, "at": iso(moment), **_said(one)})
             edge.add(checker.leaf_hash(body))
-            rows.append((number, moment, body, self.sign(checker.signed_head(edge.size, edge.root))))
-        conn.cursor().executemany("insert into privacy.audit values (%s, %s, %s, %s)", rows)
-        conn.execute("update privacy.audit_tree set size = %s, peaks = %s", (edge.size, b"".join(edge.peaks)))
+            numbers.append(number)
+            bodies.append(body)
+            signatures.append(self.sign(checker.signed_head(edge.size, edge.root)))
+        conn.execute(
+            "with grown as (update privacy.audit_tree set size = %s, peaks = %s) "
+            "insert into privacy.audit select number, %s, body, signature "
+            "from unnest(%s, %s, %s) as told (number, body, signature)",
+            (edge.size, b"".join(edge.peaks), moment, Int8s(numbers), Byteas(bodies), Byteas(signatures)),
+        )
         return edge.size - 1
 
     def entries(self, conn: Connection) -> Iterator[tuple[int, bytes, bytes]]:

@@ -50,6 +50,7 @@ class Reader:
         self._country = country
         self._opener = Opener(conn, vault, names, model.adaptation)
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
+        self._found: tuple[str, list[identity.Family]] | None = None
 
     # -- from a reference to a node ------------------------------------------------------------------------------
 
@@ -74,6 +75,12 @@ class Reader:
             node = identity.node_of_individual(self._conn, UUID(ref.value))
             return [member.hash for member in self._family(text).members if member.node_id == node]
         return self._hashes(ref)
+
+    def families(self, text: str) -> list[identity.Family]:
+        """Return whoever an identifier or a record may mean, each with all nodes; the next `profile` of it starts there."""
+        found = list(identity.families_of_hashes(self._conn, self.hashes(text)).values())
+        self._found = (text, found)
+        return found
 
     def is_known(self, node_hash: bytes) -> bool:
         """Whether there is a node with this hash."""
@@ -118,7 +125,9 @@ class Reader:
             members = identity.members(self._conn, cluster)
             evidence = identity.present(self._conn, members[0].node_id)[2]
             return identity.Family(cluster, individual, evidence, members, aliases)
-        found = list(identity.families_of_hashes(self._conn, self._hashes(ref)).values())
+        (known, found), self._found = self._found or ("", []), None
+        if known != text:
+            found = list(identity.families_of_hashes(self._conn, self._hashes(ref)).values())
         if len(found) != 1 or found[0].evidence <= 0:
             self.cluster(text)  # says what is wrong
         return found[0]

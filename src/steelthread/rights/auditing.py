@@ -1,6 +1,7 @@
 """Writing to the audit log what is done with a space: reads for a purpose, operators' actions, changes of configuration."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ class Auditor:
     def __init__(self, space: Space) -> None:
         self._space = space
         self.audit = Audit(space.vault)
+        self._tokens: dict[str, tuple[tuple[int, int, int], str]] = {}
 
     def tokens(self, conn: Connection, refs: Sequence[str]) -> list[str]:
         """Return the tokens of whoever these references name; a reference that names nobody gives none."""
@@ -71,8 +73,20 @@ class Auditor:
         return [Entry("configuration", "steelthread", "the configuration changed", details=present)]
 
     def _configuration(self) -> dict[str, str]:
+        """Return path -> keyed digest of its content; a file that has not changed since is not read again."""
         folder = self._space.project.folder
-        paths = [folder / name for name in _CONFIGURATION]
+        paths = list(_CONFIGURATION)
         for name in _FOLDERS:
-            paths += sorted((folder / name).glob("*.yaml"))
-        return {str(path.relative_to(folder)): self.audit.token(path.read_bytes()) for path in paths if path.exists()}
+            paths += sorted(f"{name}/{one.name}" for one in (folder / name).glob("*.yaml"))
+        return {path: token for path in paths if (token := self._token_of(folder, path))}
+
+    def _token_of(self, folder: Path, path: str) -> str:
+        try:
+            stat = (folder / path).stat()
+            mark = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            known = self._tokens.get(path)
+            if known is None or known[0] != mark:
+                known = self._tokens[path] = (mark, self.audit.token((folder / path).read_bytes()))
+        except FileNotFoundError:
+            return ""
+        return known[1]

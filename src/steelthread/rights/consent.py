@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread import privacy
-from steelthread.identity import families_of_hashes, parse_ref
+from steelthread.identity import parse_ref
 from steelthread.kit import Conflict, Invalid, NotFound, now, uuid7
 from steelthread.privacy import (
     EVERYTHING,
@@ -26,6 +26,7 @@ from steelthread.privacy import (
     load_purposes,
     write_journal,
 )
+from steelthread.profiles import Reader
 from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
@@ -134,10 +135,13 @@ class Consents:
         return self.look(conn, ref, at, known)[0]
 
     def look(
-        self, conn: Connection, ref: str, at: datetime, known: datetime | None = None
+        self, conn: Connection, ref: str, at: datetime, known: datetime | None = None, reader: Reader | None = None
     ) -> tuple[Subject, UUID | None]:
-        """Return the subject of a reference, and the universal ID, if there is one."""
-        reader = self._space.reader(conn)
+        """Return the subject of a reference, and the universal ID, if there is one.
+
+        Whoever reads the profile next passes the `reader`: nobody is looked up twice.
+        """
+        reader = reader or self._space.reader(conn)
         parsed = parse_ref(ref, self._space.rules)
         individual: UUID | None = None
         if parsed.form == "individual":
@@ -146,8 +150,7 @@ class Consents:
             nodes = {member.hash for member in reader.members(ref)}
             own, individual = list(nodes), UUID(parsed.value)
         else:
-            own = reader.hashes(ref)
-            families = list(families_of_hashes(conn, own).values())
+            own, families = reader.hashes(ref), reader.families(ref)
             nodes = {*own, *(member.hash for family in families for member in family.members)}
             individual = families[0].individual_id if families else None
         if not nodes:

@@ -171,8 +171,10 @@ class MapperHere:
 
 
 def write_frame(stream: IO[bytes], body: bytes) -> None:
-    """Write one frame."""
-    stream.write(_LENGTH.pack(len(body)) + body)
+    """Write one frame, all of it: an unbuffered stream (PYTHONUNBUFFERED) takes a part when a signal comes between."""
+    rest = memoryview(_LENGTH.pack(len(body)) + body)
+    while rest:
+        rest = rest[stream.write(rest) :]
     stream.flush()
 
 

@@ -40,6 +40,8 @@ _PATIENCE = 15.0
 
 class _Waiting(msgspec.Struct):
     facts: list[Received]
+    refused: list[tuple[int, Reject]]
+    """What cannot be taken: (source, reject)."""
     size: int
     answered: "asyncio.Future[None]"
     since: float
@@ -60,38 +62,27 @@ class Collector:
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
-        if not messages:
+        facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
+        await self._keep(facts, [], sum(len(fact.message) for fact in facts))
+
+    async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
+        """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
+        rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
+        refused = [(source.source_id, reject) for reject in rejects]
+        await self._keep([], refused, sum(len(reject.cells[0]) for reject in rejects))
+
+    async def _keep(self, facts: list[Received], refused: list[tuple[int, Reject]], size: int) -> None:
+        if not facts and not refused:
             return
         if self._bytes > _WAITING_BYTES:
             raise Overloaded("Too many events wait to be kept: come again in some seconds.")
-        facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
-        size = sum(len(fact.message) for fact in facts)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(facts, size, loop.create_future(), loop.time())
+        waiting = _Waiting(facts, refused, size, loop.create_future(), loop.time())
         self._queue.append(waiting)
         self._bytes += size
         if self._work is None or self._work.done():
             self._work = loop.create_task(self._commit_all())
         await waiting.answered
-
-    async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
-        """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
-        if not refusals:
-            return
-        try:
-            await asyncio.to_thread(self._refuse, source, refusals)
-        except (psycopg.Error, OSError) as error:
-            raise _later(error) from None
-
-    def _refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
-        rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
-        with self._pool.connection(timeout=10) as conn, conn.transaction():
-            load = self._loads.get(source.source_id)
-            if load is None:
-                begun = begin_replay(conn, source.source_id, now(), 0)
-                load = self._loads[source.source_id] = begun.load_id
-            keep_rejects(conn, self._space.vault, source.source_id, load, "live", rejects)
-            count_live(conn, {"rejected": len(rejects)})
 
     async def _commit_all(self) -> None:
         """Commit what waits, and what comes meanwhile, until nothing does."""
@@ -102,7 +93,8 @@ class Collector:
             self._bytes -= sum(one.size for one in batch)
             try:
                 await self._calm(batch)
-                await asyncio.to_thread(self._commit, [fact for one in batch for fact in one.facts])
+                facts = [fact for one in batch for fact in one.facts]
+                await asyncio.to_thread(self._commit, facts, [reject for one in batch for reject in one.refused])
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
             except (psycopg.Error, OSError, SteelthreadError) as error:
@@ -110,10 +102,19 @@ class Collector:
             else:
                 _answer(batch, None)
 
-    def _commit(self, facts: list[Received]) -> None:
+    def _commit(self, facts: list[Received], refused: list[tuple[int, Reject]]) -> None:
+        begun: dict[int, int] = {}
         with self._pool.connection(timeout=10) as conn, conn.transaction():
-            facts = self._admitted(conn, facts)
-            self._space.log.append(conn, LANE, facts, hours=1)
+            if facts:
+                self._space.log.append(conn, LANE, self._admitted(conn, facts), hours=1)
+            for source in sorted({source for source, _ in refused}):
+                load = self._loads.get(source) or begin_replay(conn, source, now(), 0).load_id
+                begun[source] = load
+                rejects = [reject for of, reject in refused if of == source]
+                keep_rejects(conn, self._space.vault, source, load, "live", rejects)
+            if refused:
+                count_live(conn, {"rejected": len(refused)})
+        self._loads.update(begun)  # not before it is committed
 
     def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
         """Return what the fence lets through: what somebody sends who was erased is not even written down."""

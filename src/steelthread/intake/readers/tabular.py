@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -153,6 +152,8 @@ class Excel(Table):
 
     def __init__(self, path: Path, fmt: Format, batch: int, skip: int) -> None:
         super().__init__(path, fmt, batch, skip)
+        import openpyxl  # noqa: PLC0415  # a tenth of the start of a command, and few files are of Excel
+
         try:
             self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         except (BadZipFile, KeyError, OSError, ValueError):
