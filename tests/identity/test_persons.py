@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from steelthread.identity.graph import Node, Policy, groups_of, micro, part_of
+from steelthread.identity.graph import Node, Policy, groups_of, micro, part_of, share_of
 from steelthread.identity.graph.parts import may_not_join
 from steelthread.identity.graph.types import SUM
 from steelthread.identity.persons import grouped_atoms
@@ -37,7 +37,8 @@ def made(chance):
     for one, other in combinations(range(len(atoms)), 2):
         for _ in range(chance.choice((0, 0, 1, 2))):
             weight = chance.choice((None, -4.0, -1.0, 0.5, 1.0, 3.0, 20.0)) if chance.random() < 0.9 else None
-            evidence.append((one, other, weight if weight is None else micro(weight)))
+            share = chance.choice((1, 40, 300, 1000))
+            evidence.append((one, other, weight if weight is None else micro(weight), share))
     return atoms, words, evidence
 
 
@@ -47,8 +48,11 @@ def naive(atoms, words, evidence, threshold):
     while True:
         best = None
         for one, other in combinations(groups, 2):
-            said = [weight for a, b, weight in evidence if (a in one and b in other) or (b in one and a in other)]
-            if not said or None in said or sum(said) / len(said) < threshold * 1_000_000:
+            said = [(w, share) for a, b, w, share in evidence if (a in one and b in other) or (b in one and a in other)]
+            if not said or any(weight is None for weight, _ in said):
+                continue
+            mean = sum(weight * share for weight, share in said) / sum(share for _, share in said)
+            if mean < threshold * 1_000_000:
                 continue
             parts = [
                 part_of([node for place in group for node in atoms[place]], POLICY, words) for group in (one, other)
@@ -56,7 +60,7 @@ def naive(atoms, words, evidence, threshold):
             if may_not_join(*parts, SUM, POLICY):
                 continue
             names = sorted(min(node.hash for place in group for node in atoms[place]) for group in (one, other))
-            rank = (-sum(said) / len(said), *names)
+            rank = (-mean, *names)
             if best is None or rank < best[0]:
                 best = (rank, one, other)
         if best is None:
@@ -81,5 +85,14 @@ def test_groups_are_those_of_the_definition(seed):
 
 def test_who_says_nothing_speaks_neither_for_nor_against():
     parts = [part_of([Node(n, 0, bytes([n]), UUID(int=n), True, n)], POLICY, {}) for n in range(3)]
-    assert groups_of(parts, [(0, 1, micro(4)), (0, 2, micro(2))], 0.0, POLICY) == [[0, 1, 2]]
-    assert groups_of(parts, [(0, 1, micro(4)), (0, 2, micro(2)), (1, 2, micro(-9))], 0.0, POLICY) == [[0, 1], [2]]
+    two = [(0, 1, micro(4), 1000), (0, 2, micro(2), 1000)]
+    assert groups_of(parts, two, 0.0, POLICY) == [[0, 1, 2]]
+    assert groups_of(parts, [*two, (1, 2, micro(-9), 1000)], 0.0, POLICY) == [[0, 1], [2]]
+
+
+def test_who_says_little_is_heard_little():
+    parts = [part_of([Node(n, 0, bytes([n]), UUID(int=n), True, n)], POLICY, {}) for n in range(3)]
+    two = [(0, 1, micro(4), 1000), (0, 2, micro(2), 1000)]
+    assert groups_of(parts, [*two, (1, 2, micro(-9), share_of(3.0))], 0.0, POLICY) == [[0, 1, 2]]
+    assert groups_of(parts, [*two, (1, 2, micro(-9), share_of(30.0))], 0.0, POLICY) == [[0, 1], [2]]
+    assert [share_of(said) for said in (0.0, 1.0, 15.0, 30.0, 90.0)] == [1, 33, 500, 1000, 1000]

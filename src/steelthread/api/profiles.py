@@ -44,8 +44,8 @@ def profiles(api: FastAPI, space: Space) -> None:
 
         It is read for a `purpose` that the key carries, and shows what that shows; 403 without one, and where the person
         says no. With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
-        seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with commas between. The answer has an ETag:
-        with `If-None-Match` it is 304 while the profile is the same.
+        seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with
+        commas between. The answer has an ETag: with `If-None-Match` it is 304 while the profile is the same.
         """
         wanted, some = chosen(fields, FIELDS), {"attributes": listed(attributes), "traits": listed(traits)}
         if wait:
@@ -75,9 +75,10 @@ def profiles(api: FastAPI, space: Space) -> None:
         """
         if not granted.mask.shows("household"):
             raise Forbidden("This purpose does not show households: `fields` in purposes.yaml would name `household`.")
-        with reading(api, space, granted, "household", ref) as reader, api.state.pool.connection() as conn:
+        with reading(api, space, granted, "household", ref) as reader:
             home = reader.household(ref)
-            members = home.members if home else []
+        members = home.members if home else []
+        with api.state.pool.connection() as conn:
             kept = granted.readable(conn, "household", [one.individual_id for one in members])
         shown = [one for one in members if one.individual_id in kept]
         return answer(

@@ -26,7 +26,7 @@ from steelthread.identity.evidence import (
     waterfall_of,
     write_judgements,
 )
-from steelthread.identity.graph import Link, LiveGraph, Node, Policy, clusters_of
+from steelthread.identity.graph import SAYS, Link, LiveGraph, Node, Policy, clusters_of
 from steelthread.identity.homes import homes_of
 from steelthread.identity.households import (
     Home,
@@ -84,6 +84,7 @@ from steelthread.identity.types import NewNode, Outcome, Rule
 __all__ = [
     "NODES_OF",
     "ORGANISATION",
+    "SAYS",
     "Doubt",
     "Family",
     "Home",

@@ -15,6 +15,9 @@ from steelthread.store import Int8s
 Connection = psycopg.Connection[Any]
 
 
+_LINK = "a, b, weight, refused, (select sum(abs(step)) from unnest(steps[2:]) step)"
+
+
 class ModelLink(msgspec.Struct):
     """An open model link: two records, the weight (log2 odds of one person) and why it is a wall, if it is one."""
 
@@ -22,6 +25,8 @@ class ModelLink(msgspec.Struct):
     b: int
     weight: float
     wall: str
+    said: float
+    """What its answers come to in bits, for and against taken together."""
 
 
 class Judgement(msgspec.Struct):
@@ -87,7 +92,7 @@ def threshold_in_force(conn: Connection) -> float | None:
 
 def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
     """Return the open model links with an end among these records."""
-    sql = f"select a, b, weight, refused from identity.link where closed_at is null and strength = {MODEL} and "
+    sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL} and "
     ids = Int8s(records)
     rows = conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (ids, ids))
     return [ModelLink(*row) for row in rows]
@@ -95,7 +100,7 @@ def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
 
 def all_model_links(conn: Connection) -> list[ModelLink]:
     """Return every open model link."""
-    sql = f"select a, b, weight, refused from identity.link where closed_at is null and strength = {MODEL}"
+    sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL}"
     return [ModelLink(*row) for row in conn.execute(sql)]
 
 

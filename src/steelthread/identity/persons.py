@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 
 from steelthread.identity import evidence, ledger
-from steelthread.identity.graph import Evidence, Part, Policy, connected, groups_of, micro, part_of, words_of
+from steelthread.identity.graph import Evidence, Part, Policy, connected, groups_of, micro, part_of, share_of, words_of
 from steelthread.identity.ledger import NodeRow
 
 Connection = psycopg.Connection[Any]
@@ -101,7 +101,7 @@ def _between_atoms(links: Iterable[evidence.ModelLink], place: Callable[[int], i
     for link in links:
         one, other = place(link.a), place(link.b)
         if one is not None and other is not None and one != other:
-            found.append((one, other, None if link.wall else micro(link.weight)))
+            found.append((one, other, None if link.wall else micro(link.weight), share_of(link.said)))
     return found
 
 
@@ -116,9 +116,9 @@ def grouped_atoms(
         for index, place in enumerate(component):
             inside[place] = (number, index)
     own: dict[int, list[Evidence]] = defaultdict(list)
-    for one, other, weight in links:
+    for one, other, weight, share in links:
         if inside[one][0] == inside[other][0]:
-            own[inside[one][0]].append((inside[one][1], inside[other][1], weight))
+            own[inside[one][0]].append((inside[one][1], inside[other][1], weight, share))
     for number, component in enumerate(components):
         if len(component) == 1:
             found.append(component)

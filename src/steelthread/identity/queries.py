@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from steelthread.identity import evidence
-from steelthread.identity.graph import Part, Policy, atoms, micro, part_of, words_of
+from steelthread.identity.graph import Part, Policy, atoms, micro, part_of, share_of, words_of
 from steelthread.identity.ledger import (
     GENERIC,
     LINK_COLUMNS,
@@ -335,7 +335,7 @@ def _persons(
         return parts
     place = {row.id: number for number, part in enumerate(parts) for row in part}
     links = [
-        (place[link.a], place[link.b], None if link.wall else micro(link.weight))
+        (place[link.a], place[link.b], None if link.wall else micro(link.weight), share_of(link.said))
         for link in evidence.all_model_links(conn)
     ]
     words = words_of(cannots)

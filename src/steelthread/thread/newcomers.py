@@ -14,10 +14,9 @@ from typing import Any
 import psycopg
 
 from steelthread import identity
-from steelthread.identity import Judgement, ModelRow, load_match
+from steelthread.identity import SAYS, Judgement, ModelRow, load_match
 from steelthread.thread.people import Person, apart, people, person_entities
 from steelthread.thread.resolving import (
-    SAYS,
     Findings,
     ResolveResult,
     keys_of,

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Judgement, ModelRow, Outcome, Stitch, homes_of, load_match
+from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Stitch, homes_of, load_match
 from steelthread.kit import now
 from steelthread.model import Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
@@ -26,8 +26,6 @@ from steelthread.thread.space import Space
 from steelthread.vault import seal, unseal
 
 Connection = psycopg.Connection[Any]
-SAYS = 1.0
-"""A pair whose answers come to less than this, taken together, says nothing: it is evidence neither for nor against."""
 _PAGE = 4000
 
 

@@ -2,7 +2,7 @@
 
 import math
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -40,6 +40,28 @@ def test_an_atom_counts_as_its_records(seed):
     assert [join.height for join in apart[1:]] == pytest.approx([join.height for join in together])
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_mean_counts_each_pair_by_its_share(seed):
+    weights, chance = matrix(12, seed) + 2, np.random.default_rng(seed)
+    shares = chance.choice([0.0, 1.0, 40.0, 1000.0], (12, 12))
+    shares = np.triu(shares, 1) + np.triu(shares, 1).T
+    groups = [[place] for place in range(12)]
+    joins = average_linkage(weights, [1.0] * 12, -3, shares)
+    for join in joins:
+        means = {}
+        for one, other in combinations(range(len(groups)), 2):
+            inside = np.ix_(groups[one], groups[other])
+            if shares[inside].sum() > 0:
+                means[(one, other)] = (weights[inside] * shares[inside]).sum() / shares[inside].sum()
+        (one, other), best = max(means.items(), key=lambda item: item[1])
+        assert join.height == pytest.approx(best)
+        assert {join.one in groups[one], join.other in groups[one]} == {True, False}
+        groups = [group for group in groups if group not in (groups[one], groups[other])] + [
+            groups[one] + groups[other]
+        ]
+    assert joins
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_a_wall_stands_between_all_supersets(seed):
     weights = matrix(15, seed) + 5
@@ -70,7 +92,7 @@ def test_the_pairs_that_joins_make():
 
 def test_thresholds_rise_where_much_is_in_doubt():
     sure = [Join(2 * one, 2 * one + 1, 15.0) for one in range(100)]
-    doubtful = [Join(200 + 2 * one, 201 + 2 * one, -0.9) for one in range(100)]
+    doubtful = [Join(200 + 2 * one, 201 + 2 * one, 0.1) for one in range(100)]
     assert calibrate(400, sure) == FLOORS
     found = calibrate(400, sure + doubtful)
     assert found.strict > FLOORS.strict

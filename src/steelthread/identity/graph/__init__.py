@@ -3,10 +3,13 @@
 from steelthread.identity.graph.batch import atoms, clusters_of, words_of
 from steelthread.identity.graph.live import Changes, LiveGraph
 from steelthread.identity.graph.parts import Part, part_of
-from steelthread.identity.graph.persons import Evidence, connected, groups_of, micro
+from steelthread.identity.graph.persons import ENOUGH, SAYS, WHOLE, Evidence, connected, groups_of, micro, share_of
 from steelthread.identity.graph.types import Link, Node, Policy, Source, rank
 
 __all__ = [
+    "ENOUGH",
+    "SAYS",
+    "WHOLE",
     "Changes",
     "Evidence",
     "Link",
@@ -22,5 +25,6 @@ __all__ = [
     "micro",
     "part_of",
     "rank",
+    "share_of",
     "words_of",
 ]

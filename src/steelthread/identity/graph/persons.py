@@ -1,8 +1,9 @@
 """Persons: average linkage of atoms over model links, with the same constraints as walls (docs/decisions/0003).
 
 The two groups of atoms with the highest mean weight are joined, again and again, down to a threshold (UPGMA; Sokal and
-Michener 1958). The mean is over the model links between their records: who says nothing of the other speaks neither
-for nor against. Weights are whole millionths, so that sums depend on no order; equal means go by the smallest hash.
+Michener 1958). The mean is over the model links between their records, each counted by how much it says: two records with
+little on them speak softly, and who says nothing of the other speaks neither for nor against. Weights are whole
+millionths and shares whole numbers, so that sums depend on no order; equal means go by the smallest hash.
 """
 
 import heapq
@@ -16,8 +17,19 @@ MICRO = 1_000_000
 _MOST = 12 * MICRO
 """Weights are cut here before they are averaged: beyond it a pair is certain, and one pair shall not outvote others."""
 
-Evidence = tuple[int, int, int | None]
-"""Two atoms by their places, and the weight of a link between records of theirs in millionths; None for a wall."""
+SAYS = 1.0
+"""A pair whose answers come to less than this, taken together, says nothing: it is evidence neither for nor against."""
+ENOUGH = 30.0
+"""Bits from which a pair counts whole in a mean: so much is said when names, birth date and a contact are compared."""
+WHOLE = 1000
+"""The share of a pair that counts whole."""
+Evidence = tuple[int, int, int | None, int]
+"""Two atoms by their places, the weight of a link between records of theirs in millionths (None for a wall), its share."""
+
+
+def share_of(said: float) -> int:
+    """Return how much a pair counts in a mean whose answers come to so many bits, for and against taken together."""
+    return max(1, min(WHOLE, round(WHOLE * said / ENOUGH)))
 
 
 def micro(weight: float) -> int:
@@ -41,7 +53,7 @@ class _Linkage:
         self._names = {place: min(node.hash for node in part.nodes) for place, part in self._parts.items()}
         self._sums: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
         self._walls: dict[int, set[int]] = defaultdict(set)
-        for one, other, weight in evidence:
+        for one, other, weight, share in evidence:
             if one == other:
                 continue
             if weight is None:
@@ -49,7 +61,7 @@ class _Linkage:
                 self._walls[other].add(one)
                 continue
             total, count = self._sums[one].get(other, (0, 0))
-            self._sums[one][other] = self._sums[other][one] = (total + weight, count + 1)
+            self._sums[one][other] = self._sums[other][one] = (total + weight * share, count + share)
         self._heap: list[tuple[float, bytes, bytes, int, int, tuple[int, int]]] = []
         for one, others in self._sums.items():
             for other in others:
@@ -106,7 +118,7 @@ def connected(places: int, evidence: Iterable[Evidence], threshold: float) -> li
         return place
 
     least = threshold * MICRO
-    for one, other, weight in evidence:
+    for one, other, weight, _ in evidence:
         if weight is not None and weight >= least:
             parent[root(one)] = root(other)
     found: Mapping[int, list[int]] = defaultdict(list)

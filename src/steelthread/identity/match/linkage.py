@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 WALL = -math.inf
+_LEAST = 1e-12
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True):
@@ -34,11 +35,17 @@ def components(count: int, left: Ints, right: Ints) -> Ints:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def average_linkage(weights: Floats, sizes: Sequence[float], down_to: float) -> list[Join]:
-    """Join the rows of a symmetric matrix of mean weights. `sizes` says how many records each row stands for."""
-    mean = weights.copy()
-    np.fill_diagonal(mean, WALL)
+def average_linkage(
+    weights: Floats, sizes: Sequence[float], down_to: float, shares: Floats | None = None
+) -> list[Join]:
+    """Join the rows of a symmetric matrix of mean weights. `sizes` says how many records each row stands for.
+
+    `shares` says how much each weight counts in a mean, all alike by default; what counts nothing joins nobody by itself.
+    """
     size = np.asarray(sizes, dtype=np.float64)
+    share = np.outer(size, size) * (1.0 if shares is None else np.where(np.isneginf(weights), 1.0, shares))
+    mean = np.where(share > 0, weights, WALL)
+    np.fill_diagonal(mean, WALL)
     joins: list[Join] = []
     best = mean.argmax(axis=1)
     top = mean[np.arange(len(mean)), best]
@@ -48,8 +55,10 @@ def average_linkage(weights: Floats, sizes: Sequence[float], down_to: float) -> 
             break
         other = int(best[one])
         joins.append(Join(one, other, float(top[one])))
-        merged = (mean[one] * size[one] + mean[other] * size[other]) / (size[one] + size[other])
-        size[one] += size[other]
+        sums = [np.where(share[row] > 0, mean[row] * np.maximum(share[row], _LEAST), 0.0) for row in (one, other)]
+        both = share[one] + share[other]
+        merged = np.where(both > 0, (sums[0] + sums[1]) / np.maximum(both, _LEAST), WALL)
+        share[one], share[:, one] = both, both
         merged[one] = merged[other] = WALL
         mean[one], mean[:, one] = merged, merged
         mean[other], mean[:, other] = WALL, WALL

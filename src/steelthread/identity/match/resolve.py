@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
 from steelthread.identity.match.calibration import FLOORS, calibrate
 from steelthread.identity.match.engine import Engine, Judged
 from steelthread.identity.match.linkage import WALL, Floats, Ints, Join, average_linkage, components, labels_at
@@ -80,13 +81,15 @@ def _joins(
     engine.add_pairs("inside", np.minimum(ones, others), np.maximum(ones, others))
     judged = engine.judge(model, "inside")
     joins = [
-        join for group, matrix in _matrices(engine.count, groups, judged) for join in _named(group, matrix, down_to)
+        join
+        for group, matrix, shares in _matrices(engine.count, groups, judged)
+        for join in _named(group, matrix, shares, down_to)
     ]
     return joins, judged
 
 
-def _named(group: Ints, matrix: Floats, down_to: float) -> list[Join]:
-    joins = average_linkage(matrix, [1.0] * len(group), down_to)
+def _named(group: Ints, matrix: Floats, shares: Floats, down_to: float) -> list[Join]:
+    joins = average_linkage(matrix, [1.0] * len(group), down_to, shares)
     return [Join(int(group[join.one]), int(group[join.other]), join.height) for join in joins]
 
 
@@ -109,19 +112,23 @@ def _groups(label: Ints) -> list[Ints]:
     return [order[start:end] for start, end in pairwise(bounds) if end - start > 1]
 
 
-def _matrices(count: int, groups: Sequence[Ints], judged: Judged) -> Iterator[tuple[Ints, Floats]]:
-    """Give each component with the weights of its pairs as a matrix; walls are minus infinity."""
+def _matrices(count: int, groups: Sequence[Ints], judged: Judged) -> Iterator[tuple[Ints, Floats, Floats]]:
+    """Give each component with the weights of its pairs as a matrix, and how much each counts; walls are minus infinity."""
     home, place = np.full(count, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
     for number, group in enumerate(groups):
         home[group], place[group] = number, np.arange(len(group))
     left, right, weight = judged.left, judged.right, judged.weight
     weight = np.where(judged.wall > 0, WALL, np.clip(weight, _LOWEST, _HIGHEST))
+    said = np.abs(judged.steps[:, 1:]).sum(axis=1)
+    share = np.where(said >= SAYS, np.clip(np.rint(WHOLE * said / ENOUGH), 1, WHOLE), 0.0)
     turn = np.argsort(home[left], kind="stable")
-    left, right, weight = left[turn], right[turn], weight[turn]
+    left, right, weight, share = left[turn], right[turn], weight[turn], share[turn]
     cuts = np.flatnonzero(np.diff(home[left], prepend=-1, append=-1))
     for start, end in pairwise(cuts):
         group = groups[home[left[start]]]
         matrix = np.full((len(group), len(group)), WALL)
         rows, columns = place[left[start:end]], place[right[start:end]]
         matrix[rows, columns] = matrix[columns, rows] = weight[start:end]
-        yield group, matrix
+        counts = np.zeros((len(group), len(group)))
+        counts[rows, columns] = counts[columns, rows] = share[start:end]
+        yield group, matrix, counts
