@@ -39,7 +39,9 @@ def _embedded(folder):
     (folder / "steelthread.toml").write_text("[database]\nidle_seconds = 2\n")
     project = open_project(folder)
     database = open_database(project)
-    with psycopg.connect(database.conninfo, autocommit=True) as conn:  # what survives a power cut has servers of its own
+    with psycopg.connect(
+        database.conninfo, autocommit=True
+    ) as conn:  # what survives a power cut has servers of its own
         conn.execute("alter system set fsync = off")
         conn.execute("select pg_reload_conf()")
     try:

@@ -57,7 +57,14 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
     aliases = f"formerly {', '.join(content['aliases'])}" if content["aliases"] else ""
     counts = "   ".join(f"{count:,} {what}" for what, count in content["counts"].items())
     totals = "   ".join(f"{one['entity']} {one['amount']} {one['currency'] or ''}" for one in content["totals"])
-    lines = (content["individualId"], aliases, f"{content['firstSeen']} to {content['lastSeen']}", counts, totals, lives)
+    lines = (
+        content["individualId"],
+        aliases,
+        f"{content['firstSeen']} to {content['lastSeen']}",
+        counts,
+        totals,
+        lives,
+    )
     out.print(
         Panel(
             Text.assemble((name, "bold"), "\n" + "\n".join(line for line in lines if line)),
