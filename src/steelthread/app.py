@@ -204,11 +204,13 @@ def load_file(
     *,
     as_of: datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
+    allow_empty: bool = False,
 ) -> LoadResult:
-    """Load a source: its own file or files, or the one given."""
+    """Load a source: its own file or files, or the one given; `allow_empty` lets a snapshot close everybody."""
     source = intake.load_source(space.project.folder, name, space.model)
     loader = Loader(space, source)
-    results = [loader.load(path, as_of=as_of, progress=progress) for path in files_of(space.project, source, file)]
+    files = files_of(space.project, source, file)
+    results = [loader.load(path, as_of=as_of, progress=progress, allow_empty=allow_empty) for path in files]
     total = results[0]
     for result in results[1:]:
         for field in ("read", "accepted", "unchanged", "updated", "closed", "rejected", "seconds", "set_aside"):

@@ -71,4 +71,6 @@ def _told(error: psycopg.Error | OSError) -> str:
         )
     if isinstance(error, OSError):
         return f"A file cannot be read or written: {error.strerror or type(error).__name__}. {again}"
-    return f"The database refused what it was asked ({type(error).__name__}). Please report this, with this word. {again}"
+    return (
+        f"The database refused what it was asked ({type(error).__name__}). Please report this, with this word. {again}"
+    )

@@ -144,6 +144,7 @@ def load(
     /,
     *,
     as_of: Annotated[datetime | None, Parameter(name="--as-of")] = None,
+    allow_empty: bool = False,
     common: Common = DEFAULT,
 ) -> None:
     """Load a source: map, resolve, fold. The same file again changes nothing; a load that was cut off goes on.
@@ -156,6 +157,8 @@ def load(
         File to load in place of the one that the mapping names.
     as_of
         The time of which the file speaks; now by default.
+    allow_empty
+        A snapshot without a row closes everybody that it has shown before; without this word it is refused.
     """
     with common.space() as space, _bar(common) as bar:
         task = bar.add_task(name, total=None, rows=0, rejected=0)
@@ -163,7 +166,7 @@ def load(
         def show(step: Step) -> None:
             bar.update(task, completed=step.position, total=step.total or None, rows=step.rows, rejected=step.rejected)
 
-        result = load_file(space, name, file, as_of=as_of, progress=show)
+        result = load_file(space, name, file, as_of=as_of, progress=show, allow_empty=allow_empty)
     for warning in result.warnings:
         note(warning)
     if result.unmapped:

@@ -63,6 +63,11 @@ def begin_load(
     return Load(*row)
 
 
+def drop_load(conn: Connection, load: Load) -> None:
+    """Forget a load that read nothing: it is no load to go on with."""
+    conn.execute("delete from intake.load where load_id = %s and read = 0", (load.load_id,))
+
+
 def editions(conn: Connection, loads: Collection[int]) -> dict[int, int]:
     """Return the edition of the mapping under which each load was read."""
     rows = conn.execute("select load_id, edition from intake.load where load_id = any(%s)", (list(loads),))

@@ -69,6 +69,7 @@ class Loader:
     def __init__(self, space: Space, source: Source) -> None:
         self._space = space
         self._source = source
+        self._allow_empty = False
         self._digest = source.digest.encode() if isinstance(source.digest, str) else source.digest
 
     def load(
@@ -77,9 +78,14 @@ class Loader:
         *,
         as_of: datetime | None = None,
         progress: Callable[[Progress], None] | None = None,
+        allow_empty: bool = False,
     ) -> LoadResult:
-        """Load a file; a load of this very file that was cut off goes on where it stopped."""
+        """Load a file; a load of this very file that was cut off goes on where it stopped.
+
+        A snapshot without a row would close everybody: Invalid, unless `allow_empty` says that it is meant.
+        """
         began = time.monotonic()
+        self._allow_empty = allow_empty
         with hurried(), self._space.writer() as conn:
             load, ended = self._load(conn, path, as_of or now(), progress)
         return LoadResult(
@@ -127,6 +133,7 @@ class Loader:
                 self._batch(conn, facts, load, witness, batch, mapper.mapped(), path)
                 if progress:
                     progress(Progress(load.read, load.rejected, batch.hashed.position, batch.hashed.total))
+        self._refuse_nothing(conn, facts, load)
         self._close_gone(conn, facts, load)
         intake.prune_seen(conn, facts.source_id, load)
         intake.save_load(conn, load, finished=now())
@@ -234,6 +241,18 @@ class Loader:
             else:
                 load.unchanged += 1
             counted.add(primary)
+
+    def _refuse_nothing(self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load) -> None:
+        if load.read or not self._source.snapshot or self._allow_empty:
+            return
+        gone = len(intake.gone_records(conn, facts.source_id, load, self._source.primary))
+        if gone:
+            intake.drop_load(conn, load)
+            conn.commit()
+            raise Invalid(
+                f"The file has no rows, and {self._source.name} is a snapshot: its {gone:,} records would be closed. "
+                "Load a whole file; or, if they have really gone, this one with --allow-empty."
+            )
 
     def _close_gone(self, conn: psycopg.Connection[Any], facts: SourceFacts, load: Load) -> None:
         """Close what a snapshot no longer shows: this one, and those of a later time that are loaded already."""
