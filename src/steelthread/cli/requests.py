@@ -36,7 +36,11 @@ def _tell(content: Any, common: Common) -> None:
         return
     for name, value in msgspec.to_builtins(content, str_keys=True).items():
         if value not in (None, [], ""):
-            out.print(f"{name}: {'; '.join(map(str, value)) if isinstance(value, list) else value}", markup=False)
+            out.print(
+                f"{name}: {'; '.join(map(str, value)) if isinstance(value, list) else value}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 @request.command(name="open")
@@ -159,7 +163,9 @@ def request_show(number: UUID, /, *, common: Common = DEFAULT) -> None:
     _tell(told, common)
     for one in steps:
         details = ", ".join(f"{name} {value}" for name, value in one.details.items())
-        out.print(f"{one.number:>3}  {one.at:%Y-%m-%d %H:%M}  {one.actor}: {one.what} {details}", markup=False)
+        out.print(
+            f"{one.number:>3}  {one.at:%Y-%m-%d %H:%M}  {one.actor}: {one.what} {details}", markup=False, soft_wrap=True
+        )
 
 
 @request.command(name="due")

@@ -1,5 +1,6 @@
 """Rights: what a person may say and ask for, of the whole graph: consent, access, erasure. Above the thread, below HTTP."""
 
+from steelthread.rights.asking import Asking
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.double_opt_in import DoubleOptIn
@@ -8,7 +9,7 @@ from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.masks import Mask
 from steelthread.rights.receipts import Receipts, check_receipt
-from steelthread.rights.requests import Asking, Delay, Ground, RequestDesk, Stop
+from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.subject_access import Accessed, access
 from steelthread.rights.verification import Proof

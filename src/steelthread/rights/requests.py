@@ -17,7 +17,8 @@ import psycopg
 
 from steelthread.identity import parse_ref
 from steelthread.kit import Conflict, Forbidden, Invalid, NotFound, Overloaded, iso, now, uuid7
-from steelthread.privacy import EVERYTHING, Law, Right, answer_due, load_jurisdictions, local_day, span_end
+from steelthread.privacy import EVERYTHING, Law, answer_due, load_jurisdictions, local_day, span_end
+from steelthread.rights.asking import Asking, kind_of
 from steelthread.rights.cases import OPEN, Case, Cases, Requester
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.erasure import erase
@@ -25,14 +26,13 @@ from steelthread.rights.holds import OnHold
 from steelthread.rights.letters import Facts, render
 from steelthread.rights.showing import Showing
 from steelthread.rights.subject_access import access
-from steelthread.rights.verification import ATTESTED, Asker, Proof, missing
+from steelthread.rights.verification import ATTESTED, Proof, missing
 from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
 Ground = Literal["not_verified", "unfounded", "excessive", "exempt", "not_applicable", "household"]
 Delay = Literal["complexity", "number"]
 Stop = Literal["identity", "clarification"]
-_SAME: Mapping[str, Right] = {"know": "access", "correct": "rectification"}
 _AT_ONCE: Mapping[str, tuple[str, str]] = {
     "opt_out": ("opted_out", "*sharing"), "limit": ("limited", "*sensitive"), "objection": ("objected", "*direct_marketing"),
 }  # fmt: skip
@@ -45,23 +45,6 @@ _A_DAY = 10
 """Requests that may name one identifier in a day."""
 _LEVELS = (("overdue", -1), ("urgent", 2), ("soon", 7))
 """When the desk is told that a request is due: (level, days left at most)."""
-
-
-class Asking(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What somebody asks for."""
-
-    kind: str
-    """access (know), portability, rectification (correct), erasure, restriction, objection, opt_out, limit, human_review."""
-    ref: str
-    """Who it is about: email:..., phone:..., user_id:..., record:..."""
-    contact: str = ""
-    """Where the answer goes, email:... or phone:...; the reference itself by default."""
-    language: str = "en"
-    place: str = ""
-    """Where the person lives, such as DE or US-CA; the project's place by default."""
-    actor: Asker = "self"
-    purposes: list[str] = []
-    """Of an objection or a restriction: these only."""
 
 
 class RequestDesk:
@@ -78,7 +61,7 @@ class RequestDesk:
 
     def open(self, conn: Connection, asking: Asking, manner: str, actor: str) -> dict[str, Any]:
         """Take a request in the caller's transaction; the answer is the same for known and unknown people."""
-        kind, place = _kind(asking.kind), asking.place or self._consents.place
+        kind, place = kind_of(asking.kind), asking.place or self._consents.place
         day, law = self._today(), self._jurisdictions.law(place, self._today())
         rule, clock = law.edition.right(kind)
         contact = self._contact(asking)
@@ -417,12 +400,3 @@ class RequestDesk:
         if requester is not None and requester.points:
             requester.points = {}
             self.cases.keep_requester(conn, case.request_id, requester)
-
-
-def _kind(name: str) -> Right:
-    kind = _SAME.get(name, name)
-    try:
-        right: Right = msgspec.convert(kind, Right)
-    except msgspec.ValidationError:
-        raise Invalid(f"{name[:40]!r} cannot be asked for; see docs/rights.md for what can.") from None
-    return right

@@ -37,8 +37,9 @@ def missing(points: int, asker: Asker, proofs: Collection[str], known_points: in
     if not strong and contacts == 0:
         lacks.append("control of a contact on file: the code that was sent")
     shown = contacts + known_points + (2 if strong else 0)
-    if shown < points:
-        lacks.append(f"{points - shown} more of what is on file, such as a loyalty number, an order, a day of birth")
+    more = points - shown - len(lacks)
+    if more > 0:
+        lacks.append(f"{more} more of what is on file, such as a loyalty number, an order, a day of birth")
     if declaration and "authenticated" not in proofs and "declaration" not in proofs:
         lacks.append("a signed declaration")
     if asker == "agent":
