@@ -76,7 +76,7 @@ def test_a_number_a_domain_a_phone_an_address_join_unless_the_names_conflict(spa
         told_why = space.reader(conn).explain("record:firms/Account/web1", "record:firms/Account/web2")
         assert [one["reason"] for one in told_why["path"]] == ["same account_name"] * 2
         apart = space.reader(conn).explain("record:firms/Account/out1", "record:firms/Account/out3")
-        assert [one["reason"] for one in apart["refused"]] == ["different names of organisations"]
+        assert {one["reason"] for one in apart["refused"]} == {"different names of organisations"}
         assert space.reader(conn).profile("account_phone:+442079460111")["counts"]["records"] == 2
         assert space.reader(conn).profile("account_id.vat:GB123456")["counts"]["records"] == 2
     unlink(space, "record:firms/Account/web1", "record:firms/Account/web2", "two firms", "clerk")

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 from tests.thread.test_resolving import COLUMNS, groups, rows, told  # noqa: F401  # told is a fixture
 
@@ -55,4 +56,11 @@ def test_a_project_for_people_from_the_command_line(tmp_path):
         len({one["individual_id"] for one in clusters}) == done["individualsAfter"] < done["records"] == len(clusters)
     )
     assert json.loads(run("quality", *here, "--json"))["individuals"] == done["individualsAfter"]
+    drawn = tmp_path / "quality.svg"
+    run("quality", *here, "--picture", str(drawn))
+    picture = ET.parse(drawn).getroot()
+    words = " ".join(one.text or "" for one in picture.iter("{http://www.w3.org/2000/svg}text"))
+    assert f"{done['individualsAfter']:,} individuals" in words
+    assert "model" in words
+    assert len(list(picture.iter("{http://www.w3.org/2000/svg}rect"))) > 5
     assert json.loads(run("resolve", "--incremental", *here, "--json"))["records"] == 0

@@ -1,16 +1,32 @@
 """`quality`: how good the people are."""
 
+from pathlib import Path
+
 from rich.table import Table
 
-from steelthread.cli.shell import DEFAULT, Common, app, emit, out
+from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+from steelthread.kit import Invalid
 from steelthread.thread import quality as report
+from steelthread.thread import quality_picture
 
 
 @app.command
-def quality(*, common: Common = DEFAULT) -> None:
-    """Report consolidation, sizes, what each rule contributes, weakest bridges, suspects, and drift since the last run."""
+def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
+    """Report consolidation, sizes, what each rule contributes, weakest bridges, suspects, and drift since the last run.
+
+    Parameters
+    ----------
+    picture
+        File to draw it into, too (SVG).
+    """
     with common.space() as space:
         told = report(space)
+    if picture is not None:
+        try:
+            picture.write_text(quality_picture(told), encoding="utf-8")
+        except OSError as error:
+            raise Invalid(f"{picture} cannot be written: {error.strerror}.") from None
+        note(f"Drawn into {picture}")
     if common.json:
         emit(told)
         return

@@ -10,6 +10,7 @@ from steelthread.thread.changes import Changes, changes_since, events_of, id_cha
 from steelthread.thread.collector import Collector
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
+from steelthread.thread.drawing import quality_picture
 from steelthread.thread.heard import Heard
 from steelthread.thread.judging import quality
 from steelthread.thread.likeness import Likeness
@@ -60,6 +61,7 @@ __all__ = [
     "newest",
     "plan",
     "quality",
+    "quality_picture",
     "replay",
     "replay_live_rejects",
     "resolve_all",
