@@ -17,7 +17,7 @@ import psycopg
 
 from steelthread import __version__, identity, intake
 from steelthread.intake import Source
-from steelthread.kit import FILE, Conflict, Invalid, NotFound, Project, now
+from steelthread.kit import FILE, Conflict, Invalid, Misused, NotFound, Project, now
 from steelthread.model import load_model
 from steelthread.privacy import load_purposes
 from steelthread.profiles import Opener
@@ -78,7 +78,7 @@ def create_project(folder: Path, name: str, country: str = "", template: str = "
     if (folder / FILE).exists():
         raise Conflict(f"{folder} is a project already. Use it with --project {shlex.quote(str(folder))}.")
     if country and not re.fullmatch(r"[A-Za-z]{2}", country):
-        raise Invalid("country is two letters of ISO 3166, such as GB.")
+        raise Misused("country is two letters of ISO 3166, such as GB.")
     for sub in ("sources", "model"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     quoted = msgspec.json.encode(name).decode()
@@ -169,7 +169,7 @@ def draft_source(
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
-        raise Invalid("The name of a source has letters, digits, _ and - only.")
+        raise Misused("The name of a source has letters, digits, _ and - only.")
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -59,3 +61,11 @@ def test_keys_rotate_without_a_gap(space, load):
     assert [one["number"] for one in list_keys(space)] == [new["number"]]
     with pytest.raises(NotFound):
         revoke_key(space, old["number"])
+
+
+def test_the_page_of_the_api_asks_no_foreign_host(client):
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "//" not in page.text.replace("<!DOCTYPE", ""), "no address but our own paths"
+    for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert client.get(path).status_code == 200

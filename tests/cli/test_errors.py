@@ -107,3 +107,16 @@ def test_ctrl_c_says_that_nothing_is_lost_and_the_load_goes_on(space):
     assert run(folder, "load", "crm").returncode == 0
     with space.database.connect() as conn:
         assert conn.execute("select count(*) from intake.record").fetchone() == (30_000,)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (2, ["profile", "nonsense"]), (2, ["profile", "individual:1"]), (2, ["profile", "nokind:1"]), (2, ["profile"]),
+        (2, ["key", "create", "--scope", "everything"]), (2, ["nonsense"]), (1, ["profile", "email:nobody@example.com"]),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_two_and_work_that_fails_is_one(space, code, words):
+    done = run(space.project.folder, *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr

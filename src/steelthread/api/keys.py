@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from steelthread.kit import Forbidden, Invalid, NotFound, Unauthorized, iso
+from steelthread.kit import Forbidden, Misused, NotFound, Unauthorized, iso
 from steelthread.privacy import load_purposes
 from steelthread.thread import Space
 
@@ -37,7 +37,7 @@ def create_key(space: Space, scopes: list[str], purposes: list[str] | None = Non
     wanted = [known.get(one).name for one in purposes] if purposes else [default] if default in known else []
     for scope in scopes:
         if scope not in SCOPES:
-            raise Invalid(f"{scope} is no scope; there are {', '.join(SCOPES)}.")
+            raise Misused(f"{scope} is no scope; there are {', '.join(SCOPES)}.")
     secret = "st_" + secrets.token_urlsafe(32)
     with space.database.connect() as conn:
         conn.execute(

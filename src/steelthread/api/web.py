@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import psycopg
 from fastapi import Depends, FastAPI, Query, Response
+from fastapi_offline import FastAPIOffline
 
 from steelthread import __version__
 from steelthread.api.asyncapi import asyncapi
@@ -31,7 +32,8 @@ from steelthread.thread import Collector, Heard, Space
 
 def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> FastAPI:
     """Build the ASGI application over an open space: the collector of live events, the reading API, or both."""
-    api = FastAPI(
+    api = FastAPIOffline(
+        redoc_url=None,
         title="Steelthread",
         version=__version__,
         summary="One profile per customer under one universal ID.",

@@ -37,7 +37,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     webhooks,
 )
 from steelthread.cli.shell import app, complain
-from steelthread.kit import SteelthreadError
+from steelthread.kit import Misused, SteelthreadError
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
         sys.exit(2)
     except SteelthreadError as error:
         complain(str(error))
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, Misused) else 1)
     except BrokenPipeError:
         sys.exit(0)
     except (psycopg.Error, OSError) as error:

@@ -10,7 +10,7 @@ from steelthread.identity.names import normal
 from steelthread.identity.normalise import normalise, provider_key, slug
 from steelthread.identity.organisations import account_kind, derived, named, organisation_evidence
 from steelthread.intake import MappedRecord
-from steelthread.kit import Invalid
+from steelthread.kit import Invalid, Misused
 from steelthread.model import Model
 
 Found = tuple[int, str, str, str]
@@ -159,21 +159,24 @@ def parse_ref(text: str, rules: IdentityRules) -> Ref:
     """Read a reference; Invalid says what forms there are."""
     kind, colon, value = text.partition(":")
     if not colon or not value:
-        raise Invalid(f"This is no reference: say {_FORMS}.")
+        raise Misused(f"This is no reference: say {_FORMS}.")
     if kind == "individual":
         try:
             return Ref("individual", str(UUID(value)))
         except ValueError:
-            raise Invalid(
+            raise Misused(
                 "individual: takes a UUID, such as individual:0190a3c8-5f2e-7c1d-8e4b-2f6a9d0c1b7e."
             ) from None
     if kind == "record":
         source, _, rest = value.partition("/")
         entity, slash, key = rest.partition("/")
         if not slash or not key:
-            raise Invalid("record: takes SOURCE/ENTITY/KEY, such as record:crm/Individual/1001.")
+            raise Misused("record: takes SOURCE/ENTITY/KEY, such as record:crm/Individual/1001.")
         return Ref("record", key, source=source, entity=entity)
-    return Ref("identifier", value, kind=rules.kind(kind).name)
+    try:
+        return Ref("identifier", value, kind=rules.kind(kind).name)
+    except Invalid as error:
+        raise Misused(str(error)) from None
 
 
 def match_values(ref: Ref, rules: IdentityRules, country: str, namespaces: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The one error family.
 
 Each message says what was wrong, where, and what to do; none holds a personal value. HTTP maps the classes once
-(`api/problems.py`), the command line turns them into exit code 1.
+(`api/problems.py`), the command line turns them into exit code 1, `Misused` into 2.
 """
 
 
@@ -45,6 +45,10 @@ class Invalid(SteelthreadError):
 
     status = 400
     title = "Invalid"
+
+
+class Misused(Invalid):
+    """What was asked is no question: a reference of no form, a word that there is not. Exit code 2, HTTP 400."""
 
 
 class TooLarge(Invalid):
