@@ -20,8 +20,8 @@ setup: .venv/ready ## make .venv with the pinned packages
 demo: .venv/ready ## the made-up retailer: load, resolve, one customer's 360, then serve (SERVE=0: without)
 	$(BIN)/steelthread demo demo --customers $(CUSTOMERS) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
-test: .venv/ready ## all tests
-	$(BIN)/python -m pytest -m "not soak"
+test: .venv/ready ## all tests, by two processes: the tests wait half of their time
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
 
 soak: .venv/ready ## the laws with the full counts
 	$(BIN)/python -m pytest -m "soak" --timeout 7200

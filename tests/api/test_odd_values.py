@@ -34,6 +34,7 @@ QUERY = ["limit", "cursor", "since", "until", "entity", "source", "event", "fiel
 KNOWN = "email:ann@example.com"
 
 
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_odd_value_is_an_error_of_ours(space, load, path):
     load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
