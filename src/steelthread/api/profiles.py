@@ -29,6 +29,7 @@ def profiles(api: FastAPI, space: Space) -> None:
     """Add the endpoints."""
     readers = ThreadPoolExecutor(_READERS, "reader")
     _timeline(api, space)
+    _households(api, space)
 
     @api.get("/api/profiles/{ref:path}", tags=["profiles"], responses=OBJECT)
     async def profile(
@@ -67,6 +68,21 @@ def profiles(api: FastAPI, space: Space) -> None:
         with reading(api, space, granted, "resolve") as reader:
             return answer(reader.resolve(individual, as_of))
 
+    @api.get("/api/explain", tags=["profiles"], responses=OBJECT)
+    def explain(granted: Granted, a: str, b: str) -> Response:
+        """Whether two references are one person, and by which links."""
+        with reading(api, space, granted, "explain", a, b) as reader:
+            return answer(granted.mask.explanation(reader.explain(a, b)))
+
+    @api.get("/api/search", tags=["profiles"], responses=OBJECT)
+    def search(granted: Granted, name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
+        """People by whole words of their names, as far as they may be read for the purpose."""
+        with api.state.pool.connection() as conn:
+            found = space.reader(conn).search(name, limit)
+            return answer({"profiles": granted.filtered(conn, "search", found)})
+
+
+def _households(api: FastAPI, space: Space) -> None:
     @api.get("/api/households/{ref:path}", tags=["profiles"], responses=OBJECT)
     def household(granted: Granted, ref: str) -> Response:
         """Who shares a home with a person, in which role, by what; `householdId` is null for one who does with nobody.
@@ -84,19 +100,6 @@ def profiles(api: FastAPI, space: Space) -> None:
         return answer(
             {"householdId": home and home.household_id, "members": shown, "withheld": len(members) - len(shown)}
         )
-
-    @api.get("/api/explain", tags=["profiles"], responses=OBJECT)
-    def explain(granted: Granted, a: str, b: str) -> Response:
-        """Whether two references are one person, and by which links."""
-        with reading(api, space, granted, "explain", a, b) as reader:
-            return answer(granted.mask.explanation(reader.explain(a, b)))
-
-    @api.get("/api/search", tags=["profiles"], responses=OBJECT)
-    def search(granted: Granted, name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
-        """People by whole words of their names, as far as they may be read for the purpose."""
-        with api.state.pool.connection() as conn:
-            found = space.reader(conn).search(name, limit)
-            return answer({"profiles": granted.filtered(conn, "search", found)})
 
 
 def _timeline(api: FastAPI, space: Space) -> None:

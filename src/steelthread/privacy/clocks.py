@@ -65,15 +65,13 @@ def add_months(day: date, months: int) -> date:
 
 @lru_cache(maxsize=64)
 def _calendar(place: str) -> "HolidayBase | None":
-    from holidays import country_holidays  # noqa: PLC0415  # a tenth of the start of every command that needs none
+    from holidays import country_holidays, list_supported_countries  # noqa: PLC0415  # a tenth of the start of every command that needs none
 
     country, _, part = place.partition("-")
-    for subdivision in (part or None, None):
-        try:
-            return country_holidays(country, subdiv=subdivision)
-        except NotImplementedError:
-            continue
-    return None
+    known = list_supported_countries()
+    if country not in known:
+        return None
+    return country_holidays(country, subdiv=part if part in known[country] else None)
 
 
 def is_working_day(day: date, place: str) -> bool:
