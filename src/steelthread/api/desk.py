@@ -90,14 +90,8 @@ class Reading:
         self, conn: psycopg.Connection[Any], what: str, profiles: list[dict[str, Any]]
     ) -> list[dict[str, Any]]:
         """Return those profiles that may be read for the purpose, masked; the audit log tells whose they are."""
-        kept, subjects = [], []
-        for one in profiles:
-            decision, token = self._judge(conn, f"individual:{one['individualId']}")
-            if decision.allow:
-                kept.append(self.mask.profile(one))
-                subjects.append(token)
-        self.note(what, subjects)
-        return kept
+        kept = self.readable(conn, what, [UUID(one["individualId"]) for one in profiles])
+        return [self.mask.profile(one) for one in profiles if UUID(one["individualId"]) in kept]
 
     def readable(self, conn: psycopg.Connection[Any], what: str, individuals: list[UUID]) -> set[UUID]:
         """Return those of these individuals who may be read about for the purpose; the audit log tells who they are."""
