@@ -77,6 +77,7 @@ from steelthread.intake.loads import (
 from steelthread.intake.mapping import Mapping, compile_mapping
 from steelthread.intake.readers import BadRow, Batch, Format, detect, open_rows
 from steelthread.intake.records import (
+    RECORD_COLUMNS,
     RecordRow,
     backdate_records,
     close_records,
@@ -115,6 +116,7 @@ from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow,
 
 __all__ = [
     "BODY_LIMIT",
+    "RECORD_COLUMNS",
     "SHARED_NAMESPACE",
     "Acceptor",
     "BadRow",
