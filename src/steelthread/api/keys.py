@@ -17,7 +17,7 @@ from steelthread.thread import Space
 SCOPES = (
     "profiles:read", "records:read", "rejects:read", "sources:read", "model:read", "changes:read", "events:read",
     "events:write", "match:read", "review:read", "review:decide", "consents:write", "decisions:read",
-    "requests:write", "requests:decide",
+    "requests:write", "requests:decide", "preferences:link", "opendsr:request",
 )  # fmt: skip
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
 

@@ -18,6 +18,8 @@ from steelthread.api.folded import status_now
 from steelthread.api.keys import Caller, KeyCache, needs
 from steelthread.api.matching import add_matching
 from steelthread.api.metrics import metrics
+from steelthread.api.opendsr import add_opendsr
+from steelthread.api.preferences import add_preferences
 from steelthread.api.privacy import add_privacy
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
@@ -60,6 +62,8 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         add_matching(api, space)
         add_privacy(api, space)
         add_requests(api, space)
+        add_preferences(api, space)
+        add_opendsr(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)

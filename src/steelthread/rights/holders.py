@@ -145,6 +145,17 @@ HOLDERS: Sequence[Holder] = (
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),
     Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
     Holder("privacy.erasure", "erasures and their counts", "request_id at finished_at subjects told", keeps="counts, and numbers of keys to destroy"),
+    Holder(
+        "privacy.destination_notice", "what destinations are told of erasures, sealed until they have settled them",
+        "notice_id erasure_id case_id destination kind state made_at attempts next_at expected_at results_count receipt told subject sealed",
+        keeps="it carries the erasure to destinations; its key is destroyed when they have settled it",
+    ),
+    Holder(
+        "privacy.opendsr_request", "requests of controllers for whom data is processed, sealed until they are answered",
+        "request_id controller kind regulation status received_at submitted_at expected_at results_count subject sealed",
+        keeps="evidence of what was asked and done; its key is destroyed when it is answered",
+    ),
+    Holder("privacy.opendsr_callback", "callbacks to controllers", "callback_id request_id url status attempts next_at"),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
     Holder("intake.entity", "names of entities", "entity_id name"),
