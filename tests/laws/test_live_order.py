@@ -14,7 +14,7 @@ from steelthread.app import verify_space
 from steelthread.intake import Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
-from steelthread.profiles import Wanted, shown
+from steelthread.profiles import Wanted, shown_entry
 from steelthread.thread import LiveThread, link, unlink
 
 START = 1_790_000_000_000_000
@@ -92,7 +92,7 @@ def state(space):
                 continue
             people.setdefault(profile.pop("individualId"), []).append(ref)
             del profile["aliases"]
-            devices = [shown(one) for one in space.reader(conn).timeline(ref, Wanted(entities=["Device"]))]
+            devices = [shown_entry(one) for one in space.reader(conn).timeline(ref, Wanted(entities=["Device"]))]
             devices = sorted([one["key"], one["at"], one["values"]] for one in devices)
             found[ref] = json.dumps([profile, devices], sort_keys=True)
     return found, sorted(people.values())

@@ -4,6 +4,7 @@ Read `load` for the way of a file, `live` for that of an event, `batch` for what
 person's word.
 """
 
+from steelthread.thread.alerting import is_mending
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
 from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
@@ -55,6 +56,7 @@ __all__ = [
     "events_of",
     "fill_traits",
     "id_changes",
+    "is_mending",
     "kept_events",
     "link",
     "live_status",

@@ -11,7 +11,7 @@ from steelthread.kit import now
 from steelthread.model import Alerted
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.space import Space
-from steelthread.thread.terms import Trouble
+from steelthread.thread.terms import Trouble, terms_of
 
 _LOG = structlog.get_logger()
 Connection = psycopg.Connection[Any]
@@ -35,6 +35,12 @@ def troubled_sources(conn: Connection) -> set[int]:
     """Return the numbers of the sources about whose files an alert stands."""
     names = {name: number for number, (name, _) in intake.source_names(conn).items()}
     return {names[one.source] for one in intake.list_alerts(conn) if one.kind in get_args(Trouble)}
+
+
+def is_mending(space: Space, conn: Connection) -> bool:
+    """Whether events still wait for a contract or file of their source that can be read again by now."""
+    waiting = {one.source for one in intake.list_alerts(conn) if one.kind in get_args(Trouble)}
+    return any(not terms_of(space, name).problem for name in waiting)
 
 
 def watch_volumes(space: Space, conn: Connection, at: datetime) -> None:
