@@ -161,3 +161,12 @@ def test_a_key_carries_known_purposes_only(space, api):
     client = TestClient(api, headers={"Authorization": f"Bearer {key}"})
     assert client.get(REF, params={"purpose": "operations"}).status_code == 200, "the project's default purpose"
     assert client.get(REF, params={"purpose": "support"}).status_code == 403
+
+
+def test_wrong_parameters_are_told_without_their_values(client):
+    for query in ("wait=secret-word", "wait=31", "wait=-1", "wait=nan"):
+        answer = client.get(f"{REF}?purpose=operations&{query}")
+        assert answer.status_code == 422, query
+        assert "secret-word" not in answer.text
+    assert client.get(f"{REF}?purpose=operations&wait=0.5").status_code == 200
+    assert client.get(f"{REF}?purpose=operations", headers={"Authorization": "Basic abc"}).status_code == 401

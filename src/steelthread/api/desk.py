@@ -10,7 +10,7 @@ import structlog
 from fastapi import Depends, Query, Request
 from psycopg_pool import ConnectionPool, PoolClosed
 
-from steelthread.api.keys import Caller, needs
+from steelthread.api.keys import Caller, admit, bearer, needs
 from steelthread.kit import Forbidden, now
 from steelthread.privacy import Decision, Entry, Purpose
 from steelthread.profiles import Reader
@@ -147,6 +147,13 @@ class Desk:
                 "This key does not carry this purpose: `steelthread key create --purpose ...` makes one that does."
             )
         return Reading(self, found, caller)
+
+
+async def granted(request: Request, scope: str, purpose: str) -> Reading:
+    """Return what whoever calls may read for a purpose; for a route that parses its call by itself."""
+    caller = await admit(request, bearer(request.headers.get("authorization", "")), scope)
+    desk: Desk = request.app.state.desk
+    return desk.grant(caller, purpose)
 
 
 def for_purpose(scope: str, *, whole: bool = False) -> Any:

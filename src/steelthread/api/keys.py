@@ -77,17 +77,23 @@ def needs(scope: str) -> Callable[..., Awaitable[Caller]]:
     async def check(
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
     ) -> Caller:
-        if credentials is None:
-            raise Unauthorized(
-                "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
-            )
-        return await admit(request, credentials.credentials, scope)
+        return await admit(request, credentials.credentials if credentials else "", scope)
 
     return check
 
 
+def bearer(authorization: str) -> str:
+    """Return the key of an `Authorization: Bearer KEY` (RFC 6750, 2.1), nothing for any other."""
+    scheme, _, secret = authorization.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
 async def admit(request: Request, secret: str, scope: str) -> Caller:
     """Return who calls with a key with this scope: Unauthorized for no key, Forbidden for one without it."""
+    if not secret:
+        raise Unauthorized(
+            "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
+        )
     cache: KeyCache = request.app.state.key_cache
     hashed = _hash(secret)
     caller = cache.caller(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.caller, hashed)

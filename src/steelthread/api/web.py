@@ -63,6 +63,8 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
+    # Routes are tried one by one: what pages wait for comes first.
+    api.router.routes.sort(key=lambda route: not getattr(route, "path", "").startswith("/api/profiles/"))
     return api
 
 

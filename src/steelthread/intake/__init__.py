@@ -87,6 +87,7 @@ from steelthread.intake.loads import (
 from steelthread.intake.mapping import Mapping, compile_mapping
 from steelthread.intake.readers import BadRow, Batch, Format, detect, open_rows
 from steelthread.intake.records import (
+    RECORD_COLUMNS,
     RecordRow,
     backdate_records,
     close_records,
@@ -126,6 +127,7 @@ from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow,
 __all__ = [
     "BODY_LIMIT",
     "DEVICE",
+    "RECORD_COLUMNS",
     "SHARED_NAMESPACE",
     "Acceptor",
     "Alert",

@@ -4,7 +4,7 @@ from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
-from steelthread.privacy.ledger import allowed_sql, append, forget_consent, statements_of
+from steelthread.privacy.ledger import STATEMENT_COLUMNS, allowed_sql, append, forget_consent, statements_of
 from steelthread.privacy.pack_cases import Case, run_cases
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
@@ -24,6 +24,7 @@ __all__ = [
     "COVERED",
     "EVERYTHING",
     "JOURNAL",
+    "STATEMENT_COLUMNS",
     "Audit",
     "Case",
     "Checked",

@@ -13,7 +13,7 @@ from steelthread.privacy.types import OBJECTIONS, Statement
 from steelthread.store import Byteas
 
 Connection = psycopg.Connection[Any]
-_COLUMNS = (
+STATEMENT_COLUMNS = (
     "event_id, node_hash, scope, purpose, said, occurred_at, recorded_at, channel, valid_until, signal, source, method, "
     "actor, brand, jurisdiction, notice, notice_sha256, language, evidence"
 )
@@ -33,7 +33,7 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
     places = ", ".join(["%s"] * 19)
     cursor = conn.cursor()
     cursor.executemany(
-        f"insert into privacy.consent_event ({_COLUMNS}) values ({places}) on conflict do nothing",
+        f"insert into privacy.consent_event ({STATEMENT_COLUMNS}) values ({places}) on conflict do nothing",
         [
             (
                 one.event_id, one.node, one.scope, one.purpose, one.said, one.occurred_at, one.recorded_at, one.channel,
@@ -51,7 +51,7 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
 def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]:
     """Return everything that was said of these nodes, in the order of both times."""
     rows = conn.execute(
-        f"select {_COLUMNS} from privacy.consent_event where node_hash = any(%s) order by occurred_at, recorded_at, event_id",
+        f"select {STATEMENT_COLUMNS} from privacy.consent_event where node_hash = any(%s) order by occurred_at, recorded_at, event_id",
         (Byteas(nodes),),
     ).fetchall()
     return [Statement(*row) for row in rows]

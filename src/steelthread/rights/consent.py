@@ -153,21 +153,26 @@ class Consents:
 
         Whoever reads the profile next passes the `reader`: nobody is looked up twice.
         """
-        reader = reader or self._space.reader(conn)
         parsed = parse_ref(ref, self._space.rules)
         individual: UUID | None = None
         if parsed.form == "individual":
             if self._stones.has(conn, UUID(parsed.value).bytes):
                 return Subject([], erased=True), None
-            nodes = {member.hash for member in reader.members(ref)}
+            nodes = {member.hash for member in (reader or self._space.reader(conn)).members(ref)}
             own, individual = list(nodes), UUID(parsed.value)
+            if not nodes:
+                raise NotFound("Nobody answers to this reference.")
+            said = privacy.statements_of(conn, nodes)
+        elif reader:
+            ahead = reader.ahead(ref)
+            own, said = ahead.hashes, ahead.statements
+            individual = ahead.families[0].individual_id if ahead.families else None
         else:
+            reader = self._space.reader(conn)
             own, families = reader.hashes(ref), reader.families(ref)
-            nodes = {*own, *(member.hash for family in families for member in family.members)}
+            said = privacy.statements_of(conn, {*own, *(member.hash for one in families for member in one.members)})
             individual = families[0].individual_id if families else None
-        if not nodes:
-            raise NotFound("Nobody answers to this reference.")
-        states = privacy.fold(privacy.statements_of(conn, nodes), at, known)
+        states = privacy.fold(said, at, known)
         if individual is None and self._stones.among(conn, own):
             return Subject(states, erased=True), None
         target = None if self._scope(ref) == "party" else frozenset(own)
