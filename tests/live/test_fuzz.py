@@ -177,10 +177,10 @@ kind: live
 webhook: {event: event}
 key: userId
 entities:
-  - entity: ContactPointEmail
-    attributes: {emailAddress: email}
   - entity: Individual
     attributes: {firstName: data.order_id}
+  - entity: ContactPointEmail
+    attributes: {emailAddress: email}
 """
 PLAN = """apiVersion: v3.1.0
 kind: DataContract

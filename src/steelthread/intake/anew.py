@@ -1,8 +1,8 @@
 """Mapping what is kept of a row anew: the columns that no mapping took lie with the row's first record, as they were. Pure.
 
-What the present mapping makes of such a column takes its place in the record; what no attribute of the mapping says any more
-goes back among the columns, under the attribute's name. A column that was mapped is not kept as it was: what is made of it
-otherwise than before comes with the file, when it is loaded again.
+What the present mapping makes of such a column takes its place in the record; an attribute that the mapping does not have any
+more goes back among the columns, under its own name; one that the model has no more stays as it was kept. A column that was
+mapped is not kept as it was: what is made of it otherwise than before comes with the file, when it is loaded again.
 """
 
 import msgspec
@@ -32,7 +32,8 @@ class Anew:
         """Return a record as the mapping makes it now, with the columns that are left; None where nothing is otherwise."""
         if record.entity not in self._mapped:
             return None
-        values = {name: value for name, value in record.values.items() if name in self._mapped[record.entity]}
+        gone = self._model.entity(record.entity).attributes.keys() - self._mapped[record.entity]
+        values = {name: value for name, value in record.values.items() if name not in gone}
         left = {name: cell for name, cell in extras.items() if name not in self._source.ignore}
         left |= {name: str(value) for name, value in record.values.items() if name not in values}
         parts, identifiers = list(record.parts), list(record.identifiers)
