@@ -27,7 +27,7 @@ from steelthread.api.reading import OBJECT, answer, reading
 from steelthread.api.requests import add_requests
 from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
-from steelthread.intake import Surroundings, list_rejects, list_sources
+from steelthread.intake import Surroundings, list_alerts, list_rejects, list_sources
 from steelthread.profiles import filling
 from steelthread.thread import Collector, Heard, Space
 
@@ -102,6 +102,12 @@ def _records(api: FastAPI, space: Space) -> None:
         """Rows refused and values set aside, with their reasons."""
         with api.state.pool.connection() as conn:
             return answer({"rejects": list_rejects(conn, source, limit)})
+
+    @api.get("/api/alerts", tags=["operation"], dependencies=[Depends(needs("changes:read"))], responses=OBJECT)
+    def alerts(ended: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:  # noqa: FBT001, FBT002  # a query parameter
+        """What somebody should look at: unusual volumes, contracts and files of sources that cannot be read."""
+        with api.state.pool.connection() as conn:
+            return answer({"alerts": list_alerts(conn, ended=ended, limit=limit)})
 
     @api.get("/api/traits", tags=["profiles"], dependencies=[Depends(needs("profiles:read"))], responses=OBJECT)
     def traits() -> Response:

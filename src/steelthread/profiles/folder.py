@@ -33,7 +33,7 @@ class ProfileRules(msgspec.Struct, frozen=True):
     """Computed traits by name."""
 
 
-def load_profile_rules(path: Path, model: Model) -> ProfileRules:
+def load_profile_rules(path: Path, model: Model, time_zone: str = "UTC") -> ProfileRules:
     """Read `profile.yaml`; every wrong word is an Invalid that names the file."""
     if not path.exists():
         return ProfileRules()
@@ -48,7 +48,7 @@ def load_profile_rules(path: Path, model: Model) -> ProfileRules:
             raise Invalid(f"{path}: {name} is no attribute of Individual or Account.")
         if rule not in RULES:
             raise Invalid(f"{path}: {rule} is no reconciliation rule; there are {', '.join(sorted(RULES))}.")
-    return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path)))
+    return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path), time_zone))
 
 
 class Contribution(msgspec.Struct, array_like=True):

@@ -71,7 +71,7 @@ HOLDERS: Sequence[Holder] = (
     Holder("profiles.name_words", "keyed tokens of names, for search", "record_id tokens", {"record_id": "records"}),
     Holder(
         "profiles.event", "orders, visits, cases: when, how much, of whom",
-        "record_id entity_id owner nodes parent_id at amount currency quantity", {"record_id": "records"},
+        "record_id entity_id owner nodes parent_id at amount currency quantity uncounted", {"record_id": "records"},
     ),
     Holder("profiles.trait", "what events come to for a computed trait", "trait_id owner bucket state", {"owner": "nodes"}),
     Holder("profiles.awaiting", "lines whose order has not come", "parent record_id", {"record_id": "records"}),
@@ -169,6 +169,10 @@ HOLDERS: Sequence[Holder] = (
     Holder("intake.tally", "counts of live messages", "name total"),
     Holder(
         "intake.seen_word", "names of events and properties", "source_id event property types total first_at last_at"
+    ),
+    Holder(
+        "intake.alert", "what somebody should look at: names of events, no values",
+        "alert_id source_id kind event said first_at last_at ended_at",
     ),
     Holder("intake.volume", "how many of each event came by the hour", "source_id event hour total"),
     Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),

@@ -415,7 +415,7 @@ class Batch:
                 self._waiting.append((one.parent, row.record_id))
             event = profiles.Event(
                 row.record_id, row.entity_id, owner, [node for node, _ in trace], parent, at, one.amount,
-                one.currency, one.quantity,
+                one.currency, one.quantity, one.uncounted,
             )  # fmt: skip
             self._events.append(event)
             self._computing.note(event, one)
@@ -513,7 +513,7 @@ class Batch:
         anew = set(self._disowned)
         simple = []
         for event in self._events:
-            if event.owner is None or event.parent_id is not None:
+            if event.owner is None or event.parent_id is not None or event.uncounted:
                 continue
             if event.record_id in above or event.record_id in self._adopters or not self._is_simple(event.entity_id):
                 anew.add(event.owner)

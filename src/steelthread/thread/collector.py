@@ -22,9 +22,10 @@ from steelthread.intake import (
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.fence import Fence
-from steelthread.thread.live import LANE, READER, source_file
+from steelthread.thread.live import LANE, READER
 from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
+from steelthread.thread.terms import source_file
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Message).decode
@@ -50,6 +51,13 @@ class _Waiting(msgspec.Struct):
     since: float
 
 
+class Packed(msgspec.Struct):
+    """Events ready to be kept, in a fraction of the room that they take when they are read."""
+
+    facts: list[Received]
+    signals: list[tuple[int, Message]]
+
+
 class Collector:
     """Keeps events for good, many requests with one commit. Runs on the event loop that serves the requests."""
 
@@ -66,9 +74,16 @@ class Collector:
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
+        await self.keep(self.pack(source, messages))
+
+    def pack(self, source: LiveSource, messages: list[Message]) -> Packed:
+        """Make events ready to be kept: who lets go of the messages then holds little while it waits for its turn."""
         facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
-        signals = [(source.source_id, one) for one in messages if one.context.get(GPC) is True]
-        await self._keep(facts, [], sum(len(fact.message) for fact in facts), signals)
+        return Packed(facts, [(source.source_id, one) for one in messages if one.context.get(GPC) is True])
+
+    async def keep(self, packed: Packed) -> None:
+        """Return when packed events are durable, as `accept` does."""
+        await self._keep(packed.facts, [], sum(len(fact.message) for fact in packed.facts), packed.signals)
 
     async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
@@ -95,8 +110,10 @@ class Collector:
         """Commit what waits, and what comes meanwhile, until nothing does."""
         while self._queue:
             batch = [self._queue.popleft()]
-            while self._queue and sum(one.size for one in batch) < _COMMIT_BYTES:
+            size = batch[0].size
+            while self._queue and size < _COMMIT_BYTES:
                 batch.append(self._queue.popleft())
+                size += batch[-1].size
             self._bytes -= sum(one.size for one in batch)
             try:
                 await self._calm(batch)
