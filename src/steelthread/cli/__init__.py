@@ -11,6 +11,7 @@ import psycopg
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    access,
     auditing,
     canon,
     contracts,

@@ -5,6 +5,7 @@ from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.double_opt_in import DoubleOptIn
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
+from steelthread.rights.glass import Glass, break_glass, close_glass, glasses_of, list_glasses, principal_name
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.masks import Mask
@@ -23,6 +24,7 @@ __all__ = [
     "Delay",
     "DoubleOptIn",
     "Erased",
+    "Glass",
     "Ground",
     "Hold",
     "Holder",
@@ -38,8 +40,13 @@ __all__ = [
     "Saying",
     "Stop",
     "access",
+    "break_glass",
     "check_receipt",
+    "close_glass",
     "erase",
     "finish_erasures",
+    "glasses_of",
+    "list_glasses",
+    "principal_name",
     "replay_erasures",
 ]
