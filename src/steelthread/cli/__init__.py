@@ -32,6 +32,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     reviews,
     rulesets,
     serving,
+    sql,
     tongues,
     traits,
     watching,

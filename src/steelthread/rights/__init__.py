@@ -12,6 +12,7 @@ from steelthread.rights.masks import Mask
 from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
+from steelthread.rights.sql import SqlAccess
 from steelthread.rights.subject_access import Accessed, access
 from steelthread.rights.verification import Proof
 
@@ -38,6 +39,7 @@ __all__ = [
     "Retained",
     "Retention",
     "Saying",
+    "SqlAccess",
     "Stop",
     "access",
     "break_glass",
