@@ -139,6 +139,11 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.hold", "legal holds", "hold_id node_hash authority placed_by placed_at until lifted_at", {"node_hash": "hashes"}
     ),
+    Holder(
+        "privacy.glass", "broken glasses: who read for what, and why",
+        "glass_id principal purpose reason opened_at until reviewed_at reviewed_by verdict",
+        keeps="the company's own people; reasons that name an address or number are refused",
+    ),
     Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
     Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
@@ -195,7 +200,7 @@ HOLDERS: Sequence[Holder] = (
         "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",
         keeps="universal IDs only; delivered ones go",
     ),
-    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes"),
+    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes name roles attributes"),
     Holder("store.migration", "which migrations ran", "package number name checksum at"),
     Holder("log.lane", "lanes of the log", "name head"),
     Holder("log.partition", "partitions of the log", "partition_id lane period"),

@@ -4,10 +4,11 @@ from steelthread.store.backups import backup, restore
 from steelthread.store.behind import WriteBehind, carry_out, copy_rows, write
 from steelthread.store.bulk import NULL, Byteas, Int8s, Texts, Utf8s, Uuids, field, micros_2000
 from steelthread.store.database import Database, open_database
-from steelthread.store.migrations import migrate, migrations
+from steelthread.store.migrations import SQL_SCHEMAS, drop_views, migrate, migrations
 
 __all__ = [
     "NULL",
+    "SQL_SCHEMAS",
     "Byteas",
     "Database",
     "Int8s",
@@ -18,6 +19,7 @@ __all__ = [
     "backup",
     "carry_out",
     "copy_rows",
+    "drop_views",
     "field",
     "micros_2000",
     "migrate",
