@@ -19,6 +19,7 @@ from steelthread import __version__, intake
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Surroundings
 from steelthread.kit import Forbidden, Overloaded, SteelthreadError, TooLarge, Unauthorized, Unavailable
+from steelthread.privacy import QUERY
 from steelthread.thread import GPC, Collector
 
 _CORS = {
@@ -69,10 +70,13 @@ class Collect:
             path.dialect.check(call, file)
             decoded = path.dialect.decode(raw, call, file)
             address = request.client.host if request.client else ""
+            told = {field: call.query[name] for name, field in QUERY.items() if name in call.query}
             for message in decoded.messages:
                 self._surroundings.add(message, call.headers, address)
                 if "1" in request.headers.getlist("sec-gpc"):
                     message.context[GPC] = True
+                if told:
+                    message.context["consentQuery"] = told
             for refusal in decoded.refusals:
                 self._surroundings.cut(refusal)
             await self._collector.accept(source, decoded.messages)

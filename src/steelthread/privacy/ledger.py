@@ -26,10 +26,7 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
     if not statements:
         return 0
     nodes = sorted({one.node for one in statements})
-    conn.execute(
-        "select pg_advisory_xact_lock(%s, hashtext(encode(n, 'hex'))) from (select unnest(%s::bytea[]) n order by 1) one",
-        (_LOCK, Byteas(nodes)),
-    )
+    lock_nodes(conn, nodes)
     places = ", ".join(["%s"] * 19)
     cursor = conn.cursor()
     cursor.executemany(
@@ -48,6 +45,14 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
     return count
 
 
+def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:
+    """Let nobody else write of these nodes before the caller's transaction ends; each may be locked again."""
+    conn.execute(
+        "select pg_advisory_xact_lock(%s, hashtext(encode(n, 'hex'))) from (select unnest(%s::bytea[]) n order by 1) one",
+        (_LOCK, Byteas(sorted(set(nodes)))),
+    )
+
+
 def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]:
     """Return everything that was said of these nodes, in the order of both times."""
     rows = conn.execute(
@@ -61,6 +66,7 @@ def forget_consent(conn: Connection, nodes: Collection[bytes]) -> int:
     """Delete what was said of nodes that are erased; return how many rows of ledger and state went."""
     packed = (Byteas(nodes),)
     count = conn.execute("delete from privacy.consent_event where node_hash = any(%s)", packed).rowcount
+    count += conn.execute("delete from privacy.consent_signal where node_hash = any(%s)", packed).rowcount
     return count + conn.execute("delete from privacy.consent_state where node_hash = any(%s)", packed).rowcount
 
 

@@ -57,6 +57,9 @@ class Evidence(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     channel: str = ""
     source: str = ""
     valid_until: datetime | None = None
+    signal: str = ""
+    sha256: str = ""
+    """Digest of the signal as it came."""
 
 
 class Decision(msgspec.Struct, frozen=True, rename="camel"):

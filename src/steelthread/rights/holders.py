@@ -122,6 +122,10 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
     ),
+    Holder(
+        "privacy.consent_signal", "signals of consent managers, as they came",
+        "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
+    ),
     Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
     Holder(
         "privacy.requester", "who asked for something, sealed", "request_id node_hash at subject sealed code code_until",
