@@ -5,7 +5,7 @@ from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, loca
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
 from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, was_refused
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
-from steelthread.privacy.ledger import allowed_sql, append, forget_consent, lock_nodes, statements_of
+from steelthread.privacy.ledger import allowed_sql, append, forget_consent, lock_nodes, said_by, statements_of
 from steelthread.privacy.pack_cases import Case, run_cases
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
@@ -20,9 +20,10 @@ from steelthread.privacy.tombstones import (
     read_journal,
     write_journal,
 )
-from steelthread.privacy.types import NEGATIVES, Decision, Evidence, Said, Scope, Statement
+from steelthread.privacy.types import CONSENT, NEGATIVES, Decision, Evidence, Said, Scope, Statement
 
 __all__ = [
+    "CONSENT",
     "COVERED",
     "EVERYTHING",
     "JOURNAL",
@@ -80,6 +81,7 @@ __all__ = [
     "lock_nodes",
     "read_journal",
     "run_cases",
+    "said_by",
     "scan_database",
     "scan_files",
     "signals_of",

@@ -58,12 +58,19 @@ class Subject(msgspec.Struct, frozen=True):
 def fold(statements: Iterable[Statement], at: datetime, known: datetime | None = None) -> list[NodeState]:
     """Fold statements into what held at a moment, as far as was known at another: any order, any repetition.
 
-    A word that is none of `Said` says nothing: whoever was not asked gave no consent and took none back.
+    A word that is none of `Said` says nothing: whoever was not asked gave no consent and took none back. What was
+    retracted was never said, from the retraction's time on.
     """
     nodes: dict[bytes, dict[object, Statement]] = {}
+    retracted: set[str] = set()
     for one in statements:
         if one.occurred_at <= at and (known is None or one.recorded_at <= known) and one.said in _WORDS:
             nodes.setdefault(one.node, {})[one.event_id] = one
+        elif one.said == "retracted" and one.occurred_at <= at and (known is None or one.recorded_at <= known):
+            retracted.add(str(one.evidence.get("corrects", "")))
+    for found in nodes.values() if retracted else ():
+        for event in [event for event in found if str(event) in retracted]:
+            del found[event]
     return [_node(node, sorted(found.values(), key=_order)) for node, found in sorted(nodes.items())]
 
 

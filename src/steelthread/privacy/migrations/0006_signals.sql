@@ -12,3 +12,7 @@ create table privacy.consent_signal (
     recorded_at timestamptz not null,
     primary key (node_hash, signal, first_at, sha256)
 );
+
+-- Which record of a file or a webhook said it: when the record says something else, this is what it takes back.
+alter table privacy.consent_event add column record_hash bytea;
+create index on privacy.consent_event (record_hash) where record_hash is not null;
