@@ -65,7 +65,7 @@ def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]
 def said_by(conn: Connection, records: Collection[bytes]) -> list[Statement]:
     """Return what records of files say, without what they took back."""
     rows = conn.execute(
-        f"select {_COLUMNS} from privacy.consent_event where record_hash = any(%s) order by recorded_at, event_id",
+        f"select {STATEMENT_COLUMNS} from privacy.consent_event where record_hash = any(%s) order by recorded_at, event_id",
         (Byteas(sorted(records)),),
     ).fetchall()
     found = [Statement(*row) for row in rows]
