@@ -261,7 +261,9 @@ class Stitch:
         """
         self._prefetch()
         self._opened, self._closed = self._settle()
-        return self._flip_generic()
+        flips = self._flip_generic()
+        self._load_clusters(set(self._original.values()))  # now: asked later, it waits for all that is written behind
+        return flips
 
     def write_opened(self) -> None:
         """Write the links that open before `finish` says what becomes of them: the server has them while it computes."""

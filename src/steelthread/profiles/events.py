@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.store import NULL, Int8s, Utf8s, Uuids, copy_rows, field, write
+from steelthread.store import NULL, Int8s, Utf8s, Uuids, carry_out, copy_rows, field, write
 
 _HEAD = struct.Struct(">hiq").pack
 _PROFILE = struct.Struct(">hi16si").pack
@@ -58,9 +58,14 @@ def insert_events(conn: Connection, events: Sequence[Event]) -> None:
     """Write events; an event that is there already is replaced."""
     if not events:
         return
-    with conn.cursor() as cursor, cursor.copy(f"copy profiles.event ({_COLUMNS}) from stdin") as copy:
-        for event in events:
-            copy.write_row(msgspec.structs.astuple(event))
+    rows = [msgspec.structs.astuple(event) for event in events]
+
+    def copied(conn: Connection) -> None:
+        with conn.cursor() as cursor, cursor.copy(f"copy profiles.event ({_COLUMNS}) from stdin") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    carry_out(conn, copied)
 
 
 def delete_events(conn: Connection, records: Collection[int]) -> None:
