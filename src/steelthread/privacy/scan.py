@@ -63,7 +63,10 @@ def _derived(value: str) -> list[tuple[str, bytes]]:
     text = value.strip()
     raw = text.encode()
     forms = [("text", text.lower().encode()), ("url", quote(text.lower(), safe="").lower().encode())]
-    forms += [("utf-16", text.lower().encode("utf-16-le")[:-1]), ("hex", raw.hex().encode())]  # in either order of bytes
+    forms += [
+        ("utf-16", text.lower().encode("utf-16-le")[:-1]),
+        ("hex", raw.hex().encode()),
+    ]  # in either order of bytes
     for shift in range(3):
         whole = base64.b64encode(b"\0" * shift + raw)
         forms.append((f"base64+{shift}", whole[(shift * 8 + 5) // 6 :].rstrip(b"=")[:-1]))
