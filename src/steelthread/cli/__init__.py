@@ -11,6 +11,8 @@ import psycopg
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    access,
+    alerting,
     auditing,
     canon,
     contracts,
@@ -33,6 +35,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     reviews,
     rulesets,
     serving,
+    sql,
     tongues,
     traits,
     watching,

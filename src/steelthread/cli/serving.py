@@ -18,7 +18,7 @@ from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
-from steelthread.rights import Controller, Processor, RequestDesk, replay_erasures
+from steelthread.rights import Controller, Processor, RequestDesk, SqlAccess, replay_erasures
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
@@ -74,6 +74,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 
     with common.space() as space:
         replay_erasures(space)  # the gate of a restored backup
+        SqlAccess(space).refresh_stale()
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
         clock = RequestClock(space) if only in ("all", "api") else None

@@ -39,7 +39,7 @@ from steelthread.identity.households import (
 )
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.matching import load_match
-from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
+from steelthread.identity.names import NameEvidence, conflict, has_first_name, name_evidence, name_words
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
 from steelthread.identity.organisations import MARK as ORGANISATION
@@ -136,6 +136,7 @@ __all__ = [
     "forget_judged",
     "former_ids",
     "found_by",
+    "has_first_name",
     "homes_of",
     "household_of",
     "keep_kind",

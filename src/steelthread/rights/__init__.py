@@ -7,6 +7,7 @@ from steelthread.rights.choices import Choice, Choices, Offer, Shown, Standing
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.double_opt_in import DoubleOptIn
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
+from steelthread.rights.glass import Glass, break_glass, close_glass, glasses_of, list_glasses, principal_name
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.links import PATH as PREFERENCES
@@ -19,6 +20,7 @@ from steelthread.rights.opendsr.processor import Processor
 from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
+from steelthread.rights.sql import SqlAccess
 from steelthread.rights.subject_access import Accessed, access, known_of
 from steelthread.rights.verification import Proof
 
@@ -38,6 +40,7 @@ __all__ = [
     "Delay",
     "DoubleOptIn",
     "Erased",
+    "Glass",
     "Ground",
     "Hold",
     "Holder",
@@ -57,14 +60,20 @@ __all__ = [
     "Retention",
     "Saying",
     "Shown",
+    "SqlAccess",
     "Standing",
     "Stop",
     "Wanted",
     "access",
+    "break_glass",
     "check_receipt",
+    "close_glass",
     "erase",
     "finish_erasures",
+    "glasses_of",
     "known_of",
+    "list_glasses",
+    "principal_name",
     "replay_erasures",
     "standing",
 ]

@@ -71,7 +71,7 @@ HOLDERS: Sequence[Holder] = (
     Holder("profiles.name_words", "keyed tokens of names, for search", "record_id tokens", {"record_id": "records"}),
     Holder(
         "profiles.event", "orders, visits, cases: when, how much, of whom",
-        "record_id entity_id owner nodes parent_id at amount currency quantity", {"record_id": "records"},
+        "record_id entity_id owner nodes parent_id at amount currency quantity uncounted", {"record_id": "records"},
     ),
     Holder("profiles.trait", "what events come to for a computed trait", "trait_id owner bucket state", {"owner": "nodes"}),
     Holder("profiles.awaiting", "lines whose order has not come", "parent record_id", {"record_id": "records"}),
@@ -117,10 +117,14 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.consent_event", "what was said of consent",
         "event_id node_hash scope purpose channel said occurred_at recorded_at valid_until signal source method actor brand "
-        "jurisdiction notice notice_sha256 language evidence", {"node_hash": "hashes"},
+        "jurisdiction notice notice_sha256 language evidence record_hash", {"node_hash": "hashes"},
     ),
     Holder(
         "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
+    ),
+    Holder(
+        "privacy.consent_signal", "signals of consent managers, as they came",
+        "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
     ),
     Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
     Holder(
@@ -138,6 +142,11 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder(
         "privacy.hold", "legal holds", "hold_id node_hash authority placed_by placed_at until lifted_at", {"node_hash": "hashes"}
+    ),
+    Holder(
+        "privacy.glass", "broken glasses: who read for what, and why",
+        "glass_id principal purpose reason opened_at until reviewed_at reviewed_by verdict",
+        keeps="the company's own people; reasons that name an address or number are refused",
     ),
     Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
@@ -170,6 +179,10 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "intake.seen_word", "names of events and properties", "source_id event property types total first_at last_at"
     ),
+    Holder(
+        "intake.alert", "what somebody should look at: names of events, no values",
+        "alert_id source_id kind event said first_at last_at ended_at",
+    ),
     Holder("intake.volume", "how many of each event came by the hour", "source_id event hour total"),
     Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),
     Holder(
@@ -191,7 +204,7 @@ HOLDERS: Sequence[Holder] = (
         "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",
         keeps="universal IDs only; delivered ones go",
     ),
-    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes"),
+    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes name roles attributes"),
     Holder("store.migration", "which migrations ran", "package number name checksum at"),
     Holder("log.lane", "lanes of the log", "name head"),
     Holder("log.partition", "partitions of the log", "partition_id lane period"),
