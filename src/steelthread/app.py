@@ -19,7 +19,7 @@ from steelthread import __version__, identity, intake
 from steelthread.intake import Source
 from steelthread.kit import FILE, Conflict, Invalid, Misused, NotFound, Project, now
 from steelthread.model import load_model
-from steelthread.privacy import load_purposes
+from steelthread.privacy import DEFAULT_POLICIES, load_purposes
 from steelthread.profiles import Opener
 from steelthread.thread import Loader, LoadResult, Progress, Space, kept_events, replay_live_rejects, verify
 
@@ -79,7 +79,7 @@ def create_project(folder: Path, name: str, country: str = "", template: str = "
         raise Conflict(f"{folder} is a project already. Use it with --project {shlex.quote(str(folder))}.")
     if country and not re.fullmatch(r"[A-Za-z]{2}", country):
         raise Misused("country is two letters of ISO 3166, such as GB.")
-    for sub in ("sources", "model"):
+    for sub in ("sources", "model", "access"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     quoted = msgspec.json.encode(name).decode()
     toml = _TOML.format(name=quoted, country=msgspec.json.encode(country.upper()).decode())
@@ -91,6 +91,7 @@ def create_project(folder: Path, name: str, country: str = "", template: str = "
     if template == "people":
         _write(folder / "README.md", _PEOPLE)
     _write(folder / "purposes.yaml", _PURPOSES)
+    _write(folder / "access" / "default.cedar", DEFAULT_POLICIES)
     _write(folder / ".gitignore", _IGNORE)
     return folder.resolve()
 
@@ -365,11 +366,14 @@ def add_write_key(space: Space, name: str, revoke: str = "") -> str:
     return secret
 
 
-def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None) -> str:
-    """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash."""
+def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None, **told: Any) -> str:
+    """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash.
+
+    `told` is what the access policies know of it: name, roles, attributes.
+    """
     from steelthread import api  # noqa: PLC0415  # FastAPI is half of the start of a command, and few need it
 
-    return api.create_key(space, scopes, purposes)
+    return api.create_key(space, scopes, purposes, **told)
 
 
 def list_keys(space: Space) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ import structlog
 from fastapi import Depends, Query, Request
 from psycopg_pool import ConnectionPool, PoolClosed
 
-from steelthread.api.keys import Caller, admit, bearer, needs
+from steelthread.api.keys import Caller, admit, bearer, needs, told
 from steelthread.kit import Forbidden, now
-from steelthread.privacy import Decision, Entry, Purpose
+from steelthread.privacy import Access, Decision, Entry, Principal, Purpose
 from steelthread.profiles import Reader
-from steelthread.rights import Auditor, Consents, Mask
+from steelthread.rights import Auditor, Consents, Glass, Mask
 from steelthread.thread import Space
 
 _LOG = structlog.get_logger()
@@ -69,11 +69,12 @@ class AuditQueue:
 class Reading:
     """What a request may read, and for what."""
 
-    def __init__(self, desk: "Desk", purpose: Purpose, caller: Caller) -> None:
+    def __init__(self, desk: "Desk", purpose: Purpose, caller: Caller, glass: Glass | None = None) -> None:
         self._desk = desk
         self._purpose = purpose
         self._caller = caller
-        self.mask = desk.mask(purpose)
+        self._glass = {"glass": glass.number} if glass else {}
+        self.mask = desk.mask(purpose, caller.principal)
 
     def check(self, conn: psycopg.Connection[Any], what: str, *refs: str, reader: Reader | None = None) -> None:
         """Let it through or raise Forbidden with the reasons; either way the audit log tells."""
@@ -113,47 +114,66 @@ class Reading:
     def note(self, what: str, subjects: list[str], **details: Any) -> None:
         """Tell the audit log."""
         actor = f"key {self._caller.key}"
-        self._desk.queue.put(Entry("read", actor, what, subjects, self._purpose.name, details))
+        self._desk.queue.put(Entry("read", actor, what, subjects, self._purpose.name, {**details, **self._glass}))
 
 
 class Desk:
     """What all readings of one API share."""
 
-    def __init__(self, space: Space, pool: "ConnectionPool[psycopg.Connection[Any]]") -> None:
+    def __init__(self, space: Space, pool: "ConnectionPool[psycopg.Connection[Any]]", access: Access) -> None:
         self._space = space
+        self._access = access
         self.consents = Consents(space)
         self.auditor = Auditor(space)
         self.queue = AuditQueue(self.auditor, pool)
-        self._masks: dict[str, Mask] = {}
+        self._masks: dict[tuple[str, frozenset[str]], Mask] = {}
 
-    def mask(self, purpose: Purpose) -> Mask:
-        """Return the mask of a purpose."""
-        if purpose.name not in self._masks:
-            self._masks[purpose.name] = Mask(purpose, self._space.model)
-        return self._masks[purpose.name]
+    def mask(self, purpose: Purpose, principal: Principal) -> Mask:
+        """Return the mask of a purpose, less what access policies keep from the reader."""
+        wanted = (purpose.name, self._access.hidden(principal, purpose.name))
+        if wanted not in self._masks:
+            self._masks[wanted] = Mask(purpose, self._space.model, wanted[1])
+        return self._masks[wanted]
 
-    def grant(self, caller: Caller, purpose: str) -> Reading:
-        """Return what a key may read for a purpose; Forbidden without one, or for one that the key does not carry.
+    def grant(self, caller: Caller, purpose: str, scope: str) -> Reading:
+        """Return what a key may read for a purpose; Forbidden without one, or for one that the policies close to it.
 
         A key that carries one purpose says it by itself, unless the project's settings require that every call does.
         """
         if not purpose and len(caller.purposes) == 1 and not self._space.project.settings.server.require_purpose:
             purpose = caller.purposes[0]
         if not purpose:
-            raise Forbidden("Say what it is read for: purpose=, one of purposes.yaml that the key carries.")
-        found = self.consents.purposes.find(purpose)
-        if found is None or found.name not in caller.purposes:
-            raise Forbidden(
-                "This key does not carry this purpose: `steelthread key create --purpose ...` makes one that does."
+            raise self._refused(
+                caller, scope, "", "Say what it is read for: purpose=, one of purposes.yaml that the key carries."
             )
-        return Reading(self, found, caller)
+        found = self.consents.purposes.find(purpose)
+        glass = caller.glass(found.name) if found else None
+        ruling = self._access.read(caller.principal, found.name, scope, glass=glass is not None) if found else None
+        if found is not None and ruling is not None and ruling.allow:
+            return Reading(self, found, caller, glass)
+        name = found.name if found else ""
+        if name in caller.purposes and ruling is not None:
+            raise self._refused(
+                caller, scope, name, f"The access policies close this purpose to this key{told(ruling)}."
+            )
+        raise self._refused(
+            caller,
+            scope,
+            name,
+            "This key does not carry this purpose: `steelthread key create --purpose ...` makes one that does.",
+        )
+
+    def _refused(self, caller: Caller, scope: str, purpose: str, why: str) -> Forbidden:
+        """Tell the audit log who was turned away, and return the error."""
+        self.queue.put(Entry("read", f"key {caller.key}", "refused", (), purpose, {"allow": False, "scope": scope}))
+        return Forbidden(why)
 
 
 async def granted(request: Request, scope: str, purpose: str) -> Reading:
     """Return what whoever calls may read for a purpose; for a route that parses its call by itself."""
     caller = await admit(request, bearer(request.headers.get("authorization", "")), scope)
     desk: Desk = request.app.state.desk
-    return desk.grant(caller, purpose)
+    return desk.grant(caller, purpose, scope)
 
 
 def for_purpose(scope: str, *, whole: bool = False) -> Any:
@@ -168,7 +188,7 @@ def for_purpose(scope: str, *, whole: bool = False) -> Any:
         purpose: Annotated[str, Query(description="What it is read for, a purpose of purposes.yaml")] = "",
     ) -> Reading:
         desk: Desk = request.app.state.desk
-        reading = desk.grant(caller, purpose)
+        reading = desk.grant(caller, purpose, scope)
         if whole and not reading.mask.whole:
             raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
         return reading

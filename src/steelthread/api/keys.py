@@ -2,22 +2,26 @@
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
+import psycopg
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from psycopg.types.json import Jsonb
 
-from steelthread.kit import Forbidden, Misused, NotFound, Unauthorized, iso
-from steelthread.privacy import load_purposes
+from steelthread.kit import Forbidden, Misused, NotFound, Unauthorized, iso, now
+from steelthread.privacy import Access, Principal, Ruling, load_purposes
+from steelthread.rights import Glass, glasses_of
 from steelthread.thread import Space
 
 SCOPES = (
+    "glass:break", "glass:review",
     "profiles:read", "records:read", "rejects:read", "sources:read", "model:read", "changes:read", "events:read",
     "events:write", "match:read", "review:read", "review:decide", "consents:write", "decisions:read",
-    "requests:write", "requests:decide",
+    "requests:write", "requests:decide", "preferences:link", "opendsr:request",
 )  # fmt: skip
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
 
@@ -28,10 +32,30 @@ class Caller(msgspec.Struct, frozen=True):
     key: int
     scopes: list[str]
     purposes: list[str]
+    principal: Principal
+    glasses: tuple[Glass, ...] = ()
+    """Purposes that are open to it for a while, for a reason that it gave."""
+
+    def glass(self, purpose: str) -> Glass | None:
+        """Return the glass that stands broken for a purpose at this moment."""
+        if not self.glasses:
+            return None
+        return next((one for one in self.glasses if one.purpose == purpose and one.until > now()), None)
 
 
-def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None) -> str:
-    """Make a key; Invalid for an unknown scope or purpose. Without purposes it reads for the project's default one."""
+def create_key(
+    space: Space,
+    scopes: list[str],
+    purposes: list[str] | None = None,
+    *,
+    name: str = "",
+    roles: Sequence[str] = (),
+    attributes: Mapping[str, str] | None = None,
+) -> str:
+    """Make a key; Invalid for an unknown scope or purpose. Without purposes it reads for the project's default one.
+
+    Name, roles and attributes are for the access policies.
+    """
     known = load_purposes(space.project.folder / "purposes.yaml")
     default = space.project.settings.project.default_purpose
     wanted = [known.get(one).name for one in purposes] if purposes else [default] if default in known else []
@@ -41,19 +65,23 @@ def create_key(space: Space, scopes: list[str], purposes: list[str] | None = Non
     secret = "st_" + secrets.token_urlsafe(32)
     with space.database.connect() as conn:
         conn.execute(
-            "insert into api.key (secret_hash, scopes, purposes) values (%s, %s, %s)", (_hash(secret), scopes, wanted)
+            "insert into api.key (secret_hash, scopes, purposes, name, roles, attributes) values (%s, %s, %s, %s, %s, %s)",
+            (_hash(secret), scopes, wanted, name, list(roles), Jsonb(dict(attributes or {}))),
         )
         conn.commit()
     return secret
 
 
 def list_keys(space: Space) -> list[dict[str, Any]]:
-    """List the keys in force: number, scopes, when made."""
+    """List the keys in force, without their secrets."""
     with space.database.connect() as conn:
         rows = conn.execute(
-            "select key_id, scopes, created_at from api.key where revoked_at is null order by 1"
+            "select key_id, scopes, created_at, purposes, name, roles from api.key where revoked_at is null order by 1"
         ).fetchall()
-    return [{"number": number, "scopes": scopes, "createdAt": iso(made)} for number, scopes, made in rows]
+    return [
+        {"number": number, "scopes": scopes, "createdAt": iso(made), "purposes": purposes, "name": name, "roles": roles}
+        for number, scopes, made, purposes, name, roles in rows
+    ]
 
 
 def revoke_key(space: Space, number: int) -> None:
@@ -65,6 +93,20 @@ def revoke_key(space: Space, number: int) -> None:
         conn.commit()
     if not done:
         raise NotFound(f"No key in force has the number {number}; see: steelthread key list")
+
+
+def find_caller(conn: psycopg.Connection[Any], hashed: bytes) -> Caller | None:
+    """Return who calls with a key, by the hash of its secret; None for one that is not in force."""
+    row = conn.execute(
+        "select key_id, scopes, purposes, roles, attributes from api.key where secret_hash = %s and revoked_at is null",
+        (hashed,),
+    ).fetchone()
+    if row is None:
+        return None
+    number, scopes, purposes, roles, attributes = row
+    told = tuple(sorted((name, str(value)) for name, value in attributes.items()))
+    principal = Principal("Key", str(number), tuple(roles), tuple(scopes), tuple(purposes), told)
+    return Caller(number, scopes, purposes, principal, glasses_of(conn, f"key {number}"))
 
 
 def _hash(secret: str) -> bytes:
@@ -99,9 +141,18 @@ async def admit(request: Request, secret: str, scope: str) -> Caller:
     caller = cache.caller(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.caller, hashed)
     if caller is None:
         raise Unauthorized("This key is not known, or was revoked.")
-    if scope not in caller.scopes:
-        raise Forbidden(f"This key lacks the scope {scope}.")
+    access: Access = request.app.state.access
+    ruling = access.call(caller.principal, scope)
+    if not ruling.allow:
+        if scope not in caller.scopes:
+            raise Forbidden(f"This key lacks the scope {scope}.")
+        raise Forbidden(f"The access policies keep {scope} from this key{told(ruling)}.")
     return caller
+
+
+def told(ruling: Ruling) -> str:
+    """Return which policies said no, for the end of a sentence."""
+    return f" ({', '.join(ruling.policies)})" if ruling.policies else ""
 
 
 class KeyCache:
@@ -111,6 +162,11 @@ class KeyCache:
         self._lookup = lookup
         self._clock = clock
         self._known: dict[bytes, tuple[float, Caller | None]] = {}
+
+    def forget(self, number: int) -> None:
+        """Look a key up again when it is used next."""
+        for hashed in [one for one, (_, caller) in self._known.items() if caller is not None and caller.key == number]:
+            self._known.pop(hashed, None)
 
     def remembers(self, hashed: bytes) -> bool:
         """Whether a key needs no look at the database now."""

@@ -138,7 +138,7 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
 def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
     """Read for `purpose=`; clients of Segment's know of none: they need a key that carries one only."""
     desk: Desk = api.state.desk
-    granted = desk.grant(caller, request.query_params.get("purpose", ""))
+    granted = desk.grant(caller, request.query_params.get("purpose", ""), "profiles:read")
     if not granted.mask.whole:
         raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
     return granted

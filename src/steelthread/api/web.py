@@ -15,9 +15,12 @@ from steelthread.api.context import context
 from steelthread.api.desk import Desk, Reading, for_purpose
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.api.folded import status_now
-from steelthread.api.keys import Caller, KeyCache, needs
+from steelthread.api.glass import add_glass
+from steelthread.api.keys import Caller, KeyCache, find_caller, needs
 from steelthread.api.matching import add_matching
 from steelthread.api.metrics import metrics
+from steelthread.api.opendsr import add_opendsr
+from steelthread.api.preferences import add_preferences
 from steelthread.api.privacy import add_privacy
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
@@ -26,6 +29,7 @@ from steelthread.api.requests import add_requests
 from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
 from steelthread.intake import Surroundings, list_alerts, list_rejects, list_sources
+from steelthread.privacy import Access, load_purposes
 from steelthread.profiles import filling
 from steelthread.thread import Collector, Heard, Space
 
@@ -41,6 +45,8 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     install(api)
     pool = space.database.pool()
     api.state.pool = pool
+    purposes = load_purposes(space.project.folder / "purposes.yaml")
+    api.state.access = Access(space.project.folder, purposes, space.model)
     api.state.key_cache = KeyCache(lambda hashed: _caller(pool, hashed), time.monotonic)
     collector = Collector(space, pool)
     files = SourceFiles(space.project.folder, space.model)
@@ -48,7 +54,7 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         collect = Collect(collector, Doorkeeper(pool), files, _surroundings(space))
         api.router.routes.extend(collect.routes())
     if reads:
-        api.state.desk = Desk(space, pool)
+        api.state.desk = Desk(space, pool, api.state.access)
         heard = Heard(space)
         api.router.add_event_handler("shutdown", heard.stop)
         changes_head(api, space)
@@ -60,6 +66,9 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         add_matching(api, space)
         add_privacy(api, space)
         add_requests(api, space)
+        add_preferences(api, space)
+        add_opendsr(api, space)
+        add_glass(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
@@ -76,10 +85,7 @@ def _surroundings(space: Space) -> Surroundings:
 
 def _caller(pool: Any, hashed: bytes) -> Caller | None:
     with pool.connection() as conn:
-        row = conn.execute(
-            "select key_id, scopes, purposes from api.key where secret_hash = %s and revoked_at is null", (hashed,)
-        ).fetchone()
-    return None if row is None else Caller(*row)
+        return find_caller(conn, hashed)
 
 
 def _records(api: FastAPI, space: Space) -> None:

@@ -11,6 +11,7 @@ import psycopg
 from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
+    access,
     alerting,
     auditing,
     canon,
@@ -21,8 +22,10 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     jurisdictions,
     loading,
     models,
+    opendsr,
     operating,
     planning,
+    preferences,
     privacy,
     project,
     quality,
@@ -32,6 +35,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     reviews,
     rulesets,
     serving,
+    sql,
     tongues,
     traits,
     watching,

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from steelthread.app import create_key, list_keys, revoke_key, verify_space
 from steelthread.cli.shell import DEFAULT, Common, app, emit, out
+from steelthread.kit import Misused
 from steelthread.rights import replay_erasures
 from steelthread.store import backup as write_backup
 from steelthread.store import restore as read_backup
@@ -72,6 +73,9 @@ def key_create(
     *,
     scope: Annotated[list[str], Parameter(name="--scope")],
     purpose: Annotated[list[str] | None, Parameter(name="--purpose")] = None,
+    role: Annotated[list[str] | None, Parameter(name="--role")] = None,
+    attribute: Annotated[list[str] | None, Parameter(name="--attribute")] = None,
+    name: str = "",
     common: Common = DEFAULT,
 ) -> None:
     """Make a bearer key for the API; it is shown once.
@@ -82,13 +86,28 @@ def key_create(
         What it may do, such as profiles:read; repeat for several.
     purpose
         For which purpose of purposes.yaml it may read about people; repeat for several; the default one by default.
+    role
+        A role that the access policies speak of; repeat for several.
+    attribute
+        NAME=VALUE that the access policies speak of; repeat for several.
+    name
+        What `key list` calls it.
     """
-    with common.acting("key create", scopes=scope, purposes=purpose or []) as space:
-        secret = create_key(space, scope, purpose)
+    told = dict(_attribute(one) for one in attribute or ())
+    details = {"scopes": scope, "purposes": purpose or [], "roles": role or [], "attributes": told}
+    with common.acting("key create", **details) as space:
+        secret = create_key(space, scope, purpose, name=name, roles=role or (), attributes=told)
     if common.json:
         emit({"key": secret, "scopes": scope})
     else:
         out.print(secret, markup=False)
+
+
+def _attribute(text: str) -> tuple[str, str]:
+    name, is_one, value = text.partition("=")
+    if not is_one or not name:
+        raise Misused("--attribute is NAME=VALUE, such as region=EU.")
+    return name, value
 
 
 @key.command(name="list")
@@ -100,7 +119,10 @@ def key_list(*, common: Common = DEFAULT) -> None:
         emit(found)
         return
     for one in found:
-        out.print(f"{one['number']:>4}  {one['createdAt'][:16]}  {' '.join(one['scopes'])}", markup=False)
+        roles = f" as {', '.join(one['roles'])}" if one["roles"] else ""
+        purposes = f" for {', '.join(one['purposes'])}" if one["purposes"] else ""
+        what = f"{' '.join(one['scopes'])}{purposes}{roles}"
+        out.print(f"{one['number']:>4}  {one['createdAt'][:16]}  {one['name']:<16} {what}", markup=False)
 
 
 @key.command(name="revoke")

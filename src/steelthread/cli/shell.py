@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from rich.text import Text
 
 from steelthread import __version__
 from steelthread.app import reading_purpose
-from steelthread.kit import Project, open_project
-from steelthread.rights import Auditor
+from steelthread.kit import Forbidden, Project, open_project
+from steelthread.privacy import Access, Principal, Ruling, load_purposes, permits_operators, read_operators
+from steelthread.rights import Auditor, glasses_of, principal_name
 from steelthread.thread import Space
 
 app = App(
@@ -38,8 +40,14 @@ class Common:
     """Print one line of JSON on stdout, for programs."""
 
     def open(self) -> Project:
-        """Read the project's settings."""
-        return open_project(self.project)
+        """Read the project's settings; Forbidden when the access policies keep the command from the operator."""
+        project = open_project(self.project)
+        words = command()
+        if words and not permits_operators(project.folder):
+            ruling = _access(project).run(operator(project), words)
+            if not ruling.allow:
+                raise _refused(project, f"the command {' '.join(words)}", ruling)
+        return project
 
     def space(self) -> Space:
         """Open the project with its database and keyring."""
@@ -55,7 +63,11 @@ class Common:
     def purposeful(self) -> Project:
         """Read the project's settings; Invalid when there is no purpose under which the operator may read."""
         project = self.open()
-        reading_purpose(project)
+        purpose = reading_purpose(project)
+        if not permits_operators(project.folder):
+            ruling = _may_read(project, purpose)
+            if not ruling.allow:
+                raise _refused(project, f"reading for {purpose}", ruling)
         return project
 
     def acting(self, what: str, *refs: str, **details: Any) -> Space:
@@ -66,6 +78,40 @@ class Common:
 
 
 DEFAULT = Common()
+
+
+def command() -> tuple[str, ...]:
+    """Return the words of the command that runs, such as `key create`; none outside of one."""
+    return app.parse_commands(sys.argv[1:])[0]
+
+
+def operator(project: Project) -> Principal:
+    """Return who is at the keyboard, as the policies know them."""
+    name = actor()
+    return read_operators(project.folder).get(name) or Principal("Operator", name)
+
+
+def _access(project: Project) -> Access:
+    return Access(project.folder, load_purposes(project.folder / "purposes.yaml"))
+
+
+def _may_read(project: Project, purpose: str) -> Ruling:
+    access, who = _access(project), operator(project)
+    name = load_purposes(project.folder / "purposes.yaml").get(purpose).name
+    ruling = access.read(who, name, "command line")
+    if ruling.allow:
+        return ruling
+    with Space(project) as space, space.database.connect() as conn:
+        broken = any(one.purpose == name for one in glasses_of(conn, principal_name(who)))
+    return access.read(who, name, "command line", glass=broken)
+
+
+def _refused(project: Project, what: str, ruling: Ruling) -> Forbidden:
+    """Tell the audit log who was turned away, and return the error."""
+    with Space(project) as space:
+        Auditor(space).act(f"operator {actor()}", "refused", wanted=what, policies=list(ruling.policies))
+    why = f" ({', '.join(ruling.policies)})" if ruling.policies else ""
+    return Forbidden(f"The access policies keep {what} from operator {actor()}{why}; see: steelthread policy check")
 
 
 def emit(content: Any) -> None:

@@ -1,5 +1,15 @@
 """Privacy: purposes, the consent ledger, `decide`. Customer data is lent, not owned."""
 
+from steelthread.privacy.access import (
+    DEFAULT_POLICIES,
+    PARTS,
+    Access,
+    Principal,
+    Ruling,
+    permits_operators,
+    read_operators,
+    read_policies,
+)
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
@@ -22,9 +32,12 @@ from steelthread.privacy.types import Decision, Evidence, Said, Scope, Statement
 
 __all__ = [
     "COVERED",
+    "DEFAULT_POLICIES",
     "EVERYTHING",
     "JOURNAL",
+    "PARTS",
     "STATEMENT_COLUMNS",
+    "Access",
     "Audit",
     "Case",
     "Checked",
@@ -41,11 +54,13 @@ __all__ = [
     "Needles",
     "NodeState",
     "Pause",
+    "Principal",
     "Purpose",
     "Purposes",
     "RetentionRule",
     "Right",
     "RightRule",
+    "Ruling",
     "Said",
     "Scope",
     "Span",
@@ -65,7 +80,10 @@ __all__ = [
     "load_purposes",
     "load_retention",
     "local_day",
+    "permits_operators",
     "read_journal",
+    "read_operators",
+    "read_policies",
     "run_cases",
     "scan_database",
     "scan_files",

@@ -93,9 +93,12 @@ class Folder:
             self._known[(attribute, entity)] = known
         return known
 
+    def know_sources(self) -> None:
+        """Learn the sources' priorities; before anything is written behind, for a question waits for that."""
+        self._sources = source_names(self._conn)
+
     def gather(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> dict[int, list[Contribution]]:
         """Return the contributions to each cluster touched; records of the batch itself (`at_hand`) are not read again."""
-        self._sources = source_names(self._conn)
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
         stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
         contributions = {

@@ -14,7 +14,7 @@ from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
 _CONFIGURATION = ("steelthread.toml", "identity.yaml", "profile.yaml", "purposes.yaml")
-_FOLDERS = ("sources", "model")
+_FOLDERS = ("sources/*.yaml", "model/*.yaml", "access/*.yaml", "access/*.cedar")
 
 
 class Auditor:
@@ -76,8 +76,8 @@ class Auditor:
         """Return path -> keyed digest of its content; a file that has not changed since is not read again."""
         folder = self._space.project.folder
         paths = list(_CONFIGURATION)
-        for name in _FOLDERS:
-            paths += sorted(f"{name}/{one.name}" for one in (folder / name).glob("*.yaml"))
+        for pattern in _FOLDERS:
+            paths += sorted(f"{one.parent.name}/{one.name}" for one in folder.glob(pattern))
         return {path: token for path in paths if (token := self._token_of(folder, path))}
 
     def _token_of(self, folder: Path, path: str) -> str:

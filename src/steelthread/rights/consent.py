@@ -76,8 +76,11 @@ class Consents:
         """Whose law counts when a question names no place."""
         self._stones = Tombstones(space.vault)
 
-    def say(self, conn: Connection, saying: Saying) -> Statement:
-        """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not."""
+    def say(self, conn: Connection, saying: Saying, node: bytes | None = None) -> Statement:
+        """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not.
+
+        With `node` it is of this contact point of the person, in place of what `ref` names.
+        """
         purpose = saying.purpose
         if purpose in COVERED:
             if saying.channel:
@@ -90,11 +93,12 @@ class Consents:
         elif saying.said == "given":
             raise Invalid("Nobody agrees to everything at once: say given for one purpose at a time (GDPR Art. 7(2)).")
         moment = now()
-        node = self._node(conn, saying.ref)
+        scope: Scope = "contact_point" if node else self._scope(saying.ref)
+        node = node or self._node(conn, saying.ref)
         if self._stones.has(conn, node):
             self._let_in(conn, node, returns=saying.returns)
         statement = Statement(
-            event_id=saying.event_id or uuid7(), node=node, scope=self._scope(saying.ref),
+            event_id=saying.event_id or uuid7(), node=node, scope=scope,
             purpose=purpose, said=saying.said, occurred_at=_aware(saying.occurred_at) or moment, recorded_at=moment,
             channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
             method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction or self.place,
@@ -178,9 +182,11 @@ class Consents:
         target = None if self._scope(ref) == "party" else frozenset(own)
         return Subject(states, target), individual
 
-    def judge(self, subject: Subject, purpose: str, use: Use, at: datetime) -> Decision:
+    def judge(
+        self, subject: Subject, purpose: str, use: Use, at: datetime, channel: str = "", place: str = ""
+    ) -> Decision:
         """Decide of a subject that was looked up."""
-        return self._decider.decide(subject, purpose, "", use, at, self.place)
+        return self._decider.decide(subject, purpose, channel, use, at, place or self.place)
 
     def decide(
         self,

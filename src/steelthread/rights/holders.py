@@ -139,12 +139,28 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.hold", "legal holds", "hold_id node_hash authority placed_by placed_at until lifted_at", {"node_hash": "hashes"}
     ),
+    Holder(
+        "privacy.glass", "broken glasses: who read for what, and why",
+        "glass_id principal purpose reason opened_at until reviewed_at reviewed_by verdict",
+        keeps="the company's own people; reasons that name an address or number are refused",
+    ),
     Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
     Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),
     Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
     Holder("privacy.erasure", "erasures and their counts", "request_id at finished_at subjects told", keeps="counts, and numbers of keys to destroy"),
+    Holder(
+        "privacy.destination_notice", "what destinations are told of erasures, sealed until they have settled them",
+        "notice_id erasure_id case_id destination kind state made_at attempts next_at expected_at results_count receipt told subject sealed",
+        keeps="it carries the erasure to destinations; its key is destroyed when they have settled it",
+    ),
+    Holder(
+        "privacy.opendsr_request", "requests of controllers for whom data is processed, sealed until they are answered",
+        "request_id controller kind regulation status received_at submitted_at expected_at results_count subject sealed",
+        keeps="evidence of what was asked and done; its key is destroyed when it is answered",
+    ),
+    Holder("privacy.opendsr_callback", "callbacks to controllers", "callback_id request_id url status attempts next_at"),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
     Holder("intake.entity", "names of entities", "entity_id name"),
@@ -184,7 +200,7 @@ HOLDERS: Sequence[Holder] = (
         "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",
         keeps="universal IDs only; delivered ones go",
     ),
-    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes"),
+    Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes name roles attributes"),
     Holder("store.migration", "which migrations ran", "package number name checksum at"),
     Holder("log.lane", "lanes of the log", "name head"),
     Holder("log.partition", "partitions of the log", "partition_id lane period"),

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from steelthread.model import Model
-from steelthread.privacy import EVERYTHING, Purpose
+from steelthread.privacy import EVERYTHING, PARTS, Purpose
 from steelthread.profiles import CONTACT_VALUE
 
 _PARTIES = ("Individual", "Account")
-_SUMS = ("records", "counts", "totals", "aliases", "traits", "household")
-"""Parts of a profile that are shown when `fields` names them."""
 
 
 class Mask:
     """Masks what is read for one purpose."""
 
-    def __init__(self, purpose: Purpose, model: Model) -> None:
-        self.whole = EVERYTHING in purpose.fields
+    def __init__(self, purpose: Purpose, model: Model, hidden: frozenset[str] = frozenset()) -> None:
+        """`hidden` are fields that access policies keep from the reader: what has no name in the model goes with them."""
+        self.whole = EVERYTHING in purpose.fields and not hidden
         """Whether everything is shown."""
-        self._fields = frozenset(purpose.fields)
         attributes = [one for entity in model.entities.values() for one in entity.attributes.values()]
+        shown = {*PARTS, *(one.name for one in attributes)} if EVERYTHING in purpose.fields else {*purpose.fields}
+        self._fields = frozenset(shown - hidden)
         self._kinds = {one.identity for one in attributes if one.identity and one.name in self._fields}
+        self._kinds -= {one.identity for one in attributes if one.name in hidden}
 
     def profile(self, content: dict[str, Any]) -> dict[str, Any]:
         """Mask a profile."""
@@ -32,7 +33,7 @@ class Mask:
             "contactPoints": [one for one in content["contactPoints"] if self._is_contact(one["kind"])],
             "identifiers": [one for one in content["identifiers"] if self._is_kind(one["kind"])],
         }
-        return {name: value for name, value in shown.items() if name not in _SUMS or name in self._fields}
+        return {name: value for name, value in shown.items() if name not in PARTS or name in self._fields}
 
     def shows(self, part: str) -> bool:
         """Whether a part of a profile is shown."""

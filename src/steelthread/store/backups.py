@@ -17,7 +17,7 @@ from steelthread import __version__
 from steelthread.kit import Conflict, Invalid, Project, Unavailable, iso, now
 from steelthread.store.database import Database, open_database
 from steelthread.store.embedded import binaries
-from steelthread.store.migrations import PACKAGES
+from steelthread.store.migrations import PACKAGES, SQL_SCHEMAS, drop_views
 
 _MANIFEST = "manifest.json"
 _DUMP = "database.dump"
@@ -31,7 +31,8 @@ def backup(project: Project, database: Database, target: Path) -> None:
     project.temp.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=project.temp) as name:
         dump = Path(name) / _DUMP
-        _run("pg_dump", database.conninfo, "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}")
+        without = ["--no-owner", "--no-privileges", "--no-policies", f"--exclude-schema={SQL_SCHEMAS}*"]
+        _run("pg_dump", database.conninfo, "--format=custom", *without, f"--file={dump}")
         manifest = Path(name) / _MANIFEST
         manifest.write_bytes(
             msgspec.json.encode({"version": __version__, "at": iso(now()), "postgresql": database.version})
@@ -64,14 +65,7 @@ def restore(project: Project, source: Path, *, force: bool = False) -> None:
         try:
             _check_empty(project, database, force=force)
             _keyring(Path(name) / _KEYRING, project)
-            _run(
-                "pg_restore",
-                database.conninfo,
-                "--no-owner",
-                "--no-privileges",
-                "--exit-on-error",
-                str(Path(name) / _DUMP),
-            )
+            _run("pg_restore", database.conninfo, "--no-owner", "--no-privileges", str(Path(name) / _DUMP))
         finally:
             database.close()
 
@@ -82,6 +76,7 @@ def _check_empty(project: Project, database: Database, *, force: bool) -> None:
         there = conn.execute("select 1 from pg_namespace where nspname = any(%s)", (list(schemas),)).fetchone()
         if (there or (project.keyring / "shards").exists()) and not force:
             raise Conflict("This project holds data already: restore into a new one, or replace it with --force.")
+        drop_views(conn)
         for schema in schemas:
             conn.execute(f"drop schema if exists {schema} cascade")
         conn.commit()
@@ -104,11 +99,17 @@ def _run(program: str, conninfo: str, *arguments: str) -> None:
     """Run a PostgreSQL program; the password goes by the environment, never by the arguments."""
     parts = psycopg.conninfo.conninfo_to_dict(conninfo)
     password = str(parts.pop("password", "") or "")
-    environment = {**os.environ, "PGPASSWORD": password}
+    environment = {**os.environ, "PGPASSWORD": password, "LC_ALL": "C"}
     public = psycopg.conninfo.make_conninfo("", **parts)
     done = subprocess.run(
         [str(binaries() / program), f"--dbname={public}", *arguments],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
-    if done.returncode != 0:
+    if done.returncode != 0 and not _only_newer(done.stderr):
         raise Unavailable(f"{program} failed: {done.stderr.strip()[-300:]}")
+
+
+def _only_newer(told: str) -> bool:
+    """Whether all that an older server refused is a setting of our newer programs: it is set to its default, nothing else."""
+    refused = [line for line in told.splitlines() if "error: " in line]
+    return len(refused) == 1 and 'unrecognized configuration parameter "transaction_timeout"' in refused[0]

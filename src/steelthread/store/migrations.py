@@ -11,6 +11,8 @@ from steelthread.kit import Conflict
 
 PACKAGES = ("log", "privacy", "intake", "identity", "profiles", "api", "activation")
 """Packages with tables, in the order in which theirs are made."""
+SQL_SCHEMAS = "st_sql_"
+"""How schemas begin that hold analysts' views: made of what the tables are, they go before these change."""
 _LOCK = 7_735_001
 _LEDGER = """
 create schema if not exists store;
@@ -48,6 +50,13 @@ def migrations() -> list[Migration]:
     return found
 
 
+def drop_views(conn: psycopg.Connection[Any]) -> None:
+    """Drop analysts' views with all that hangs on them, in the caller's transaction; `steelthread sql refresh` makes them anew."""
+    rows = conn.execute("select nspname from pg_namespace where starts_with(nspname, %s)", (SQL_SCHEMAS,)).fetchall()
+    for (schema,) in rows:
+        conn.execute(f'drop schema "{schema}" cascade')
+
+
 def migrate(conn: psycopg.Connection[Any]) -> int:
     """Run the migrations that have not run yet; return how many. Conflict when one that ran has changed since."""
     conn.execute("select pg_advisory_lock(%s)", (_LOCK,))
@@ -62,6 +71,7 @@ def migrate(conn: psycopg.Connection[Any]) -> int:
         for one in migrations():
             known = done.get((one.package, one.number))
             if known is None:
+                drop_views(conn)
                 conn.execute("set local lock_timeout = '30s'")
                 conn.execute(one.sql.encode())
                 conn.execute(

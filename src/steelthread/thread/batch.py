@@ -466,6 +466,9 @@ class Batch:
         self._redate()
         self._touch_owners()
         self._own_anew(self._stitch.settle())
+        folder = self._space.folder(self._conn)
+        folder.know_sources()
+        self._stitch.write_opened()
         intake.insert_records(self._conn, self._inserts)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
@@ -473,7 +476,6 @@ class Batch:
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
         self._space.log.append(self._conn, LANE, facts)
-        folder = self._space.folder(self._conn)
         contributions = folder.gather(outcome, self._contributions)
         self._stitch.write()
         self._tally()

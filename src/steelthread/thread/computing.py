@@ -38,8 +38,8 @@ class Computing:
 
     def write(self, disowned: Collection[int]) -> None:
         """Add up what came; owners whose events changed or went have theirs counted anew."""
-        if not self._computed:
-            return
+        if not (self._noted or disowned) or not self._computed:
+            return  # to ask which traits there are would wait for all that is being written
         above = self._above()
         happened = []
         for event, prepared in self._noted:
