@@ -48,14 +48,19 @@ purposes:
     description: Understanding customers as a whole
     legalBasis: legitimate_interests
     effect: profiling
-    alsoKnownAs: ["iab:8", "fides:analytics.reporting"]
+    alsoKnownAs: ["iab:8", "google:analytics_storage", "category:Analytics", "fides:analytics.reporting"]
   marketing:
     description: Telling people of what we offer
     legalBasis: consent
     channels: [email, sms, phone, post, push]
     covers: [direct_marketing]
-    alsoKnownAs: ["iab:4", "fides:marketing.advertising", "salesforce:Marketing"]
+    alsoKnownAs: ["fides:marketing.communications", "salesforce:Marketing"]
   marketing.newsletter: {description: The newsletter, legalBasis: consent, channels: [email]}
+  advertising:
+    description: Advertising elsewhere, by what customers do here
+    legalBasis: consent
+    covers: [sharing, targeted_advertising]
+    alsoKnownAs: ["iab:3", "iab:4", "google:ad_user_data", "google:ad_personalization", "category:Advertising"]
 """
 _PEOPLE = """# Who is who
 

@@ -63,11 +63,12 @@ def test_a_key_with_one_purpose_says_it_by_itself_unless_every_call_must(space, 
 
 
 NOBODY = {
-    "/api/alerts", "/api/glass", "/api/glass/{number}/review", "/api/changes", "/api/changes/head", "/api/consents", "/api/consents/{event}/receipt", "/api/model", "/api/model/{entity}", "/api/rejects",
+    "/api/alerts", "/api/glass", "/api/glass/{number}/review", "/api/changes", "/api/changes/head", "/api/consents", "/api/consents/signals", "/api/consents/{event}/receipt", "/api/model", "/api/model/{entity}", "/api/rejects",
     "/api/requests", "/api/requests/due", "/api/requests/{number}", "/api/requests/{number}/proof",
     "/api/requests/{number}/steps", "/api/requests/letters/{letter}/sent", "/api/review/{pair}", "/api/sources", "/api/status", "/api/traits", "/health", "/metrics", "/asyncapi.json",
 }  # fmt: skip
-"""Routes that show nothing of a person: counts, definitions, universal IDs, where and why a row was refused, what was done."""
+"""Routes that show nothing of a person: counts, definitions, universal IDs, where and why a row was refused, what was done,
+what was said of consent (which must be told on, whatever it says)."""
 
 
 def test_every_route_asks_for_one_or_shows_nobody(api):

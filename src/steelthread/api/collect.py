@@ -19,6 +19,7 @@ from steelthread import __version__, intake
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
 from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Refusal, Surroundings
 from steelthread.kit import Forbidden, Overloaded, SteelthreadError, TooLarge, Unauthorized, Unavailable
+from steelthread.privacy import QUERY
 from steelthread.thread import GPC, Collector, Packed
 
 _CORS = {
@@ -81,10 +82,13 @@ class Collect:
         decoded = path.dialect.decode(raw, call, file)
         address = request.client.host if request.client else ""
         asks_for_privacy = "1" in request.headers.getlist("sec-gpc")
+        told = {field: call.query[name] for name, field in QUERY.items() if name in call.query}
         for message in decoded.messages:
             self._surroundings.add(message, call.headers, address)
             if asks_for_privacy:
                 message.context[GPC] = True
+            if told:
+                message.context["consentQuery"] = told
         for refusal in decoded.refusals:
             self._surroundings.cut(refusal)
         return source, self._collector.pack(source, decoded.messages), decoded.refusals

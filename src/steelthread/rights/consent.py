@@ -16,6 +16,7 @@ from steelthread.privacy import (
     EVERYTHING,
     Decider,
     Decision,
+    Ears,
     Line,
     Purposes,
     Said,
@@ -71,6 +72,7 @@ class Consents:
         self.purposes: Purposes = load_purposes(space.project.folder / "purposes.yaml")
         self.jurisdictions = load_jurisdictions(space.project.folder)
         self._decider = Decider(self.purposes, self.jurisdictions)
+        self._ears = Ears(self.purposes)
         settings = space.project.settings.project
         self.place = settings.place or settings.country
         """Whose law counts when a question names no place."""
@@ -159,28 +161,48 @@ class Consents:
         """
         parsed = parse_ref(ref, self._space.rules)
         individual: UUID | None = None
-        if parsed.form == "individual":
-            if self._stones.has(conn, UUID(parsed.value).bytes):
-                return Subject([], erased=True), None
-            nodes = {member.hash for member in (reader or self._space.reader(conn)).members(ref)}
-            own, individual = list(nodes), UUID(parsed.value)
-            if not nodes:
-                raise NotFound("Nobody answers to this reference.")
-            said = privacy.statements_of(conn, nodes)
-        elif reader:
+        if parsed.form == "individual" and self._stones.has(conn, UUID(parsed.value).bytes):
+            return Subject([], erased=True), None
+        if reader and parsed.form != "individual":
             ahead = reader.ahead(ref)
             own, said = ahead.hashes, ahead.statements
             individual = ahead.families[0].individual_id if ahead.families else None
         else:
-            reader = self._space.reader(conn)
-            own, families = reader.hashes(ref), reader.families(ref)
-            said = privacy.statements_of(conn, {*own, *(member.hash for one in families for member in one.members)})
-            individual = families[0].individual_id if families else None
+            own, nodes, individual = self._reach(reader or self._space.reader(conn), ref)
+            if not nodes:
+                raise NotFound("Nobody answers to this reference.")
+            said = privacy.statements_of(conn, nodes)
         states = privacy.fold(said, at, known)
         if individual is None and self._stones.among(conn, own):
             return Subject(states, erased=True), None
         target = None if self._scope(ref) == "party" else frozenset(own)
         return Subject(states, target), individual
+
+    def _reach(self, reader: Reader, ref: str) -> tuple[list[bytes], set[bytes], UUID | None]:
+        """Return the nodes that a reference names, all of the person behind them, and the universal ID."""
+        parsed = parse_ref(ref, self._space.rules)
+        if parsed.form == "individual":
+            nodes = {member.hash for member in reader.members(ref)}
+            return list(nodes), nodes, UUID(parsed.value)
+        own, families = reader.hashes(ref), reader.families(ref)
+        nodes = {*own, *(member.hash for family in families for member in family.members)}
+        return own, nodes, families[0].individual_id if families else None
+
+    def signals(self, conn: Connection, ref: str, at: datetime | None = None) -> list[dict[str, Any]]:
+        """Return the signals of consent managers that stand for whoever a reference names, as they came, and what they say.
+
+        They are to be passed on letter by letter; of whoever was erased there is none.
+        """
+        _, nodes, _ = self._reach(self._space.reader(conn), ref)
+        found = []
+        for one in privacy.signals_of(conn, nodes, _aware(at) or now()):
+            heard = self._ears.hear(one.signal, one.content)
+            content = msgspec.to_builtins(one)
+            del content["node"]
+            found.append(
+                {**content, "sha256": one.sha256.hex(), "says": [msgspec.to_builtins(told) for told in heard.told]}
+            )
+        return sorted(found, key=lambda one: (one["signal"], one["firstAt"], one["sha256"]))
 
     def judge(
         self, subject: Subject, purpose: str, use: Use, at: datetime, channel: str = "", place: str = ""
@@ -233,7 +255,8 @@ class Consents:
                     {"purpose": purpose.name, "channel": channel, "legalBasis": purpose.legal_basis, **content}
                 )
         version = f"{self.purposes.version}+{self.jurisdictions.law(self.place, moment.date()).version}"
-        return {"ref": ref, "at": moment, "policyVersion": version, "states": states}
+        signals = self.signals(conn, ref, moment)
+        return {"ref": ref, "at": moment, "policyVersion": version, "states": states, "signals": signals}
 
 
 def _channels(own: Collection[str], told: Collection[str]) -> list[str]:

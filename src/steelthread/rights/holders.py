@@ -117,10 +117,14 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.consent_event", "what was said of consent",
         "event_id node_hash scope purpose channel said occurred_at recorded_at valid_until signal source method actor brand "
-        "jurisdiction notice notice_sha256 language evidence", {"node_hash": "hashes"},
+        "jurisdiction notice notice_sha256 language evidence record_hash", {"node_hash": "hashes"},
     ),
     Holder(
         "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
+    ),
+    Holder(
+        "privacy.consent_signal", "signals of consent managers, as they came",
+        "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
     ),
     Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
     Holder(

@@ -12,6 +12,7 @@ from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch, write_homes
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
+from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
@@ -96,6 +97,7 @@ class Batch:
         stored = intake.records_by_hash(self._conn, list(winners))
         new, changed, retimed = self._classify(winners, stored)
         rows = self._keep(winners, stored, new, changed | retimed)
+        tell_answers(self._space, self._conn, rows, winners, new)
         self._link(rows, winners, stored, new)
         self._backdate([row for row in stored.values() if row.record_id in self._backdated])
         outcome = self._finish([RecordsKept(load=self._load, records=[row.record_id for row in rows])])
