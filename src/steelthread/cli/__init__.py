@@ -14,6 +14,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     access,
     auditing,
     canon,
+    classifying,
     contracts,
     decisions,
     demo,

@@ -1,5 +1,6 @@
 """Intake: files and live events in, mapped records out; the kept records, loads and rejects."""
 
+from steelthread.intake.classification import Classified, classify, columns_of, label_of
 from steelthread.intake.contracts import (
     Plan,
     Verdict,
@@ -120,6 +121,7 @@ __all__ = [
     "BadRow",
     "Batch",
     "Call",
+    "Classified",
     "Decoded",
     "Dialect",
     "DocumentMapping",
@@ -153,7 +155,9 @@ __all__ = [
     "begin_load",
     "begin_replay",
     "cells",
+    "classify",
     "close_records",
+    "columns_of",
     "compile_mapping",
     "confirm_rows",
     "count_live",
@@ -185,6 +189,7 @@ __all__ = [
     "key_digest",
     "key_hash",
     "key_prefix",
+    "label_of",
     "last_reject",
     "list_rejects",
     "list_seen",

@@ -10,6 +10,7 @@ from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.masks import Mask
 from steelthread.rights.receipts import Receipts, check_receipt
+from steelthread.rights.remainder import totals
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.sql import SqlAccess
@@ -51,4 +52,5 @@ __all__ = [
     "list_glasses",
     "principal_name",
     "replay_erasures",
+    "totals",
 ]

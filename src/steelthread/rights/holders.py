@@ -150,6 +150,10 @@ HOLDERS: Sequence[Holder] = (
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),
     Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
     Holder("privacy.erasure", "erasures and their counts", "request_id at finished_at subjects told", keeps="counts, and numbers of keys to destroy"),
+    Holder(
+        "privacy.remainder", "what is left of people who were anonymised", "entity month currency total amount quantity",
+        keeps="counts by month of all of them together; nothing ties a row to anybody",
+    ),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
     Holder("intake.entity", "names of entities", "entity_id name"),
