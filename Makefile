@@ -27,7 +27,7 @@ soak: .venv/ready ## the laws with the full counts
 	$(BIN)/python -m pytest -m "soak" --timeout 7200
 
 sdks: ## the SDKs of Node and browsers, so that their tests run (they need Node and Debian's chromium)
-	npm ci --prefix tests/live/sdks
+	npm ci --prefix tests/live/sdks --silent --fetch-retries 1 --fetch-timeout 30000
 
 lint: .venv/ready ## ruff and the import contract
 	$(BIN)/ruff check .
@@ -41,6 +41,7 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/read.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/overload.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/model.py
 	$(BIN)/python benchmarks/privacy.py

@@ -1,4 +1,4 @@
-"""Decisions per second in one process, and the same question about a million people as one set operation."""
+"""Decisions per second in one process, the same question about a million people as one set operation, and withdrawals."""
 
 import statistics
 import sys
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import withdrawals
 from steelthread.app import create_project
 from steelthread.kit import open_project
 from steelthread.privacy import Decider, Statement, Subject, allowed_sql, fold, load_purposes
@@ -88,3 +89,4 @@ if __name__ == "__main__":
         create_project(folder, "bench")
         alone(folder)
         everybody(folder, people)
+    withdrawals.main()

@@ -21,7 +21,7 @@ from steelthread.kit import FILE, Conflict, Invalid, Misused, NotFound, Project,
 from steelthread.model import load_model
 from steelthread.privacy import DEFAULT_POLICIES, load_purposes
 from steelthread.profiles import Opener
-from steelthread.thread import Loader, LoadResult, Progress, Space, replay_live_rejects, verify
+from steelthread.thread import Loader, LoadResult, Progress, Space, kept_events, replay_live_rejects, verify
 
 _TOML = """# Settings of this project; each also by environment: STEELTHREAD_<SECTION>_<NAME>. See docs/settings.md.
 [project]
@@ -48,14 +48,19 @@ purposes:
     description: Understanding customers as a whole
     legalBasis: legitimate_interests
     effect: profiling
-    alsoKnownAs: ["iab:8", "fides:analytics.reporting"]
+    alsoKnownAs: ["iab:8", "google:analytics_storage", "category:Analytics", "fides:analytics.reporting"]
   marketing:
     description: Telling people of what we offer
     legalBasis: consent
     channels: [email, sms, phone, post, push]
     covers: [direct_marketing]
-    alsoKnownAs: ["iab:4", "fides:marketing.advertising", "salesforce:Marketing"]
+    alsoKnownAs: ["fides:marketing.communications", "salesforce:Marketing"]
   marketing.newsletter: {description: The newsletter, legalBasis: consent, channels: [email]}
+  advertising:
+    description: Advertising elsewhere, by what customers do here
+    legalBasis: consent
+    covers: [sharing, targeted_advertising]
+    alsoKnownAs: ["iab:3", "iab:4", "google:ad_user_data", "google:ad_personalization", "category:Advertising"]
 """
 _PEOPLE = """# Who is who
 
@@ -119,6 +124,7 @@ def status_of(space: Space) -> dict[str, Any]:
     with space.database.connect() as conn:
         individuals = identity.count(conn)
         row = conn.execute("select count(*) from intake.record where closed_at is null").fetchone()
+        alerts = sum(intake.open_alerts(conn).values())
     assert row is not None
     project = space.project
     return {
@@ -131,6 +137,7 @@ def status_of(space: Space) -> dict[str, Any]:
         "postgresql": space.database.version,
         "individuals": individuals,
         "records": int(row[0]),
+        "alerts": alerts,
         "purpose": project.settings.project.default_purpose,
     }
 
@@ -293,12 +300,14 @@ def infer_contract(space: Space, name: str, *, force: bool = False) -> tuple[Pat
     """Draft contracts/NAME.odcs.yaml from what a live source sent; return its path and text."""
     target = intake.plan_path(space.project.folder, name)
     with space.database.connect() as conn:
-        seen = intake.list_seen(conn, source_number(conn, name))
+        number = source_number(conn, name)
+        seen = intake.list_seen(conn, number)
+        closed = intake.closed_sets(kept_events(space, conn, number), space.model, identity.has_first_name)
     if not seen:
         raise NotFound(f"{name} has sent nothing yet that a contract could be drafted from.")
     if target.exists() and not force:
         raise Conflict(f"{target} is there already. Edit it, or draft it anew with --force.")
-    text = intake.draft_plan(name, seen, space.model)
+    text = intake.draft_plan(name, seen, space.model, closed)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target, text

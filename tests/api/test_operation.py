@@ -8,8 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from steelthread.activation import add_webhook
 from steelthread.api import create_api, create_key
 from steelthread.api.asyncapi import change_schema, document
+from steelthread.app import source_number
 from steelthread.rights import erase
 from steelthread.thread import CHANGE_TYPES, changes_since, link, unlink
+from steelthread.thread.alerting import alert
 
 
 def samples(client):
@@ -67,6 +69,8 @@ def every_change(space, load):
     unlink(space, "email:ann@example.com", "email:anne@example.com", "not the same", "test")
     erase(space, "record:shop/Individual/7", "test")
     with space.database.connect() as conn:
+        alert(space, conn, (source_number(conn, "shop"), "shop"), "volume.jump", "Bought", "far more than usual")
+        conn.commit()
         return changes_since(space, conn, "0", 100).events
 
 

@@ -63,11 +63,12 @@ def test_a_key_with_one_purpose_says_it_by_itself_unless_every_call_must(space, 
 
 
 NOBODY = {
-    "/api/glass", "/api/glass/{number}/review", "/api/changes", "/api/changes/head", "/api/consents", "/api/consents/{event}/receipt", "/api/model", "/api/model/{entity}", "/api/rejects",
+    "/api/alerts", "/api/glass", "/api/glass/{number}/review", "/api/changes", "/api/changes/head", "/api/consents", "/api/consents/signals", "/api/consents/{event}/receipt", "/api/model", "/api/model/{entity}", "/api/rejects",
     "/api/requests", "/api/requests/due", "/api/requests/{number}", "/api/requests/{number}/proof",
     "/api/requests/{number}/steps", "/api/requests/letters/{letter}/sent", "/api/review/{pair}", "/api/sources", "/api/status", "/api/traits", "/health", "/metrics", "/asyncapi.json",
 }  # fmt: skip
-"""Routes that show nothing of a person: counts, definitions, universal IDs, where and why a row was refused, what was done."""
+"""Routes that show nothing of a person: counts, definitions, universal IDs, where and why a row was refused, what was done,
+what was said of consent (which must be told on, whatever it says)."""
 
 
 def test_every_route_asks_for_one_or_shows_nobody(api):
@@ -161,3 +162,12 @@ def test_a_key_carries_known_purposes_only(space, api):
     client = TestClient(api, headers={"Authorization": f"Bearer {key}"})
     assert client.get(REF, params={"purpose": "operations"}).status_code == 200, "the project's default purpose"
     assert client.get(REF, params={"purpose": "support"}).status_code == 403
+
+
+def test_wrong_parameters_are_told_without_their_values(client):
+    for query in ("wait=secret-word", "wait=31", "wait=-1", "wait=nan"):
+        answer = client.get(f"{REF}?purpose=operations&{query}")
+        assert answer.status_code == 422, query
+        assert "secret-word" not in answer.text
+    assert client.get(f"{REF}?purpose=operations&wait=0.5").status_code == 200
+    assert client.get(f"{REF}?purpose=operations", headers={"Authorization": "Basic abc"}).status_code == 401

@@ -1,4 +1,6 @@
-"""Law 1 for live events: any order, batching and repetition of the same events gives the same people and profiles."""
+"""Laws 1, 2 and 4 for live events: any order, batching and repetition of the same events gives the same people, devices and
+profiles; taking a person's word back gives every id and profile back; recomputing everything gives what the stream had built.
+(Law 3: tests/live/test_kill.py.)"""
 
 import json
 import random
@@ -12,20 +14,24 @@ from steelthread.app import verify_space
 from steelthread.intake import Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
-from steelthread.thread import LiveThread
+from steelthread.profiles import Wanted, shown_entry
+from steelthread.thread import LiveThread, link, unlink
 
 START = 1_790_000_000_000_000
 MINUTE = 60_000_000
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
+ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
 def history(chance):
     """Return random events: logins on shared devices, traits that change, orders, aliases, groups."""
     events = []
     for number in range(chance.randrange(10, 60)):
-        at = START + number * MINUTE
+        at = START + number * 400 * MINUTE
         user = f"u{chance.randrange(4)}" if chance.random() < 0.6 else ""
         anonymous = f"a{chance.randrange(5)}" if not user or chance.random() < 0.5 else ""
         said = {"id": f"m{number}", "timestamp": at, "received": at, "user_id": user, "anonymous_id": anonymous}
+        said["context"] = {"page": {"url": "https://shop.example/"}, **surroundings(chance)}
         kind = chance.random()
         if kind < 0.35:
             traits = {
@@ -45,8 +51,21 @@ def history(chance):
         elif kind < 0.6:
             events.append(Message(type="group", group_id="g1", traits={"name": f"Firm {number}"}, **said))
         else:
-            events.append(Message(type="page", context={"page": {"url": "https://shop.example/"}}, **said))
+            events.append(Message(type="page", **said))
     return events
+
+
+def surroundings(chance):
+    """Return what an event tells of where it was done: a phone that is updated now and then, an app, a robot, nothing."""
+    kind = chance.random()
+    if kind < 0.3:
+        return {"userAgent": PHONE if chance.random() < 0.7 else PHONE.replace("17_4", "18_1")}
+    if kind < 0.4:
+        return {
+            "device": {"id": f"d{chance.randrange(3)}", "model": chance.choice(("FP4", "FP5"))},
+            "os": {"name": "Android"},
+        }
+    return {"userAgent": ROBOT} if kind < 0.5 else {}
 
 
 def tell(space, events, size):
@@ -73,7 +92,9 @@ def state(space):
                 continue
             people.setdefault(profile.pop("individualId"), []).append(ref)
             del profile["aliases"]
-            found[ref] = json.dumps(profile, sort_keys=True)
+            devices = [shown_entry(one) for one in space.reader(conn).timeline(ref, Wanted(entities=["Device"]))]
+            devices = sorted([one["key"], one["at"], one["values"]] for one in devices)
+            found[ref] = json.dumps([profile, devices], sort_keys=True)
     return found, sorted(people.values())
 
 
@@ -103,3 +124,47 @@ def test_order_batching_and_repetition_do_not_matter(space, other_space, seed):
 @pytest.mark.parametrize("seed", range(1000, 1060))
 def test_order_batching_and_repetition_do_not_matter_soak(space, other_space, seed):
     check(space, other_space, seed)
+
+
+def ids(space):
+    """Return who answers to each login and visitor, by universal ID."""
+    found = {}
+    with space.database.connect() as conn:
+        for ref in [f"user_id:u{n}" for n in range(4)] + [f"anonymous_id:a{n}" for n in range(5)]:
+            try:
+                found[ref] = space.reader(conn).profile(ref)["individualId"]
+            except NotFound:
+                continue
+    return found
+
+
+def check_taking_back(space, seed):
+    chance = random.Random(seed)
+    events = history(chance)
+    middle = len(events) // 2
+    tell(space, events[:middle], 7)
+    logins = ids(space)
+    apart = [(one, other) for one in logins for other in logins if logins[one] < logins[other]]
+    assert apart, seed
+    pair = chance.choice(apart)
+    before = state(space), logins
+    link(space, *pair, "the same", "test")
+    joined = ids(space)
+    assert joined[pair[0]] == joined[pair[1]], seed
+    unlink(space, *pair, "not the same", "test")
+    assert (state(space), ids(space)) == before, seed
+    link(space, *pair, "the same", "test")
+    tell(space, events[middle:], 7)
+    unlink(space, *pair, "not the same", "test")
+    assert verify_space(space)["same"], seed
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_taking_a_word_back_gives_every_id_and_profile_back(space, seed):
+    check_taking_back(space, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1000, 1040))
+def test_taking_a_word_back_gives_every_id_and_profile_back_soak(space, seed):
+    check_taking_back(space, seed)

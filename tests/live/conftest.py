@@ -24,10 +24,32 @@ from steelthread.app import add_live_source, create_key
 class Served:
     """A running server: how to ask it, where its worker is."""
 
-    def __init__(self, space, port, process, write_key):
-        self.space, self.port, self.process, self.write_key = space, port, process, write_key
+    def __init__(self, space, port, write_key):
+        self.space, self.port, self.write_key = space, port, write_key
         self.host = f"http://127.0.0.1:{port}"
         self._key = create_key(space, ["profiles:read", "changes:read", "events:read", "events:write"])
+
+    def start(self):
+        """Start the server and its worker; return when it answers."""
+        folder = str(self.space.project.folder)
+        command = [sys.executable, "-m", "steelthread", "serve", "--port", str(self.port), "--project", folder]
+        environment = {**os.environ, "SHOP_SECRET": "s3cret"}
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.host}/health", timeout=2).close()
+                break
+            except OSError:
+                assert self.process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def kill(self):
+        """Kill the server in the middle of whatever it does, and start another in its place."""
+        self.process.kill()
+        self.process.wait(timeout=60)
+        self.start()
 
     def get(self, path, **query):
         url = f"{self.host}{path}?{urllib.parse.urlencode({'purpose': 'operations', **query})}"
@@ -96,42 +118,24 @@ def served(space):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "steelthread",
-        "serve",
-        "--port",
-        str(port),
-        "--project",
-        str(space.project.folder),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "SHOP_SECRET": "s3cret"})
+    running = Served(space, port, write_key)
+    running.start()
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield Served(space, port, process, write_key)
+        yield running
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+        running.process.send_signal(signal.SIGINT)
+        running.process.wait(timeout=60)
 
 
 class Faulty:
     """A proxy before the server that does to calls with a body what can happen to them, one fault after another.
 
     A number is answered in place of the server; `cut` closes the connection before the server hears of the call, `lost`
-    after it has taken it.
+    after it has taken it, `kill` too, and the server is killed with -9 and takes some seconds to be back.
     """
 
-    def __init__(self, port, faults):
-        self.left, self.seen, self._port = list(faults), [], port
+    def __init__(self, served, faults):
+        self.left, self.seen, self._served = list(faults), [], served
         self._lock = threading.Lock()
         proxy = self
 
@@ -169,12 +173,22 @@ class Faulty:
             )
             self.reply(call, fault, headers, b"")
             return
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        with contextlib.closing(connection):
-            connection.request(call.command, call.path, body, dict(call.headers))
-            answer = connection.getresponse()
-            content = answer.read()
-        if fault == "lost":
+        connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=30)
+        try:
+            with contextlib.closing(connection):
+                connection.request(call.command, call.path, body, dict(call.headers))
+                answer = connection.getresponse()
+                content = answer.read()
+        except (OSError, http.client.HTTPException):  # the server is not there, or goes: so it looks to the client
+            self._put_back(fault)
+            call.close_connection = True
+            return
+        if fault in ("lost", "kill") and answer.status != 200:  # nothing was taken that could be lost
+            self._put_back(fault)
+            fault = None
+        if fault == "kill":
+            self._served.kill()
+        if fault in ("lost", "kill"):
             call.close_connection = True
             return
         left = ("content-length", "transfer-encoding", "connection", "date", "server")
@@ -184,6 +198,12 @@ class Faulty:
             {name: value for name, value in answer.getheaders() if name.lower() not in left},
             content,
         )
+
+    def _put_back(self, fault):
+        """Keep a fault for the next call: it cannot happen to this one."""
+        with self._lock:
+            if fault is not None:
+                self.left.insert(0, fault)
 
     def reply(self, call, status, headers, content):
         call.send_response(status)
@@ -200,7 +220,7 @@ def faulty(served):
     proxies = []
 
     def start(*faults):
-        proxies.append(Faulty(served.port, faults))
+        proxies.append(Faulty(served, faults))
         return proxies[-1]
 
     yield start

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from steelthread import intake
 from steelthread.api import create_api
-from steelthread.app import add_live_source
+from steelthread.app import add_live_source, create_key
 from steelthread.kit import NotFound
 from steelthread.thread import LiveThread
 
@@ -109,7 +109,7 @@ def mutated(value, chance):
         holder, key = chance.choice(places)
         how = chance.random()
         if how < 0.6:
-            holder[key] = chance.choice(ODD)
+            holder[key] = copy.deepcopy(chance.choice(ODD))  # the same list within itself would have no end
         elif how < 0.75:
             del holder[key]
         elif isinstance(holder, dict):
@@ -170,3 +170,137 @@ def test_mutated_bodies_lose_no_neighbour_and_are_folded_in(space, caplog):
         assert counts["CustomEngagement"] == good
         with pytest.raises(NotFound):
             space.reader(conn).profile("user_id:nobody")
+
+
+MAPPED = """name: mapped
+kind: live
+webhook: {event: event}
+key: userId
+entities:
+  - entity: Individual
+    attributes: {firstName: data.order_id}
+  - entity: ContactPointEmail
+    attributes: {emailAddress: email}
+"""
+PLAN = """apiVersion: v3.1.0
+kind: DataContract
+id: x
+version: 1.0.0
+status: active
+customProperties: [{property: onViolation, value: drop}, {property: onUnknownEvent, value: allow}]
+schema:
+  - name: paid
+    properties:
+      - {name: data.total, logicalType: number, logicalTypeOptions: {maximum: 9}}
+      - name: data
+        logicalType: object
+        properties:
+          - {name: order_id, logicalType: string, required: true, logicalTypeOptions: {pattern: 'o', maxLength: 5}}
+  - name: t
+    customProperties: [{property: onViolation, value: block}]
+    properties: [{name: data.traits.email, logicalType: string}]
+  - name: Order Completed
+    properties:
+      - {name: total, logicalType: number}
+      - {name: products.price, logicalType: number}
+  - name: identify
+    properties: [{name: address.city, logicalType: string}, {name: age, logicalType: integer}]
+"""
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_mutated_bodies_under_a_contract_and_a_mapping(space, caplog):
+    caplog.set_level(logging.CRITICAL)
+    chance, good = random.Random(12), 0
+    keys = {name: add_live_source(space, name) for name in ("web", "mapped")}
+    (space.project.folder / "sources/mapped.yaml").write_text(MAPPED)
+    (space.project.folder / "contracts").mkdir()
+    for name in keys:
+        (space.project.folder / f"contracts/{name}.odcs.yaml").write_text(PLAN)
+    with TestClient(create_api(space), raise_server_exceptions=False) as client:
+        for path in [one for one in intake.paths() if "POST" in one.methods]:
+            name = path.dialect.name
+            source = "mapped" if name in ("webhook", "cloudevents") else "web"
+            for _ in range(4):
+                items = [mutated(item, chance) for item in SEEDS[name]]
+                neighbour = {**GOOD[name], IDS[name]: f"good-{good}"}
+                if source == "web":
+                    good += 1
+                    items.insert(chance.randrange(len(items) + 1), neighbour)
+                body = body_of(name, items, chance)
+                assert send(client, path, name, keys[source], body, chance).status_code == 200, path.path
+        neighbour = {"userId": "good-1", "event": "paid", "email": "neighbour@example.com", "data": {"order_id": "Jo"}}
+        body = json.dumps({"batch": [*(mutated(HOOK[0], chance) for _ in range(20)), neighbour]}).encode()
+        hook = next(one for one in intake.paths() if one.dialect.name == "webhook")
+        assert send(client, hook, "webhook", keys["mapped"], body, chance).status_code == 200
+    with space.writer() as conn:
+        thread = LiveThread(space)
+        while thread.step(conn, 500).read:
+            pass
+        assert conn.execute(
+            "select count(*) from intake.reject where reason like 'cannot be folded in%'"
+        ).fetchone() == (0,)
+    with space.database.connect() as conn:
+        assert space.reader(conn).profile("user_id:good")["counts"]["CustomEngagement"] == good
+        assert space.reader(conn).profile("email:neighbour@example.com")["attributes"]["firstName"]["value"] == "Jo"
+
+
+PARTS = ("traits", "external_ids", "events", "metadata", "links")
+REFS = (
+    "user_id:u1",
+    "email:ann@example.com",
+    "segment_id:use_1",
+    "group_id:g1",
+    "user_id:",
+    ":",
+    "x",
+    "user_id:%00",
+    "%F0%9F",
+)
+QUERIES = ("limit", "include", "exclude", "next", "verbose", "class", "start", "end", "sort", "purpose")
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_segments_profile_api_falls_over_nothing(space):
+    chance, asked = random.Random(13), set()
+    key = add_live_source(space, "web")
+    with TestClient(create_api(space), raise_server_exceptions=False) as client:
+        body = json.dumps({"batch": SEGMENT, "writeKey": key}).encode()
+        assert client.post("/v1/batch", content=body).status_code == 200
+        with space.writer() as conn:
+            LiveThread(space).step(conn)
+        client.auth = (create_key(space, ["profiles:read", "review:decide"]), "")
+        for _ in range(400):
+            part, ref = chance.choice(PARTS), chance.choice(REFS)
+            query = {
+                name: chance.choice(
+                    (
+                        "1",
+                        "10",
+                        "true",
+                        "u1",
+                        "desc",
+                        "2026-01-01",
+                        "-1",
+                        "9" * 30,
+                        "\x00",
+                        "user_id:u1",
+                        "audience",
+                        "é",
+                    )
+                )
+                for name in chance.sample(QUERIES, chance.randrange(4))
+            }
+            where = f"/v1/spaces/default/collections/{chance.choice(('users', 'users', 'accounts', 'x'))}/profiles/{ref}/{part}"
+            answer = client.get(where, params=query)
+            asked.add(answer.status_code)
+            assert answer.status_code < 500, (where, query, answer.text)
+        for _ in range(150):
+            said = mutated({"delete_external_ids": [{"id": "a1", "type": "cookie"}]}, chance)
+            ref = chance.choice(REFS)
+            answer = client.post(
+                f"/v1/spaces/default/collections/users/profiles/{ref}/external_ids/delete", content=json.dumps(said)
+            )
+            assert answer.status_code < 500, (ref, said, answer.text)
+            asked.add(answer.status_code)
+    assert asked >= {200, 400, 404}

@@ -18,7 +18,7 @@ CHROMIUM = shutil.which("chromium")
     reason="node, chromium, or the packages of tests/live/sdks, are not installed (.ci/run installs them)",
 )
 def test_the_snippet_loses_nothing_and_asks_first(served, faulty):
-    proxy = faulty(429, 500, "cut", "lost")
+    proxy = faulty(429, 500, "cut", "lost", "kill")
     command = ["node", "snippet.mjs", CHROMIUM, served.write_key, proxy.host]
     done = subprocess.run(command, cwd=SDKS, capture_output=True, text=True, check=True, timeout=240)
     told = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}

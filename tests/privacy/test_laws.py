@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.privacy.histories import DECIDER, END, QUESTIONS, SIZE, history
+from tests.privacy.histories import DECIDER, END, PURPOSES, QUESTIONS, SIZE, history
 
 from steelthread.privacy import Subject, fold
 from steelthread.privacy.types import NEGATIVES
@@ -37,6 +37,9 @@ def check(left, right, shuffled):
         for question, decision in _answers(part).items():
             spoke = [one for one in decision.evidence if one.said in (*NEGATIVES, "restricted", "minor")]
             assert not (spoke and not decision.allow and merged[question].allow)
+    # a no stands until it is answered in the way in which it was told: a signal's by the signal, another by another
+    for question in together:
+        assert not [no for no in both if no.said in NEGATIVES and _speaks_of(no, *question) and not _answered(no, both)]
     # a yes opens its own contact point only
     for node in (*LEFT, *RIGHT):
         own = [one for one in both if one.node == node]
@@ -46,6 +49,20 @@ def check(left, right, shuffled):
     assert _answers([one for one in both if one.node in LEFT]) == _answers(left)
     # without anything said, what needs consent is closed
     assert _allowed([]) == {("analytics", ""), ("law", "")}
+
+
+def _speaks_of(no, purpose, channel):
+    heeded = PURPOSES.get(purpose).heeds and no.purpose in PURPOSES.above(purpose)
+    return heeded and (not channel or no.channel in ("", channel))
+
+
+def _answered(no, statements):
+    return any(
+        (one.node, one.purpose, one.channel, one.signal) == (no.node, no.purpose, no.channel, no.signal)
+        and one.said in ("given", "expired")
+        and one.occurred_at > no.occurred_at
+        for one in statements
+    )
 
 
 PEOPLE = st.tuples(st.binary(max_size=9 * SIZE), st.binary(max_size=9 * SIZE), st.integers(0, 2**32))

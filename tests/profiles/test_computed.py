@@ -2,7 +2,7 @@
 
 import random
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -115,6 +115,48 @@ def moment(text):
 def test_calendar_periods(period, at, first, last):
     days = tuple(int(moment(one).timestamp()) // 60 for one in (first, last))
     assert Trait("count", event="x", period=period).span(moment(at)) == days
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "first", "last"),
+    [
+        ("Europe/Berlin", "2026-02-28T23:30", "2026-03-01", "2026-03-01"),
+        ("America/New_York", "2026-03-01T04:59", "2026-02-01", "2026-02-28"),
+        ("Pacific/Kiritimati", "2026-03-31T10:00", "2026-04-01", "2026-04-01"),
+        ("UTC", "2026-02-28T23:30", "2026-02-01", "2026-02-28"),
+    ],
+)
+def test_days_of_a_period_begin_where_its_time_zone_is(zone, at, first, last):
+    trait = Trait("count", event="x", period="month", time_zone=zone)
+    days = tuple(int(moment(one).timestamp()) // 60 for one in (first, last))
+    assert trait.span(moment(at)) == days
+    assert trait.bucket(moment(at)) == days[1]
+
+
+@pytest.mark.parametrize(("zone", "offsets"), [("Europe/Berlin", (1, 2)), ("America/New_York", (-5, -4))])
+def test_days_of_23_and_25_hours_are_one_day(zone, offsets):
+    trait = Trait("count", event="x", period="day", time_zone=zone)
+    summer = "2026-03-29" if zone == "Europe/Berlin" else "2026-03-08"
+    begins = moment(f"{summer}T00:00") - timedelta(hours=offsets[0])
+    ends = begins + timedelta(hours=23)
+    assert trait.bucket(begins) == trait.bucket(ends - timedelta(seconds=1))
+    assert trait.bucket(ends) == trait.bucket(begins) + 1440
+    assert trait.bucket(begins - timedelta(seconds=1)) == trait.bucket(begins) - 1440
+
+
+def test_a_trait_has_the_time_zone_of_its_project_unless_it_says_another(tmp_path):
+    path = tmp_path / "profile.yaml"
+    said = {"function": "count", "event": "x"}
+    traits = {"a": {**said, "period": "day"}, "b": {**said, "period": "day", "time_zone": "Asia/Tokyo"},
+              "c": {**said, "window": "7 days"}, "d": said}  # fmt: skip
+    path.write_text(yaml.safe_dump({"traits": traits}))
+    found = load_profile_rules(path, load_model(), "Europe/Berlin").traits
+    assert [found[name].time_zone for name in "abcd"] == ["Europe/Berlin", "Asia/Tokyo", "", ""]
+    assert load_profile_rules(path, load_model()).traits["a"].time_zone == ""
+    for wrong in ({"period": "day", "time_zone": "Nowhere"}, {"window": "7 days", "time_zone": "Asia/Tokyo"}):
+        path.write_text(yaml.safe_dump({"traits": {"a": {**said, **wrong}}}))
+        with pytest.raises(Invalid, match=r"time.zone"):
+            load_profile_rules(path, load_model())
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,12 @@ def test_who_did_not_opt_out_was_not_asked_and_gets_nothing(space, desk, load):
     say, ask = desk
     load("newsletter", NEWSLETTER)
     assert "not_asked" in (space.project.sources / "newsletter.yaml").read_text("utf-8")
-    for ref in (ANN, LEE, "email:moe@example.com", "record:newsletter/Individual/1"):
+    opted_out = ask(LEE)
+    assert not opted_out.allow
+    assert (opted_out.evidence[0].said, opted_out.evidence[0].source) == ("refused", "newsletter"), (
+        "the file's no is one"
+    )
+    for ref in (ANN, "email:moe@example.com", "record:newsletter/Individual/1"):
         answer = ask(ref)
         assert not answer.allow
         assert "none was given" in answer.reasons[0]

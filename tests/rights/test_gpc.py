@@ -74,6 +74,7 @@ def test_11_a_login_with_the_signal_binds_before_any_link(site):
     ("headers", "heeded"),
     [
         ([("Sec-GPC", "0")], False), ([("Sec-GPC", "true")], False), ([("Sec-GPC", "1.0")], False), ([("Sec-GPC", "")], False),
+        ([("Sec-GPC", " 1")], False), ([("Sec-GPC", "1,1")], False),
         ([("Sec-GPC", "0"), ("Sec-GPC", "1")], True), ([("sec-gpc", "1")], True), ([], False), ([("DNT", "1")], False),
     ],
 )  # fmt: skip

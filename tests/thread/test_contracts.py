@@ -10,6 +10,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from steelthread import intake
 from steelthread.app import add_live_source, infer_contract, replay_rejects, source_number, watch_contract
 from steelthread.intake import Message
+from steelthread.intake.contracts.plan import Event, Property
 from steelthread.kit import Conflict, Invalid, NotFound, now
 from steelthread.model import Received
 from steelthread.thread import LiveThread
@@ -201,3 +202,144 @@ def test_a_jump_and_a_drop_in_volume(space, shop):
         intake.forget_volume(conn, hour)
         assert intake.volume_alerts(conn, number, hour) == []
     assert intake.list_sources(space.project.folder) == ["shop"]
+
+
+HOOK = """name: shop
+kind: live
+webhook: {event: topic}
+key: customer.id
+entities:
+  - entity: Individual
+    attributes: {firstName: customer.first_name}
+  - entity: ContactPointEmail
+    attributes: {emailAddress: customer.email}
+"""
+HOOK_PLAN = """apiVersion: v3.1.0
+kind: DataContract
+id: shop
+version: 1.0.0
+status: active
+customProperties:
+  - {property: onUnknownEvent, value: block}
+  - {property: onUnknownProperty, value: drop}
+  - {property: onViolation, value: block}
+schema:
+  - name: customer/changed
+    properties:
+      - {name: topic, logicalType: string}
+      - name: customer
+        logicalType: object
+        required: true
+        properties:
+          - {name: id, logicalType: string, required: true}
+          - {name: first_name, logicalType: string}
+          - {name: email, logicalType: string, logicalTypeOptions: {pattern: '@'}}
+      - {name: shop.till, logicalType: integer}
+"""
+
+
+def hooked(number, topic="customer/changed", **content):
+    said = {
+        "topic": topic,
+        "customer": {"id": f"c{number}", "first_name": "Ann", **content.pop("customer", {})},
+        **content,
+    }
+    return Message(id=f"h{number}", type="track", event=topic, timestamp=AT + number, received=AT + number,
+                   properties=said, per_source=True, mapped=True)  # fmt: skip
+
+
+def test_documents_of_webhooks_are_judged_before_their_mapping_reads_them(space, shop):
+    (space.project.folder / "sources/shop.yaml").write_text(HOOK)
+    write(space, HOOK_PLAN)
+    shop(
+        hooked(
+            1,
+            customer={"email": "ann@example.com", "note": "likes tea"},
+            shop={"till": 3, "keeper": "Bob"},
+            more={"a": 1},
+        ),
+        hooked(2, customer={"email": "nobody"}),
+        hooked(3, customer={"id": None}),
+        hooked(4, "order/made"),
+        hooked(5, shop={"till": "third"}),
+    )
+    listed = {
+        (one["event"], one["property"], one["reason"], one["action"])
+        for one in watch_contract(space, "shop", "violations")
+    }
+    assert listed == {
+        ("customer/changed", "customer.note", "unknown property", "drop"),
+        ("customer/changed", "shop.keeper", "unknown property", "drop"),
+        ("customer/changed", "more", "unknown property", "drop"),
+        ("customer/changed", "customer.email", "does not fit the pattern", "block"),
+        ("customer/changed", "customer.id", "required, and missing", "block"),
+        ("customer/changed", "shop.till", "not of type integer", "block"),
+        ("order/made", "", "unknown event", "block"),
+    }
+    with space.database.connect() as conn:
+        (record,) = space.reader(conn).records("email:ann@example.com")
+        assert (record["values"], record["unmapped"]) == (
+            {"firstName": "Ann"},
+            {"shop.till": "3", "topic": "customer/changed"},
+        )
+        assert conn.execute("select count(*) from intake.record").fetchone() == (1,)
+    write(space, HOOK_PLAN.replace(", logicalTypeOptions: {pattern: '@'}", ""))
+    assert replay_rejects(space, "shop") == {"replayed": 1, "left": 3}
+
+
+def test_the_envelope_of_a_cloudevent_needs_no_word_in_its_contract():
+    said = {"specversion": "1.0", "id": "1", "source": "/till", "type": "sold", "data": {"total": 3}, "extra": 1}
+    message = Message(id="1", type="track", event="sold", timestamp=1, received=1, properties=said, mapped=True)
+    plan = intake.Plan({"sold": _event(("data.total", "integer"))}, "block")
+    verdict = intake.judge_event(plan, message, special=False)
+    assert [(one.property, one.reason) for one in verdict.violations] == [("extra", "unknown property")]
+    assert verdict.message.properties == {name: value for name, value in said.items() if name != "extra"}
+
+
+def _event(*properties):
+    made = {
+        name: Property(kind, False, "block", "", None, None, (None, None), (None, None)) for name, kind in properties
+    }
+    return Event(made, frozenset(name.partition(".")[0] for name in made), "block", "drop")
+
+
+def test_a_draft_for_documents_names_paths_and_holds_for_them(space, shop):
+    (space.project.folder / "sources/shop.yaml").write_text(HOOK)
+    events = [hooked(number, customer={"tags": ["a"]}, empty={}) for number in range(1, 4)]
+    shop(*events)
+    _, text = infer_contract(space, "shop")
+    (drafted,) = yaml.safe_load(text)["schema"]
+    names = {one["name"]: one.get("logicalType") for one in drafted["properties"]}
+    assert names == {"customer.first_name": "string", "customer.id": "string", "customer.tags": "array", "empty": "object",
+                     "topic": "string"}  # fmt: skip
+    plan = intake.load_plan(space.project.folder, "shop")
+    assert all(intake.judge_event(plan, one, special=False).violations == [] for one in events)
+
+
+def test_a_draft_allows_the_values_of_small_closed_sets_and_no_personal_one(space, shop):
+    def told(number):
+        return Message(
+            id=f"m{number}", type="track", timestamp=AT, received=AT, event="Chosen", user_id=f"u{number}",
+            properties={
+                "plan": ("gold", "silver", "bronze")[number % 3],
+                "firstName": ("Ann", "Bea")[number % 2], "keeper": ("Mary", "Robert")[number % 2],
+                "gender": "f", "at": "desk@shop.example", "card": "4111 1111", "n": number % 2,
+                "seldom": "common" if number else "one person only", "own": f"value {number}",
+                "who": ("tea", "coffee")[number % 2],
+            },
+        )  # fmt: skip
+
+    shop(*(told(number) for number in range(30)))
+    shop(*(msgspec.structs.replace(told(1), id=f"w{number}", properties={"who": "water"}) for number in range(30)))
+    _, text = infer_contract(space, "shop")
+    allowed = {
+        one["name"]: one["quality"][0]["arguments"]["validValues"]
+        for one in yaml.safe_load(text)["schema"][0]["properties"]
+        if "quality" in one
+    }
+    assert allowed == {"plan": ["bronze", "gold", "silver"]}, "one person said `water` thirty times"
+    for personal in ("Ann", "Mary", "desk@", "4111", "one person"):
+        assert personal not in text
+    plan = intake.load_plan(space.project.folder, "shop")
+    found = intake.judge_event(plan, event(1, "Chosen", plan="tin"), special=False).violations
+    assert ("plan", "not among the allowed values") in {(one.property, one.reason) for one in found}

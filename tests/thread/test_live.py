@@ -141,3 +141,10 @@ def test_records_of_live_parties_that_tie_are_opened_by_whoever_folds_next(live,
     live([message("alias", 4, user_id="a1", previous_id="a2", anonymous_id="a1")])
     assert profile("anonymous_id:a1")["individualId"] == profile("anonymous_id:a2")["individualId"]
     assert verify(type(space)(space.project, space.database))["same"]
+
+
+def test_first_and_last_are_right_within_a_second(live, space):
+    said = message("page", 0, anonymous_id="a1")
+    later = msgspec.structs.replace(said, id="later", timestamp=said.timestamp + 1)
+    live([later, said])
+    assert verify(space)["same"], verify(space)

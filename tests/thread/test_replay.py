@@ -193,3 +193,94 @@ def test_refused_live_events_are_taken_once_they_can_be(space):
         assert profile["counts"]["CustomEngagement"] == 4
         assert live_status(space, conn).duplicates == 0
     assert verify_space(space)["same"]
+
+
+SHEET = "id,first,town,code,mail,login,till,notes\n1,Ann,Bath,BA1 1AA,ann@example.com,u1,north,likes tea\n2,Bob,Ely,,bob@example.com,,south,\n"
+FIRST = """name: sheet
+file: sheet.csv
+key: id
+entities:
+  - entity: Individual
+    attributes: {firstName: first, languageCode: notes}
+  - entity: ContactPointAddress
+    attributes: {cityName: town}
+"""
+THEN = """name: sheet
+file: sheet.csv
+key: id
+entities:
+  - entity: Individual
+    attributes: {firstName: first, occupation: {column: till, lookup: {north: keeper, south: buyer}}}
+  - entity: ContactPointAddress
+    attributes: {cityName: town, postalCodeText: code}
+  - entity: ContactPointEmail
+    attributes: {emailAddress: mail}
+identifiers: [{kind: user_id, column: login, namespace: users}]
+"""
+
+
+def sheet(space, text):
+    path = space.project.folder / "sources/sheet.yaml"
+    path.write_text(text)
+
+
+def records_of(space, ref):
+    with space.database.connect() as conn:
+        return [
+            {name: one[name] for name in ("values", "parts", "unmapped")} for one in space.reader(conn).records(ref)
+        ]
+
+
+@pytest.fixture
+def mapped_anew(space, load):
+    sheet(space, FIRST)
+    load("sheet", SHEET)
+    step(space, [said(1, "identify", user_id="u1", traits={"plan": "gold"})])
+    sheet(space, THEN)
+    (space.project.folder / "sheet.csv").unlink()
+    return replay(space, source="sheet")
+
+
+def test_a_row_of_a_file_is_mapped_anew_without_its_file(space, mapped_anew):
+    assert (mapped_anew.records, mapped_anew.changed) == (2, 2)
+    with space.database.connect() as conn:
+        ann = space.reader(conn).profile("record:sheet/Individual/1")
+        assert space.reader(conn).profile("user_id:u1")["individualId"] == ann["individualId"]
+        assert space.reader(conn).profile("email:bob@example.com")["attributes"]["occupation"]["value"] == "buyer"
+    assert ann["attributes"]["occupation"]["value"] == "keeper"
+    assert "languageCode" not in ann["attributes"]
+    assert records_of(space, "email:bob@example.com") == [
+        {
+            "values": {"firstName": "Bob", "occupation": "buyer"},
+            "parts": [
+                {"entity": "ContactPointAddress", "values": {"cityName": "Ely"}},
+                {"entity": "ContactPointEmail", "values": {"emailAddress": "bob@example.com"}},
+            ],
+            "unmapped": {},
+        }
+    ]
+    again = replay(space, source="sheet")
+    assert (again.records, again.changed) == (2, 0)
+    assert verify_space(space)["same"]
+
+
+@pytest.mark.usefixtures("mapped_anew")
+def test_the_file_loaded_again_comes_to_the_same_but_for_what_was_not_kept(space, load):
+    before = [records_of(space, ref) for ref in ("email:ann@example.com", "email:bob@example.com")]
+    load("sheet", SHEET)
+    after = [records_of(space, ref) for ref in ("email:ann@example.com", "email:bob@example.com")]
+    assert after[1] == before[1]
+    mine = [next(one for one in found[0] if one["parts"]) for found in (before, after)]
+    assert (mine[0]["values"], mine[0]["parts"]) == (mine[1]["values"], mine[1]["parts"])
+    assert mine[0]["unmapped"] == {"languageCode": "likes tea"}
+    assert mine[1]["unmapped"] == {"notes": "likes tea"}
+
+
+def test_what_cannot_be_read_and_what_is_ignored(space, load):
+    sheet(space, FIRST.replace(", languageCode: notes", ""))
+    load("sheet", "id,first,town,born,secret\n1,Ann,Bath,not a day,x\n2,Bob,Ely,1990-04-01,y\n")
+    sheet(space, FIRST.replace("languageCode: notes", "birthDate: born") + "ignore: [secret]\n")
+    assert replay(space, source="sheet").changed == 2
+    (ann,), (bob,) = (records_of(space, f"record:sheet/Individual/{number}") for number in (1, 2))
+    assert (ann["values"], ann["unmapped"]) == ({"firstName": "Ann"}, {"born": "not a day"})
+    assert (bob["values"], bob["unmapped"]) == ({"firstName": "Bob", "birthDate": "1990-04-01"}, {})

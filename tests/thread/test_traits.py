@@ -303,3 +303,21 @@ def test_lines_count_for_the_customer_of_their_order_whichever_comes_first(space
         load_file(space, name, path)
     assert traits(space, "email:ann@x.example") == {"bought": ["cups", "pots", "tea"], "bought_this_month": 2}
     assert verify_space(space)["same"]
+
+
+def test_a_period_is_of_the_projects_time_zone_and_counted_anew_when_it_changes(space, at):
+    late = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
+    define(space)
+    tell(space, [view(1, NOW - late, "tea", 1), view(2, minutes(5), "tea", 1)])
+    assert traits(space)["views_this_month"] == 1
+    space.project.settings.project.time_zone = "Europe/Berlin"
+    assert define(space)
+    assert traits(space)["views_this_month"] == 2
+    assert traits(space)["views_last_month"] == 0
+    at(datetime(2026, 10, 31, 22, 59, tzinfo=UTC))
+    assert traits(space)["views_this_month"] == 0
+    at(datetime(2026, 11, 30, 23, 0, tzinfo=UTC))
+    assert (traits(space)["views_this_month"], traits(space)["views_last_month"]) == (0, 2)
+    with space.database.connect() as conn:
+        assert space.reader(conn).profile("user_id:u1")["traits"]["views_this_month"]["timeZone"] == "Europe/Berlin"
+    assert verify_space(space)["same"]

@@ -17,6 +17,7 @@ _DATA: dict[str, dict[str, Any]] = {
     "profile.merged": {"individualId": _UUID, "gone": {"type": "array", "items": _UUID, "minItems": 1}},
     "profile.split": {"individualId": _UUID, "part": _UUID},
     "profile.erased": {"individualId": _UUID},
+    "alert.raised": {name: {"type": "string"} for name in ("kind", "source", "event", "message")},
 }
 _VERDICTS = ["folded", "duplicate", "refused", "not shown"]
 
@@ -26,7 +27,8 @@ def change_schema(kind: str) -> dict[str, Any]:
     data = _DATA[kind]
     properties = {
         "specversion": {"const": "1.0"}, "id": {"type": "string", "pattern": "^[0-9]+[.][0-9]+$"},
-        "source": {"type": "string", "format": "uri-reference"}, "type": {"const": kind}, "subject": _UUID,
+        "source": {"type": "string", "format": "uri-reference"}, "type": {"const": kind},
+        "subject": {"type": "string"} if kind == "alert.raised" else _UUID,
         "time": _TIME, "datacontenttype": {"const": "application/json"},
         "data": {"type": "object", "properties": data, "required": sorted(data), "additionalProperties": False},
     }  # fmt: skip

@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from steelthread import __version__, intake
 from steelthread.api.doorkeeper import Doorkeeper, SourceFiles
-from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Surroundings
+from steelthread.intake import BODY_LIMIT, Call, LiveFile, LiveSource, Refusal, Surroundings
 from steelthread.kit import Forbidden, Overloaded, SteelthreadError, TooLarge, Unauthorized, Unavailable
-from steelthread.thread import GPC, Collector
+from steelthread.privacy import QUERY
+from steelthread.thread import GPC, Collector, Packed
 
 _CORS = {
     "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
@@ -61,27 +62,36 @@ class Collect:
 
     def _endpoint(self, path: intake.Path) -> Answer:
         async def endpoint(request: Request) -> Response:
-            call = await _call(request)
-            raw = path.dialect.read(call)
-            source = await self._source(path.dialect.key(call, raw))
-            file = self._files.of(source.name)
-            _check_origin(request, file)
-            path.dialect.check(call, file)
-            decoded = path.dialect.decode(raw, call, file)
-            address = request.client.host if request.client else ""
-            for message in decoded.messages:
-                self._surroundings.add(message, call.headers, address)
-                if "1" in request.headers.getlist("sec-gpc"):
-                    message.context[GPC] = True
-            for refusal in decoded.refusals:
-                self._surroundings.cut(refusal)
-            await self._collector.accept(source, decoded.messages)
-            await self._collector.refuse(source, decoded.refusals)  # after it: a call that comes again counts them once
+            source, packed, refusals = await self._taken(path, request)
+            await self._collector.keep(packed)
+            await self._collector.refuse(source, refusals)  # after it: a call that comes again counts them once
             if path.is_pixel:
                 return Response(_PIXEL, media_type="image/gif", headers={"Cache-Control": "no-store"})
-            return JSONResponse({"success": True, "status": 1, "refused": len(decoded.refusals)})
+            return JSONResponse({"success": True, "status": 1, "refused": len(refusals)})
 
         return endpoint
+
+    async def _taken(self, path: intake.Path, request: Request) -> tuple[LiveSource, Packed, list[Refusal]]:
+        """Read a call; nothing of it is held but what waits to be kept."""
+        call = await _call(request)
+        raw = path.dialect.read(call)
+        source = await self._source(path.dialect.key(call, raw))
+        file = self._files.of(source.name)
+        _check_origin(request, file)
+        path.dialect.check(call, file)
+        decoded = path.dialect.decode(raw, call, file)
+        address = request.client.host if request.client else ""
+        asks_for_privacy = "1" in request.headers.getlist("sec-gpc")
+        told = {field: call.query[name] for name, field in QUERY.items() if name in call.query}
+        for message in decoded.messages:
+            self._surroundings.add(message, call.headers, address)
+            if asks_for_privacy:
+                message.context[GPC] = True
+            if told:
+                message.context["consentQuery"] = told
+        for refusal in decoded.refusals:
+            self._surroundings.cut(refusal)
+        return source, self._collector.pack(source, decoded.messages), decoded.refusals
 
     async def _source(self, key: str) -> LiveSource:
         source = await self._doorkeeper.source(key) if key else None

@@ -10,7 +10,7 @@ import structlog
 from fastapi import Depends, Query, Request
 from psycopg_pool import ConnectionPool, PoolClosed
 
-from steelthread.api.keys import Caller, needs, told
+from steelthread.api.keys import Caller, admit, bearer, needs, told
 from steelthread.kit import Forbidden, now
 from steelthread.privacy import Access, Decision, Entry, Principal, Purpose
 from steelthread.profiles import Reader
@@ -167,6 +167,13 @@ class Desk:
         """Tell the audit log who was turned away, and return the error."""
         self.queue.put(Entry("read", f"key {caller.key}", "refused", (), purpose, {"allow": False, "scope": scope}))
         return Forbidden(why)
+
+
+async def granted(request: Request, scope: str, purpose: str) -> Reading:
+    """Return what whoever calls may read for a purpose; for a route that parses its call by itself."""
+    caller = await admit(request, bearer(request.headers.get("authorization", "")), scope)
+    desk: Desk = request.app.state.desk
+    return desk.grant(caller, purpose, scope)
 
 
 def for_purpose(scope: str, *, whole: bool = False) -> Any:

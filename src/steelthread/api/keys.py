@@ -21,7 +21,7 @@ SCOPES = (
     "glass:break", "glass:review",
     "profiles:read", "records:read", "rejects:read", "sources:read", "model:read", "changes:read", "events:read",
     "events:write", "match:read", "review:read", "review:decide", "consents:write", "decisions:read",
-    "requests:write", "requests:decide",
+    "requests:write", "requests:decide", "preferences:link", "opendsr:request",
 )  # fmt: skip
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `steelthread key create --scope ...`")
 
@@ -119,17 +119,23 @@ def needs(scope: str) -> Callable[..., Awaitable[Caller]]:
     async def check(
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
     ) -> Caller:
-        if credentials is None:
-            raise Unauthorized(
-                "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
-            )
-        return await admit(request, credentials.credentials, scope)
+        return await admit(request, credentials.credentials if credentials else "", scope)
 
     return check
 
 
+def bearer(authorization: str) -> str:
+    """Return the key of an `Authorization: Bearer KEY` (RFC 6750, 2.1), nothing for any other."""
+    scheme, _, secret = authorization.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
 async def admit(request: Request, secret: str, scope: str) -> Caller:
     """Return who calls with a key with this scope: Unauthorized for no key, Forbidden for one without it."""
+    if not secret:
+        raise Unauthorized(
+            "Send a key: `Authorization: Bearer KEY`. Make one with `steelthread key create --scope ...`."
+        )
     cache: KeyCache = request.app.state.key_cache
     hashed = _hash(secret)
     caller = cache.caller(hashed) if cache.remembers(hashed) else await run_in_threadpool(cache.caller, hashed)

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from steelthread.activation import list_webhooks
+from steelthread.intake import open_alerts
 from steelthread.profiles import filling
 from steelthread.thread import Space, live_status
 
@@ -37,7 +38,7 @@ class _Standing(MetricCollector):
         up = GaugeMetricFamily("steelthread_up", "Whether the database answers.")
         try:
             with self._api.state.pool.connection(timeout=2) as conn:
-                found = [*self._live(conn), *self._webhooks(conn), *self._traits(conn)]
+                found = [*self._live(conn), self._alerts(conn), *self._webhooks(conn), *self._traits(conn)]
         except psycopg.Error:
             up.add_metric([], 0)
             return [up]
@@ -56,6 +57,14 @@ class _Standing(MetricCollector):
         yield GaugeMetricFamily(
             "steelthread_fold_lag_seconds", "Age of the oldest event that is not folded in.", value=status.lag_seconds
         )
+
+    def _alerts(self, conn: psycopg.Connection[Any]) -> Metric:
+        standing = GaugeMetricFamily(
+            "steelthread_alerts", "Alerts that stand: see `steelthread alerts`.", labels=["kind"]
+        )
+        for kind, total in sorted(open_alerts(conn).items()):
+            standing.add_metric([kind], total)
+        return standing
 
     def _webhooks(self, conn: psycopg.Connection[Any]) -> Iterable[Metric]:
         waiting = GaugeMetricFamily("steelthread_webhook_waiting", "Deliveries that wait.", labels=["webhook"])

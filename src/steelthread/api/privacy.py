@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from steelthread.api.confirming import PATH, add_confirming
 from steelthread.api.desk import Desk
 from steelthread.api.keys import needs
-from steelthread.kit import Invalid
+from steelthread.kit import Invalid, now
 from steelthread.privacy import Decision, Entry, Kind, Statement
 from steelthread.rights import Consents, DoubleOptIn, Receipts, Saying
 from steelthread.thread import Space
@@ -60,6 +60,17 @@ def add_privacy(api: FastAPI, space: Space) -> None:
         """The signed receipt of a statement (ISO/IEC TS 27560); it names its person by a token."""
         with api.state.pool.connection() as conn:
             return _json(receipts.receipt(conn, event))
+
+    @api.get(
+        "/api/consents/signals", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT
+    )
+    def signals(ref: str, at: datetime | None = None) -> Response:
+        """The signals of consent managers that stand for a person, as they came: to be passed on letter by letter."""
+        with api.state.pool.connection() as conn:
+            found = consents.signals(conn, ref, at)
+            _, individual = consents.look(conn, ref, at or now())
+        note("read", "consent signals", individual, "", {})
+        return _json({"ref": ref, "signals": found})
 
     def _say(saying: Saying) -> Statement:
         with api.state.pool.connection() as conn, conn.transaction():

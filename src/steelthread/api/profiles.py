@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import FastAPI, Header, Query, Response
+import msgspec
+from fastapi import FastAPI, Header, Query, Request, Response
 
-from steelthread.api.desk import Reading, for_purpose
+from steelthread.api.by_hand import Purpose, by_hand, parsed
+from steelthread.api.desk import Reading, for_purpose, granted
 from steelthread.api.folded import folded
 from steelthread.api.reading import OBJECT, answer, conditional, reading
 from steelthread.kit import Forbidden, Invalid
@@ -25,22 +27,29 @@ FIELDS = (
 )  # fmt: skip
 
 
+class _Asked(msgspec.Struct):
+    """What a reading of a profile may say."""
+
+    purpose: Purpose = ""
+    wait: Annotated[float, msgspec.Meta(ge=0, le=30)] = 0
+    fields: str = ""
+    attributes: str = ""
+    traits: str = ""
+
+
 def profiles(api: FastAPI, space: Space) -> None:
     """Add the endpoints."""
     readers = ThreadPoolExecutor(_READERS, "reader")
     _timeline(api, space)
     _households(api, space)
 
-    @api.get("/api/profiles/{ref:path}", tags=["profiles"], responses=OBJECT)
-    async def profile(
-        granted: Granted,
-        ref: str,
-        wait: Annotated[float, Query(ge=0, le=30)] = 0,
-        fields: str = "",
-        attributes: str = "",
-        traits: str = "",
-        if_none_match: Annotated[str, Header()] = "",
-    ) -> Response:
+    @api.get(
+        "/api/profiles/{ref:path}",  # noqa: FAST003  # by hand
+        tags=["profiles"],
+        responses=OBJECT,
+        **by_hand(_Asked, path=["ref"], header=["If-None-Match"]),
+    )
+    async def profile(request: Request) -> Response:
         """The 360 of a reference: `individual:UUID`, `KIND:VALUE` or `record:SOURCE/ENTITY/KEY`, percent-encoded.
 
         It is read for a `purpose` that the key carries, and shows what that shows; 403 without one, and where the person
@@ -48,17 +57,20 @@ def profiles(api: FastAPI, space: Space) -> None:
         seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with
         commas between. The answer has an ETag: with `If-None-Match` it is 304 while the profile is the same.
         """
-        wanted, some = chosen(fields, FIELDS), {"attributes": listed(attributes), "traits": listed(traits)}
-        if wait:
-            await folded(api, space, wait)
+        asked, ref = parsed(request, _Asked), request.path_params["ref"]
+        entry = await granted(request, "profiles:read", asked.purpose)
+        wanted = chosen(asked.fields, FIELDS)
+        some = {"attributes": listed(asked.attributes), "traits": listed(asked.traits)}
+        if asked.wait:
+            await folded(api, space, asked.wait)
 
         def read() -> Response:
-            with reading(api, space, granted, "profile", ref) as reader:
+            with reading(api, space, entry, "profile", ref) as reader:
                 content = reader.profile(ref)
                 if "household" in wanted:
                     content["household"] = reader.share(ref)
-            content = granted.mask.profile(content)
-            return conditional(selected(content, wanted, some), if_none_match)
+            content = entry.mask.profile(content)
+            return conditional(selected(content, wanted, some), request.headers.get("if-none-match", ""))
 
         return await asyncio.get_running_loop().run_in_executor(readers, read)
 

@@ -153,7 +153,7 @@ def _answers(api: FastAPI, space: Space, desk: RequestDesk, within: Callable[...
             told = desk.run(number, f"key {caller.key}", package)
             if not package.exists():
                 return answer(told)
-            return Response(_zipped(package), media_type="application/zip", headers={"Cache-Control": "no-store"})
+            return Response(zipped(package), media_type="application/zip", headers={"Cache-Control": "no-store"})
 
     @api.get("/api/requests/letters/waiting", tags=["requests"], responses=OBJECT)
     def letters(granted: Annotated[Reading, whole], limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
@@ -168,9 +168,10 @@ def _answers(api: FastAPI, space: Space, desk: RequestDesk, within: Callable[...
         return answer({"letterId": str(letter), "sent": True})
 
 
-def _zipped(folder: Path) -> bytes:
+def zipped(folder: Path) -> bytes:
+    """Return a folder's files as a zip file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
+        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+            archive.write(path, path.relative_to(folder))
     return buffer.getvalue()

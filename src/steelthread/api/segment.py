@@ -1,7 +1,8 @@
 """The Profile API as Segment has it, so that what reads profiles there reads them here by changing the host.
 
 `/v1/spaces/{space}/collections/{users|accounts}/profiles/{type:value}/{traits|external_ids|events|metadata|links}`, with
-Basic authentication (an API key as user, no password), its paging, its verbose form and its errors. The space is the
+Basic authentication (an API key as user, no password), its paging, its verbose form and its errors; and
+`POST .../external_ids/delete`. The space is the
 project's name, or `default`.
 """
 
@@ -22,13 +23,26 @@ from steelthread.api.basic import basic_user
 from steelthread.api.desk import Desk, Reading
 from steelthread.api.keys import Caller, admit
 from steelthread.api.profiles import moment
-from steelthread.kit import Forbidden, Invalid, NotFound, SteelthreadError, Unauthorized, iso, uuid7
-from steelthread.profiles import Reader, Wanted, external_ids, links, parsed_cursor, segment_event, traits
+from steelthread.api.segment_ids import code_of, leads_to, read_asked, take_off
+from steelthread.kit import Forbidden, Invalid, NotFound, SteelthreadError, Unauthorized, iso, now, uuid7
+from steelthread.profiles import (
+    Reader,
+    Wanted,
+    audiences,
+    external_ids,
+    first_message,
+    links,
+    parsed_cursor,
+    segment_event,
+    traits,
+)
 from steelthread.thread import Space
 
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 _BASE = "/v1/spaces/{space}/collections/{collection}/profiles/{ref:path}"
 _CODES = {401: "authentication_error", 403: "authentication_error", 404: "not_found", 429: "rate_limit_error"}
+_FIRSTS = 500
+"""Events, the oldest, among which the first message of an identifier is looked for."""
 _MOST = {"traits": 200, "external_ids": 200, "events": 200, "links": 20}
 Part = Callable[["_Asked"], dict[str, Any]]
 
@@ -101,7 +115,24 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
 
         return take
 
+    async def take_id_off(request: Request) -> Response:
+        number = str(uuid7())
+        try:
+            caller = await admit(request, basic_user(request), "review:decide")
+            granted = _granted(api, request, caller)
+            named = await read_asked(request)
+            asked = (api, space, granted, request, named, f"key {caller.key}")
+            content = await to_thread.run_sync(_without_id, *asked, limiter=readers)
+        except SteelthreadError as error:
+            return _refused(error, number, code_of(error))
+        except psycopg.DataError:
+            return _refused(
+                Invalid("A value of the call holds a character that no text may hold."), number, "bad_request"
+            )
+        return Response(_ENCODE(content), media_type="application/json", headers={"Request-Id": number})
+
     api.router.routes.extend(Route(f"{_BASE}/{part}", endpoint(part), methods=["GET"]) for part in parts)
+    api.router.routes.append(Route(f"{_BASE}/external_ids/delete", take_id_off, methods=["POST"]))
 
 
 def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
@@ -129,6 +160,16 @@ def _answered(api: FastAPI, space: Space, granted: Reading, request: Request, pa
         raise NotFound("Profile was not found.") from None
 
 
+def _without_id(
+    api: FastAPI, space: Space, granted: Reading, request: Request, named: tuple[str, str], actor: str
+) -> dict[str, Any]:
+    with api.state.pool.connection() as conn:
+        reader = space.reader(conn)
+        ref = _ref(reader, request.path_params["collection"], request.path_params["ref"])
+        granted.check(conn, "segment external_ids/delete", ref, reader=reader)
+        return take_off(space, reader, ref, *named, actor)
+
+
 def _ref(reader: Reader, collection: str, said: str) -> str:
     """Return our reference for Segment's."""
     kind, _, value = said.partition(":")
@@ -143,8 +184,8 @@ def _ref(reader: Reader, collection: str, said: str) -> str:
     return f"individual:{value.removeprefix('use_')}" if kind == "segment_id" else said
 
 
-def _refused(error: SteelthreadError, number: str) -> Response:
-    code = "validation_error" if isinstance(error, Invalid) else _CODES.get(error.status, "internal_error")
+def _refused(error: SteelthreadError, number: str, code: str = "") -> Response:
+    code = code or ("validation_error" if isinstance(error, Invalid) else _CODES.get(error.status, "internal_error"))
     headers = {"Request-Id": number}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Basic"
@@ -165,6 +206,9 @@ def _traits(asked: _Asked) -> dict[str, Any]:
     if kind not in ("", "audience", "computed_trait"):
         raise Invalid("class is audience or computed_trait.")
     found = traits(asked.reader.profile(asked.ref), asked.reader.told(asked.ref), kind)
+    if kind != "computed_trait":
+        places = asked.reader.timeline(asked.ref, Wanted(entities=["SegmentMembership"], limit=1000, oldest_first=True))
+        found.update(audiences(places, now()))
     some = asked.names("include")
     listed = [(name, one) for name, one in sorted(found.items()) if not some or name in some]
     page, cursor = _page(asked, listed)
@@ -174,11 +218,15 @@ def _traits(asked: _Asked) -> dict[str, Any]:
 
 def _external_ids(asked: _Asked) -> dict[str, Any]:
     some = asked.names("include")
-    found = external_ids(asked.reader.profile(asked.ref))
+    found = [one for one in external_ids(asked.reader.profile(asked.ref)) if leads_to(asked.reader, asked.ref, one)]
     listed = [(f"{one['type']}:{one['id']}", one) for one in found if not some or one["type"] in some]
     page, cursor = _page(asked, sorted(listed, key=lambda one: one[0]))
-    short = ("collection", "id", "type", "created_at", "encoding")
-    data = [one if asked.verbose else {name: one[name] for name in short} for _, one in page]
+    if asked.verbose:
+        entries = asked.reader.timeline(asked.ref, Wanted(limit=_FIRSTS, oldest_first=True))
+        data = [one | {"first_message_id": first_message(one, entries)} for _, one in page]
+    else:
+        short = ("collection", "id", "type", "created_at", "encoding")
+        data = [{name: one[name] for name in short} for _, one in page]
     return {"data": data, "cursor": cursor}
 
 

@@ -19,6 +19,8 @@ from steelthread.api.glass import add_glass
 from steelthread.api.keys import Caller, KeyCache, find_caller, needs
 from steelthread.api.matching import add_matching
 from steelthread.api.metrics import metrics
+from steelthread.api.opendsr import add_opendsr
+from steelthread.api.preferences import add_preferences
 from steelthread.api.privacy import add_privacy
 from steelthread.api.problems import install
 from steelthread.api.profiles import profiles
@@ -26,7 +28,7 @@ from steelthread.api.reading import OBJECT, answer, reading
 from steelthread.api.requests import add_requests
 from steelthread.api.segment import segment_profiles
 from steelthread.api.streams import changes_head, streams
-from steelthread.intake import Surroundings, list_rejects, list_sources
+from steelthread.intake import Surroundings, list_alerts, list_rejects, list_sources
 from steelthread.privacy import Access, load_purposes
 from steelthread.profiles import filling
 from steelthread.thread import Collector, Heard, Space
@@ -64,10 +66,14 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         add_matching(api, space)
         add_privacy(api, space)
         add_requests(api, space)
+        add_preferences(api, space)
+        add_opendsr(api, space)
         add_glass(api, space)
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
+    # Routes are tried one by one: what pages wait for comes first.
+    api.router.routes.sort(key=lambda route: not getattr(route, "path", "").startswith("/api/profiles/"))
     return api
 
 
@@ -98,6 +104,12 @@ def _records(api: FastAPI, space: Space) -> None:
         """Rows refused and values set aside, with their reasons."""
         with api.state.pool.connection() as conn:
             return answer({"rejects": list_rejects(conn, source, limit)})
+
+    @api.get("/api/alerts", tags=["operation"], dependencies=[Depends(needs("changes:read"))], responses=OBJECT)
+    def alerts(ended: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:  # noqa: FBT001, FBT002  # a query parameter
+        """What somebody should look at: unusual volumes, contracts and files of sources that cannot be read."""
+        with api.state.pool.connection() as conn:
+            return answer({"alerts": list_alerts(conn, ended=ended, limit=limit)})
 
     @api.get("/api/traits", tags=["profiles"], dependencies=[Depends(needs("profiles:read"))], responses=OBJECT)
     def traits() -> Response:

@@ -12,6 +12,7 @@ from cyclopts import CycloptsError
 
 from steelthread.cli import (  # noqa: F401  # each registers its commands
     access,
+    alerting,
     auditing,
     canon,
     classifying,
@@ -22,8 +23,10 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     jurisdictions,
     loading,
     models,
+    opendsr,
     operating,
     planning,
+    preferences,
     privacy,
     project,
     quality,

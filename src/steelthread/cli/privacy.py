@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
 from steelthread.kit import Invalid
-from steelthread.privacy import Entry, Needles, Said, scan_database, scan_files, told
+from steelthread.privacy import METHODS, Entry, Needles, Said, scan_database, scan_files, told
 from steelthread.rights import Auditor, Consents, Receipts, Saying, totals
 from steelthread.rights import access as access_person
 from steelthread.rights import erase as erase_person
@@ -102,6 +102,19 @@ def consent_show(ref: str, /, *, at: datetime | None = None, common: Common = DE
         out.print(
             f"{'yes' if one['allow'] else 'no':4}{one['purpose']}{channel}: {'; '.join(one['reasons'])}", markup=False
         )
+    for one in content["signals"]:
+        _signal(one)
+
+
+def _signal(one: dict[str, Any]) -> None:
+    """Print a signal: what came, since when, what it says or why it cannot be read."""
+    out.print(f"{METHODS[one['signal']]}, from {one['source']}, {one['firstAt']} to {one['lastAt']}", style="bold")
+    out.print(f"    {one['content']}", markup=False)
+    out.print(f"    sha256 {one['sha256']}", markup=False)
+    for says in one["says"]:
+        out.print(f"    {says['said']} {says['purpose']} {says['channel']}".rstrip(), markup=False)
+    if one["problem"]:
+        out.print(f"    {one['problem']}", markup=False)
 
 
 @consent.command(name="receipt")

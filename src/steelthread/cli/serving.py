@@ -1,11 +1,13 @@
 """`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
 
 import gc
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from typing import Literal
 
@@ -16,12 +18,13 @@ from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
-from steelthread.rights import RequestDesk, SqlAccess, replay_erasures
+from steelthread.rights import Controller, Processor, RequestDesk, SqlAccess, replay_erasures
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _DUE_SECONDS = 3600.0
+_FOLLOW_SECONDS = 60.0
 _LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 """Tells a worker the number of the server with which it goes."""
@@ -94,10 +97,14 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 
 
 class RequestClock:
-    """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log."""
+    """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
+
+    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations.
+    """
 
     def __init__(self, space: Space) -> None:
         self._desk = RequestDesk(space)
+        self._processor, self._controller = Processor(space), Controller(space, self._desk.settled)
         self._database = space.database
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
@@ -109,17 +116,25 @@ class RequestClock:
         self._thread.join()
 
     def _run(self) -> None:
+        looked = -math.inf
         while True:
             try:
-                with self._database.connect() as conn:
-                    due = self._desk.escalate(conn)
-                    conn.commit()
-                if due:
-                    _LOG.warning("requests of people are due", **Counter(one["level"] for one in due))
+                if time.monotonic() - looked >= _DUE_SECONDS:
+                    self._look()
+                    looked = time.monotonic()
+                self._processor.work()
+                self._controller.follow()
             except (SteelthreadError, psycopg.Error) as error:
                 _LOG.warning("the clock of requests waits", error=type(error).__name__)
-            if self._stopping.wait(_DUE_SECONDS):
+            if self._stopping.wait(_FOLLOW_SECONDS):
                 return
+
+    def _look(self) -> None:
+        with self._database.connect() as conn:
+            due = self._desk.escalate(conn)
+            conn.commit()
+        if due:
+            _LOG.warning("requests of people are due", **Counter(one["level"] for one in due))
 
 
 class WorkerBeside:

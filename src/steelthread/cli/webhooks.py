@@ -40,7 +40,7 @@ def webhook_add(
     url
         Where to send to.
     type
-        profile.created, profile.changed, profile.merged, profile.split or profile.erased; repeat for several; all by default.
+        profile.created, profile.changed, profile.merged, profile.split, profile.erased or alert.raised; repeat for several; all by default.
     """
     with common.space() as space, space.database.connect() as conn:
         secret = add_webhook(conn, space.vault, space.log, name, url, type)

@@ -39,15 +39,18 @@ from steelthread.identity.households import (
 )
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
 from steelthread.identity.matching import load_match
-from steelthread.identity.names import NameEvidence, conflict, name_evidence, name_words
+from steelthread.identity.names import NameEvidence, conflict, has_first_name, name_evidence, name_words
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
 from steelthread.identity.organisations import MARK as ORGANISATION
 from steelthread.identity.organisations import organisation_evidence, organisations_conflict
 from steelthread.identity.queries import (
+    FAMILIES_SQL,
+    FAMILY_COLUMNS,
     Family,
     Member,
     Refusal,
+    as_families,
     as_of,
     clusters_csv,
     compare_with_batch,
@@ -82,6 +85,8 @@ from steelthread.identity.stitch import Stitch
 from steelthread.identity.types import NewNode, Outcome, Rule
 
 __all__ = [
+    "FAMILIES_SQL",
+    "FAMILY_COLUMNS",
     "NODES_OF",
     "ORGANISATION",
     "SAYS",
@@ -112,6 +117,7 @@ __all__ = [
     "add_homes",
     "all_households",
     "are_records",
+    "as_families",
     "as_of",
     "atoms_of_records",
     "clusters_csv",
@@ -130,6 +136,7 @@ __all__ = [
     "forget_judged",
     "former_ids",
     "found_by",
+    "has_first_name",
     "homes_of",
     "household_of",
     "keep_kind",

@@ -59,6 +59,11 @@ def name_words(text: str) -> list[str]:
     return "".join(one if one.isalnum() else " " for one in bare).split()
 
 
+def has_first_name(text: str) -> bool:
+    """Whether one of the words is a first name that has short forms, or is one: most common first names of English."""
+    return any(_NICK.nicknames_of(word) or _NICK.canonicals_of(word) for word in name_words(text))
+
+
 def name_evidence(record: MappedRecord) -> NameEvidence:
     """Read first name and generation of a record, from its own attributes or from the whole name."""
     values: dict[str, Any] = record.values

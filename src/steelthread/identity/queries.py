@@ -1,8 +1,9 @@
 """Looking things up in the identity tables: who answers to a reference, why two nodes are one, how it was before."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Literal
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from steelthread.identity.persons import first_of, grouped_atoms
 from steelthread.kit import NotFound
 
 Connection = psycopg.Connection[Any]
+_BIRTH = itemgetter(7)
 
 
 class Resolved(msgspec.Struct):
@@ -114,18 +116,27 @@ class Family(msgspec.Struct):
     aliases: list[UUID]
 
 
+FAMILY_COLUMNS = (
+    "name", "cluster_id", "individual_id", "shown", "node_id", "kind", "hash", "birth", "evidence", "former_id",
+)  # fmt: skip
+FAMILIES_SQL = (
+    "select n.hash as name, c.cluster_id, c.individual_id, c.evidence as shown, m.node_id, m.kind, m.hash, m.birth, "
+    "m.evidence, a.individual_id as former_id from identity.node n join identity.cluster c using (cluster_id) "
+    "join identity.node m on m.cluster_id = c.cluster_id left join identity.alias a on a.node_id = m.node_id "
+    "where n.hash = any(%s)"
+)
+"""Who has one of these hashes: a row for each node of the cluster, and of each of its former universal IDs."""
+
+
 def families_of_hashes(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, Family]:
     """Return the cluster of each node with one of these hashes, with its nodes and its former universal IDs."""
-    rows = conn.execute(
-        "select n.hash, c.cluster_id, c.individual_id, c.evidence, m.node_id, m.kind, m.hash, m.birth, m.evidence, "
-        "a.individual_id from identity.node n join identity.cluster c using (cluster_id) "
-        "join identity.node m on m.cluster_id = c.cluster_id left join identity.alias a on a.node_id = m.node_id "
-        "where n.hash = any(%s) order by m.birth",
-        (list(hashes),),
-        binary=True,
-    )
+    return as_families(conn.execute(FAMILIES_SQL, (list(hashes),), binary=True).fetchall())
+
+
+def as_families(rows: Iterable[Sequence[Any]]) -> dict[bytes, Family]:
+    """Put rows of `FAMILIES_SQL` together; the nodes of a family come by birth."""
     found: dict[bytes, Family] = {}
-    for name, cluster, individual, shown, node, kind, hashed, birth, own, alias in rows:
+    for name, cluster, individual, shown, node, kind, hashed, birth, own, alias in sorted(rows, key=_BIRTH):
         family = found.setdefault(name, Family(cluster, individual, shown, [], []))
         family.members.append(Member(node, kind, hashed, birth, own))
         if alias is not None:

@@ -62,6 +62,7 @@ class Stitch:
         self._in_graph: set[Pair] = set()
         self._opened: list[Pair] = []
         self._closed: list[Pair] = []
+        self._early: set[Pair] = set()
         self._actor = ("rule", "")
         self._pending_clusters = Clusters([], [], [], [], [], [])
 
@@ -94,7 +95,7 @@ class Stitch:
 
     def links_of_nodes(self, nodes: Collection[int]) -> Iterable[Link]:
         """Return every link in force with an end among these nodes."""
-        found = ledger.links_touching(self._conn, nodes)
+        found = [row for row in ledger.links_touching(self._conn, nodes) if _pair(row) not in self._early]
         self._fetch(end for row in found for end in (row.a, row.b))
         links = []
         for row in found:
@@ -262,6 +263,12 @@ class Stitch:
         self._opened, self._closed = self._settle()
         return self._flip_generic()
 
+    def write_opened(self) -> None:
+        """Write the links that open before `finish` says what becomes of them: the server has them while it computes."""
+        self._early = set(self._opened)
+        self._changed_links -= self._early
+        ledger.insert_links(self._conn, (self._links[pair] for pair in self._opened), self._at, *self._actor)
+
     def finish(self) -> Outcome:
         """Compute the clusters and say what changed; `write` writes it."""
         self._prefetch()
@@ -380,16 +387,17 @@ class Stitch:
     def write(self) -> None:
         """Write what `finish` found."""
         pending = self._pending_clusters
+        ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
         ledger.replace_clusters(self._conn, pending.former, pending.rows)
         ledger.update_clusters(self._conn, pending.same)
         ledger.insert_memberships(self._conn, pending.moved)
         ledger.write_aliases(self._conn, pending.aliases, pending.created)
-        ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
         ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
-        ledger.insert_links(self._conn, (self._links[pair] for pair in self._opened), self._at, *self._actor)
+        if not self._early:
+            self.write_opened()
         gone = set(self._closed)
-        changed = [self._links[pair] for pair in sorted(self._changed_links & self._stored) if pair not in gone]
-        ledger.update_links(self._conn, changed)
+        stored = self._changed_links & (self._stored | self._early)
+        ledger.update_links(self._conn, [self._links[pair] for pair in sorted(stored) if pair not in gone])
         ledger.close_links(self._conn, self._closed, self._at)
 
     def _resolve(self) -> Outcome:
@@ -537,12 +545,13 @@ class Stitch:
 
     def _fetch_links(self, nodes: Collection[int]) -> None:
         rows = ledger.links_touching(self._conn, [node for node in nodes if node not in self._new])
+        rows = [row for row in rows if _pair(row) not in self._early]
         self._fetch(end for row in rows for end in (row.a, row.b))
         for row in rows:
             self._remember(row)
 
     def _remember(self, row: LinkRow) -> LinkRow:
-        pair = (row.a, row.b, row.strength)
+        pair = _pair(row)
         kept = self._links.get(pair)
         if kept is None:
             self._links[pair] = kept = row
@@ -554,3 +563,7 @@ class Stitch:
     def _graph_link(self, pair: Pair) -> Link:
         row = self._links[pair]
         return ledger.graph_link(row, self._rows[pair[0]].hash, self._rows[pair[1]].hash)
+
+
+def _pair(row: LinkRow) -> Pair:
+    return (row.a, row.b, row.strength)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from steelthread.kit import Conflict
+from steelthread.store import carry_out
 
 Connection = psycopg.Connection[Any]
 _MARKS = 1 << 24
@@ -87,15 +88,21 @@ def begin_replay(conn: Connection, source: int, as_of: datetime, edition: int) -
 
 
 def save_load(conn: Connection, load: Load, *, finished: datetime | None = None) -> None:
-    """Write a load's counters and cursor; refuse when another process has moved it meanwhile."""
+    """Write a load's counters and cursor; refuse when another process has moved it meanwhile.
+
+    On a connection that writes behind, as they are now, and the refusal comes with what is asked next.
+    """
     sets = ", ".join(f"{name} = %s" for name in _COUNTERS)
-    values = [getattr(load, name) for name in _COUNTERS]
-    done = conn.execute(
-        f"update intake.load set {sets}, finished_at = %s where load_id = %s and rows_done <= %s",
-        (*values, finished, load.load_id, load.rows_done),
-    ).rowcount
-    if done != 1:
-        raise Conflict("This load is being carried on by another process: let it finish, then load again.")
+    values = (*(getattr(load, name) for name in _COUNTERS), finished, load.load_id, load.rows_done)
+
+    def save(conn: Connection) -> None:
+        done = conn.execute(
+            f"update intake.load set {sets}, finished_at = %s where load_id = %s and rows_done <= %s", values
+        ).rowcount
+        if done != 1:
+            raise Conflict("This load is being carried on by another process: let it finish, then load again.")
+
+    carry_out(conn, save)
 
 
 class Seen:

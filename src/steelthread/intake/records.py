@@ -39,7 +39,8 @@ class RecordRow(msgspec.Struct):
 
 
 _COLUMNS = ", ".join(RecordRow.__struct_fields__)
-_SELECT = _COLUMNS.replace("clear", "convert_to(clear::text, 'UTF8')")
+RECORD_COLUMNS = _COLUMNS.replace("clear", "convert_to(clear::text, 'UTF8')")
+"""What is selected of `intake.record` for a `RecordRow`."""
 _TARGET = (
     "intake.record (record_id, source_id, entity_id, key_hash, digest, row_digest, observed_at, loaded_at, "
     "first_observed_at, as_of, load_id, subject, is_party, changed_at, sealed, clear)"
@@ -130,7 +131,7 @@ def open_records(conn: Connection, ids: Collection[int], limit: int) -> list[Rec
     """Return those of these records that are open, the oldest `limit` of them."""
     with conn.cursor(binary=True) as cursor:
         rows = cursor.execute(
-            f"select {_SELECT} from intake.record where record_id = any(%s) and closed_at is null "
+            f"select {RECORD_COLUMNS} from intake.record where record_id = any(%s) and closed_at is null "
             "order by record_id limit %s",
             (Int8s(ids), limit),
         ).fetchall()
@@ -139,7 +140,7 @@ def open_records(conn: Connection, ids: Collection[int], limit: int) -> list[Rec
 
 def _select(conn: Connection, condition: str, values: Byteas | Int8s) -> list[RecordRow]:
     with conn.cursor(binary=True) as cursor:
-        rows = cursor.execute(f"select {_SELECT} from intake.record where {condition}", (values,)).fetchall()
+        rows = cursor.execute(f"select {RECORD_COLUMNS} from intake.record where {condition}", (values,)).fetchall()
     return [RecordRow(*row) for row in rows]
 
 

@@ -106,13 +106,15 @@ def waiting_sources(conn: Connection, source: str) -> list[tuple[str, int]]:
     ).fetchall()
 
 
-def waiting_rejects(conn: Connection, vault: Vault, source: int, after: int, limit: int) -> list[Waiting]:
-    """Open the rejects of a source that wait, in the order in which they were kept, after a number."""
+def waiting_rejects(
+    conn: Connection, vault: Vault, source: int, after: int, limit: int, reason: str = ""
+) -> list[Waiting]:
+    """Open the rejects of a source that wait (for this reason), in the order in which they were kept, after a number."""
     rows = conn.execute(
         'select reject_id, l.as_of, line, "column", is_row, row_digest, subject, sealed, r.at from intake.reject r '
         "join intake.load l using (load_id) where r.source_id = %s and replayed_at is null and reject_id > %s "
-        "order by reject_id limit %s",
-        (source, after, limit),
+        "and (%s = '' or reason = %s) order by reject_id limit %s",
+        (source, after, reason, reason, limit),
     ).fetchall()
     keys = vault.keys({row[6] for row in rows})
     found = []

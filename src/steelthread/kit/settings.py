@@ -25,7 +25,7 @@ class ProjectSettings(msgspec.Struct, forbid_unknown_fields=True):
     place: str = ""
     """Whose law counts when nothing says otherwise: a country or a part of one, such as DE or US-CA; `country` by default."""
     time_zone: str = "UTC"
-    """The time zone in which days are counted for the law's clocks, such as Europe/Berlin."""
+    """The time zone in which days are counted, for the law's clocks and periods of traits, such as Europe/Berlin."""
     default_purpose: str = "operations"
     """The purpose under which the command line reads profiles."""
     special_attributes: bool = False
@@ -102,6 +102,8 @@ class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
     """File in MaxMind's format (.mmdb) that tells the country of an IP address; empty: none is told by address."""
     country_header: str = ""
     """Header in which a proxy or CDN tells a browser's country, such as CF-IPCountry."""
+    count_bots: bool = False
+    """Whether what robots did counts in profiles and traits; it is kept and marked either way."""
     keep_ip: bool = False
     """Whether IP addresses are kept, sealed; otherwise they go when the country is known, before anything is written."""
 

@@ -10,6 +10,7 @@ from steelthread.model.comparing import Change, compare, needs
 from steelthread.model.conversions import Adaptation
 from steelthread.model.entities import Attribute, Entity
 from steelthread.model.facts import (
+    Alerted,
     AnyFact,
     Decided,
     Fact,
@@ -35,6 +36,7 @@ from steelthread.model.versions import open_model, release, released, version_of
 __all__ = [
     "FORMATS",
     "Adaptation",
+    "Alerted",
     "AnyFact",
     "Attribute",
     "Change",

@@ -86,6 +86,16 @@ class Folded(Fact, frozen=True):
     """Those that were not folded in: kept as rejects, or dropped since they are of somebody who was erased."""
 
 
+class Alerted(Fact, frozen=True):
+    """Something of a live source wants a person's eye: an event's unusual volume, a contract that cannot be read."""
+
+    source: str
+    kind: str
+    event: str
+    """Name of the event, empty for the whole source."""
+    said: str
+
+
 AnyFact = (
     Received
     | RecordsKept
@@ -97,4 +107,5 @@ AnyFact = (
     | IndividualsErased
     | ProfilesChanged
     | Folded
+    | Alerted
 )

@@ -13,12 +13,22 @@ from steelthread.privacy.access import (
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
+from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, was_refused
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
-from steelthread.privacy.ledger import allowed_sql, append, forget_consent, statements_of
+from steelthread.privacy.ledger import (
+    STATEMENT_COLUMNS,
+    allowed_sql,
+    append,
+    forget_consent,
+    lock_nodes,
+    said_by,
+    statements_of,
+)
 from steelthread.privacy.pack_cases import Case, run_cases
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
 from steelthread.privacy.scan import Hit, Needles, scan_database, scan_files, told
+from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
     Line,
@@ -28,23 +38,31 @@ from steelthread.privacy.tombstones import (
     read_journal,
     write_journal,
 )
-from steelthread.privacy.types import Decision, Evidence, Said, Scope, Statement
+from steelthread.privacy.types import CONSENT, NEGATIVES, Decision, Evidence, Said, Scope, Statement
 
 __all__ = [
+    "CONSENT",
     "COVERED",
     "DEFAULT_POLICIES",
     "EVERYTHING",
     "JOURNAL",
+    "METHODS",
+    "NEGATIVES",
     "PARTS",
+    "QUERY",
+    "STATEMENT_COLUMNS",
     "Access",
     "Audit",
     "Case",
     "Checked",
     "Decider",
     "Decision",
+    "Ears",
     "Entry",
     "Evidence",
     "Head",
+    "HeardSignal",
+    "Hearing",
     "Hit",
     "Jurisdictions",
     "Kind",
@@ -62,9 +80,11 @@ __all__ = [
     "Ruling",
     "Said",
     "Scope",
+    "Signal",
     "Span",
     "Statement",
     "Subject",
+    "Told",
     "Tombstones",
     "Use",
     "add_months",
@@ -75,19 +95,26 @@ __all__ = [
     "fence_counts",
     "fold",
     "forget_consent",
+    "found_in",
+    "keep_signals",
+    "last_signals",
     "load_jurisdictions",
     "load_purposes",
     "load_retention",
     "local_day",
+    "lock_nodes",
     "permits_operators",
     "read_journal",
     "read_operators",
     "read_policies",
     "run_cases",
+    "said_by",
     "scan_database",
     "scan_files",
+    "signals_of",
     "span_end",
     "statements_of",
     "told",
+    "was_refused",
     "write_journal",
 ]

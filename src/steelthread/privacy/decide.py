@@ -58,12 +58,19 @@ class Subject(msgspec.Struct, frozen=True):
 def fold(statements: Iterable[Statement], at: datetime, known: datetime | None = None) -> list[NodeState]:
     """Fold statements into what held at a moment, as far as was known at another: any order, any repetition.
 
-    A word that is none of `Said` says nothing: whoever was not asked gave no consent and took none back.
+    A word that is none of `Said` says nothing: whoever was not asked gave no consent and took none back. What was
+    retracted was never said, from the retraction's time on.
     """
     nodes: dict[bytes, dict[object, Statement]] = {}
+    retracted: set[str] = set()
     for one in statements:
         if one.occurred_at <= at and (known is None or one.recorded_at <= known) and one.said in _WORDS:
             nodes.setdefault(one.node, {})[one.event_id] = one
+        elif one.said == "retracted" and one.occurred_at <= at and (known is None or one.recorded_at <= known):
+            retracted.add(str(one.evidence.get("corrects", "")))
+    for found in nodes.values() if retracted else ():
+        for event in [event for event in found if str(event) in retracted]:
+            del found[event]
     return [_node(node, sorted(found.values(), key=_order)) for node, found in sorted(nodes.items())]
 
 
@@ -79,13 +86,14 @@ def _node(node: bytes, ordered: list[Statement]) -> NodeState:
     authorised: set[str] = set()
     minor: Register | None = None
     confirmations: dict[Cell, datetime] = {}
+    against: dict[Cell, dict[str, Register]] = {}
     for one in ordered:
         if one.said in CONSENT:
             cell = (one.purpose, one.channel)
             if one.said == "double_confirmed":
                 confirmations[cell] = one.occurred_at
-            elif not _stands_against(consent.get(cell), one):
-                consent[cell] = _register(one)
+            else:
+                consent[cell] = _settled(against.setdefault(cell, {}), _register(one))
         elif one.said == "restricted":
             restricted[one.purpose] = _register(one)
         elif one.said == "unrestricted":
@@ -101,15 +109,17 @@ def _node(node: bytes, ordered: list[Statement]) -> NodeState:
     return NodeState(node, consent, restricted, minor, frozenset(authorised))
 
 
-def _stands_against(before: Register | None, one: Statement) -> bool:
-    """Whether a no that a signal told (Global Privacy Control) outlives this: only an answer to the signal ends it."""
-    return (
-        before is not None
-        and before.negative
-        and before.said.signal != ""
-        and one.said in ("given", "expired")
-        and one.signal != before.said.signal
-    )
+def _settled(noes: dict[str, Register], one: Register) -> Register:
+    """Return what holds after one more word; `noes` are those that stand, each by the signal that told it, or none.
+
+    A no that a signal told (Global Privacy Control, a TC string) ends only with an answer to that signal, one that a person
+    told otherwise only with an answer told otherwise: no signal opens what somebody closed by hand.
+    """
+    if one.negative:
+        noes[one.said.signal] = one
+        return one
+    noes.pop(one.said.signal, None)
+    return max(noes.values(), key=lambda no: _order(no.said)) if noes else one
 
 
 class Decider:
@@ -272,6 +282,8 @@ def _register(said: Statement) -> Register:
         said.channel,
         said.source,
         said.valid_until,
+        said.signal,
+        str(said.evidence.get("sha256", "")),
     )
     precedence = {"restricted": 1, "minor": 2}.get(said.said, 3 if said.said in OBJECTIONS else 4)
     return Register(said, said.said in NEGATIVES, told, evidence, precedence=precedence)

@@ -13,9 +13,9 @@ from steelthread.privacy.types import OBJECTIONS, Statement
 from steelthread.store import Byteas
 
 Connection = psycopg.Connection[Any]
-_COLUMNS = (
+STATEMENT_COLUMNS = (
     "event_id, node_hash, scope, purpose, said, occurred_at, recorded_at, channel, valid_until, signal, source, method, "
-    "actor, brand, jurisdiction, notice, notice_sha256, language, evidence"
+    "actor, brand, jurisdiction, notice, notice_sha256, language, evidence, record_hash"
 )
 _LOCK = 7_735_002
 """Advisory lock class under which the state of a node is derived: two statements on one node wait for each other."""
@@ -26,19 +26,16 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
     if not statements:
         return 0
     nodes = sorted({one.node for one in statements})
-    conn.execute(
-        "select pg_advisory_xact_lock(%s, hashtext(encode(n, 'hex'))) from (select unnest(%s::bytea[]) n order by 1) one",
-        (_LOCK, Byteas(nodes)),
-    )
-    places = ", ".join(["%s"] * 19)
+    lock_nodes(conn, nodes)
+    places = ", ".join(["%s"] * 20)
     cursor = conn.cursor()
     cursor.executemany(
-        f"insert into privacy.consent_event ({_COLUMNS}) values ({places}) on conflict do nothing",
+        f"insert into privacy.consent_event ({STATEMENT_COLUMNS}) values ({places}) on conflict do nothing",
         [
             (
                 one.event_id, one.node, one.scope, one.purpose, one.said, one.occurred_at, one.recorded_at, one.channel,
                 one.valid_until, one.signal, one.source, one.method, one.actor, one.brand, one.jurisdiction, one.notice,
-                one.notice_sha256, one.language, Jsonb(one.evidence),
+                one.notice_sha256, one.language, Jsonb(one.evidence), one.record,
             )
             for one in statements
         ],
@@ -48,19 +45,39 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
     return count
 
 
+def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:
+    """Let nobody else write of these nodes before the caller's transaction ends; each may be locked again."""
+    conn.execute(
+        "select pg_advisory_xact_lock(%s, hashtext(encode(n, 'hex'))) from (select unnest(%s::bytea[]) n order by 1) one",
+        (_LOCK, Byteas(sorted(set(nodes)))),
+    )
+
+
 def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]:
     """Return everything that was said of these nodes, in the order of both times."""
     rows = conn.execute(
-        f"select {_COLUMNS} from privacy.consent_event where node_hash = any(%s) order by occurred_at, recorded_at, event_id",
+        f"select {STATEMENT_COLUMNS} from privacy.consent_event where node_hash = any(%s) order by occurred_at, recorded_at, event_id",
         (Byteas(nodes),),
     ).fetchall()
     return [Statement(*row) for row in rows]
+
+
+def said_by(conn: Connection, records: Collection[bytes]) -> list[Statement]:
+    """Return what records of files say, without what they took back."""
+    rows = conn.execute(
+        f"select {STATEMENT_COLUMNS} from privacy.consent_event where record_hash = any(%s) order by recorded_at, event_id",
+        (Byteas(sorted(records)),),
+    ).fetchall()
+    found = [Statement(*row) for row in rows]
+    gone = {one.evidence.get("corrects") for one in found if one.said == "retracted"}
+    return [one for one in found if one.said != "retracted" and str(one.event_id) not in gone]
 
 
 def forget_consent(conn: Connection, nodes: Collection[bytes]) -> int:
     """Delete what was said of nodes that are erased; return how many rows of ledger and state went."""
     packed = (Byteas(nodes),)
     count = conn.execute("delete from privacy.consent_event where node_hash = any(%s)", packed).rowcount
+    count += conn.execute("delete from privacy.consent_signal where node_hash = any(%s)", packed).rowcount
     return count + conn.execute("delete from privacy.consent_state where node_hash = any(%s)", packed).rowcount
 
 

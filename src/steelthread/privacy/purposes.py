@@ -19,14 +19,17 @@ LegalBasis = Literal[
 """The grounds of GDPR Art. 6(1), a to f."""
 Effect = Literal["ordinary", "profiling", "significant"]
 """What a use does to a person; `significant` in the sense of GDPR Art. 22."""
-Cover = Literal["direct_marketing", "sharing", "sensitive"]
+Cover = Literal["direct_marketing", "sharing", "targeted_advertising", "sensitive"]
 """What the laws speak of in particular: direct marketing (GDPR Art. 21(2)), sale or sharing with third parties for their
-own use (CCPA 1798.120), sensitive data beyond what the service needs (1798.121, GDPR Art. 9)."""
+own use (CCPA 1798.120), advertising by what somebody does elsewhere (Colo. 6-1-1306(1)(a)(I)(A)), sensitive data beyond what the service needs (1798.121, GDPR Art. 9)."""
 EVERYTHING = "*"
 """The root of the hierarchy: what is said of it holds for every purpose."""
-COVERED: dict[str, Cover] = {"*direct_marketing": "direct_marketing", "*sharing": "sharing", "*sensitive": "sensitive"}
+COVERED: dict[str, Cover] = {
+    "*direct_marketing": "direct_marketing", "*sharing": "sharing", "*targeted_advertising": "targeted_advertising",
+    "*sensitive": "sensitive",
+}  # fmt: skip
 """Further roots: what is said of one holds for every purpose that covers it."""
-_LAWS = 2
+_LAWS = 3
 """Version of the rules in `decide`: part of the policy version."""
 _NO_SAY = ("legal_obligation", "vital_interests")
 
@@ -75,9 +78,11 @@ class Purposes:
             for other in one.also_known_as:
                 self._names[other] = name
         for name, one in sorted(self._purposes.items()):
-            inherited = {
+            inherited: set[Cover] = {
                 cover for above in self.above(name) if above in self._purposes for cover in self._purposes[above].covers
             }
+            if "targeted_advertising" in inherited:  # California calls it sharing (CCPA 1798.140(ah))
+                inherited.add("sharing")
             self._purposes[name] = msgspec.structs.replace(one, covers=tuple(sorted(inherited)))
         content = msgspec.json.encode(self._purposes, order="sorted")
         self.version = f"{_LAWS}-{hashlib.sha256(content).hexdigest()[:12]}"

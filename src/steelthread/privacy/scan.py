@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+import phonenumbers
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,8 @@ Connection = psycopg.Connection[Any]
 _CHUNK = 8 << 20
 _OVERLAP = 4096
 _SMALL = 8
+_EXACT = ("base64", "binary")
+"""Forms that are compared as they are; the others in lower case."""
 _SYSTEM = ("pg_catalog", "information_schema")
 
 
@@ -52,7 +55,7 @@ class Needles:
         return {
             told
             for pattern, told in self.patterns.items()
-            if pattern in (content if told[1].startswith("base64") else lower)
+            if pattern in (content if told[1].startswith(_EXACT) else lower)
         }
 
 
@@ -60,17 +63,36 @@ def _derived(value: str) -> list[tuple[str, bytes]]:
     text = value.strip()
     raw = text.encode()
     forms = [("text", text.lower().encode()), ("url", quote(text.lower(), safe="").lower().encode())]
-    forms += [("utf-16", text.lower().encode("utf-16-le")), ("hex", raw.hex().encode())]
+    forms += [
+        ("utf-16", text.lower().encode("utf-16-le")[:-1]),
+        ("hex", raw.hex().encode()),
+    ]  # in either order of bytes
     for shift in range(3):
         whole = base64.b64encode(b"\0" * shift + raw)
         forms.append((f"base64+{shift}", whole[(shift * 8 + 5) // 6 :].rstrip(b"=")[:-1]))
-    for name in ("md5", "sha1", "sha256"):
-        digest = hashlib.new(name, text.lower().encode(), usedforsecurity=False)
-        forms += [(name, digest.hexdigest().encode())]
     digits = "".join(one for one in text if one.isdigit())
-    if text.startswith("+") and len(digits) >= _SMALL:
-        forms += [("digits", digits.encode()), ("national", digits[-9:].encode())]
+    is_phone = text.startswith("+") and len(digits) >= _SMALL
+    for name in ("md5", "sha1", "sha256"):
+        for of, told in (("", text.lower()), *((("digits ", digits),) if is_phone else ())):
+            digest = hashlib.new(name, told.encode(), usedforsecurity=False)
+            forms += [(f"{of}{name}", digest.hexdigest().encode()), (f"binary {of}{name}", digest.digest())]
+    if is_phone:
+        forms += [("digits", digits.encode()), ("national", digits[-9:].encode()), *_written(text)]
     return [(name, pattern) for name, pattern in forms if len(pattern) >= 3]
+
+
+def _written(phone: str) -> list[tuple[str, bytes]]:
+    """Return how people write a number of E.164: with blanks and dashes, with and without its country."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return []
+    formats = phonenumbers.PhoneNumberFormat
+    ways = {
+        phonenumbers.format_number(number, one).lower()
+        for one in (formats.INTERNATIONAL, formats.NATIONAL, formats.RFC3966)
+    }
+    return [("written", way.encode()) for way in sorted(ways | {way.replace(" ", "-") for way in ways})]
 
 
 def scan_files(folders: Iterable[Path], needles: Needles, *, inside: bool = True) -> tuple[int, list[Hit]]:

@@ -11,6 +11,8 @@ Said = Literal[
     "restricted", "unrestricted", "minor", "authorised",
 ]  # fmt: skip
 """What can be said: the words of consent, then GDPR Art. 18 (restricted), then of children (minor, authorised)."""
+Word = Said | Literal["retracted"]
+"""What may stand in the ledger: what can be said, and that a file says something no longer (`evidence.corrects`)."""
 Scope = Literal["contact_point", "device", "party"]
 """What it was said of: never the merged profile."""
 OBJECTIONS = frozenset({"objected", "opted_out", "limited"})
@@ -25,7 +27,7 @@ class Statement(msgspec.Struct, frozen=True, rename="camel"):
     node: bytes
     scope: Scope
     purpose: str
-    said: Said
+    said: Word
     occurred_at: datetime
     recorded_at: datetime
     channel: str = ""
@@ -44,6 +46,8 @@ class Statement(msgspec.Struct, frozen=True, rename="camel"):
     notice_sha256: bytes | None = None
     language: str = ""
     evidence: dict[str, Any] = {}
+    record: bytes | None = None
+    """Keyed hash of the record of a file that says so."""
 
 
 class Evidence(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -57,6 +61,9 @@ class Evidence(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     channel: str = ""
     source: str = ""
     valid_until: datetime | None = None
+    signal: str = ""
+    sha256: str = ""
+    """Digest of the signal as it came."""
 
 
 class Decision(msgspec.Struct, frozen=True, rename="camel"):

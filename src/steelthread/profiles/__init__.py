@@ -24,7 +24,7 @@ from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load
 from steelthread.profiles.household import Household, Lodger, household_of, households
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
-from steelthread.profiles.segment import external_ids, links, segment_event, traits
+from steelthread.profiles.segment import audiences, external_ids, first_message, links, segment_event, traits
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
@@ -57,6 +57,7 @@ __all__ = [
     "Winner",
     "add_to_tallies",
     "adopt",
+    "audiences",
     "await_parents",
     "count_tallies",
     "define_traits",
@@ -67,6 +68,7 @@ __all__ = [
     "export_profiles",
     "external_ids",
     "filling",
+    "first_message",
     "forget_old",
     "household_of",
     "households",

@@ -32,6 +32,8 @@ class Event(msgspec.Struct):
     amount: Decimal | None
     currency: str | None
     quantity: Decimal | None
+    uncounted: bool = False
+    """Whether it is shown but makes no count, sum or trait: a robot did it, or it is no happening but a device."""
 
 
 _COLUMNS = ", ".join(Event.__struct_fields__)

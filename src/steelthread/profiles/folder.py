@@ -33,7 +33,7 @@ class ProfileRules(msgspec.Struct, frozen=True):
     """Computed traits by name."""
 
 
-def load_profile_rules(path: Path, model: Model) -> ProfileRules:
+def load_profile_rules(path: Path, model: Model, time_zone: str = "UTC") -> ProfileRules:
     """Read `profile.yaml`; every wrong word is an Invalid that names the file."""
     if not path.exists():
         return ProfileRules()
@@ -48,7 +48,7 @@ def load_profile_rules(path: Path, model: Model) -> ProfileRules:
             raise Invalid(f"{path}: {name} is no attribute of Individual or Account.")
         if rule not in RULES:
             raise Invalid(f"{path}: {rule} is no reconciliation rule; there are {', '.join(sorted(RULES))}.")
-    return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path)))
+    return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path), time_zone))
 
 
 class Contribution(msgspec.Struct, array_like=True):
@@ -93,9 +93,12 @@ class Folder:
             self._known[(attribute, entity)] = known
         return known
 
+    def know_sources(self) -> None:
+        """Learn the sources' priorities; before anything is written behind, for a question waits for that."""
+        self._sources = source_names(self._conn)
+
     def gather(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> dict[int, list[Contribution]]:
         """Return the contributions to each cluster touched; records of the batch itself (`at_hand`) are not read again."""
-        self._sources = source_names(self._conn)
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
         stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
         contributions = {

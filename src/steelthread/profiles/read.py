@@ -15,19 +15,18 @@ from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
 from steelthread.privacy import Tombstones
 from steelthread.profiles import assemble
+from steelthread.profiles.ahead import MOST_RECORDS, Ahead, ahead_of
+from steelthread.profiles.ahead import SQL as AHEAD_SQL
 from steelthread.profiles.computed.store import read as read_traits
 from steelthread.profiles.folder import Folder, ProfileRules
 from steelthread.profiles.household import Household, household_of
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.timeline import Entry, Wanted, read_timeline
 from steelthread.profiles.views import Names, Opener, View
+from steelthread.store import Byteas
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
-MOST_RECORDS = 1000
-"""How many records of one person are opened; a person with more is a case for review, not for a screen."""
-
-
 _FIRST = Wanted()
 
 
@@ -50,7 +49,7 @@ class Reader:
         self._country = country
         self._opener = Opener(conn, vault, names, model.adaptation)
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
-        self._found: tuple[str, list[identity.Family]] | None = None
+        self._ahead: tuple[str, Ahead] | None = None
 
     # -- from a reference to a node ------------------------------------------------------------------------------
 
@@ -77,9 +76,16 @@ class Reader:
         return self._hashes(ref)
 
     def families(self, text: str) -> list[identity.Family]:
-        """Return whoever an identifier or a record may mean, each with all nodes; the next `profile` of it starts there."""
-        found = list(identity.families_of_hashes(self._conn, self.hashes(text)).values())
-        self._found = (text, found)
+        """Return whoever an identifier or a record may mean, each with all nodes."""
+        return list(identity.families_of_hashes(self._conn, self.hashes(text)).values())
+
+    def ahead(self, text: str) -> Ahead:
+        """Return all that is asked of an identifier or a record, in one question; the next `profile` of it is made of this."""
+        hashes = self.hashes(text)
+        packed = Byteas(hashes)
+        with self._conn.cursor(binary=True) as cursor:
+            found = ahead_of(hashes, cursor.execute(AHEAD_SQL, (packed, packed)).fetchall())
+        self._ahead = (text, found)
         return found
 
     def is_known(self, node_hash: bytes) -> bool:
@@ -125,8 +131,9 @@ class Reader:
             members = identity.members(self._conn, cluster)
             evidence = identity.present(self._conn, members[0].node_id)[2]
             return identity.Family(cluster, individual, evidence, members, aliases)
-        (known, found), self._found = self._found or ("", []), None
-        if known != text:
+        if self._ahead and self._ahead[0] == text:
+            found = self._ahead[1].families
+        else:
             found = list(identity.families_of_hashes(self._conn, self._hashes(ref)).values())
         if len(found) != 1 or found[0].evidence <= 0:
             self.cluster(text)  # says what is wrong
@@ -138,7 +145,10 @@ class Reader:
         """Return the 360 of a reference."""
         family = self._family(text)
         nodes = [member.node_id for member in family.members]
-        views = self._views(_parties(family))
+        if self._ahead and self._ahead[0] == text:
+            views = sorted(self._opener.open(self._ahead[1].records), key=_by_name)
+        else:
+            views = self._views(_parties(family))
         owning = family.evidence > len(views)  # each open record is one; the rest are events
         summary = self._summary(nodes) if owning else []
         traced = self._traced(nodes) if owning else []

@@ -1,6 +1,7 @@
 """A profile in Segment's words: traits, external ids, events, links. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ _PROPERTIES = {
 def traits(profile: Mapping[str, Any], told: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Return traits by name, each with value, source and time: attributes, contacts, computed ones, and as they were told.
 
-    `kind` chooses: `computed_trait` those of `profile.yaml`, `audience` none yet, empty all.
+    `kind` chooses: `computed_trait` those of `profile.yaml`, `audience` none of these (see `audiences`), empty all.
     """
     found: dict[str, dict[str, Any]] = {}
     if not kind:
@@ -45,6 +46,18 @@ def traits(profile: Mapping[str, Any], told: Mapping[str, Any], kind: str) -> di
     return found
 
 
+def audiences(places: Sequence[Entry], at: datetime) -> dict[str, dict[str, Any]]:
+    """Return the segments that a person is or was in, as traits that are true or false; `places`: the oldest first."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in places:
+        values = one.view.values
+        name, left = values.get("segmentId"), values.get("leftDateTime")
+        if name:
+            inside = left is None or datetime.fromisoformat(left) > at
+            found[str(name)] = {"value": inside, "source_id": one.view.source, "updated_at": iso(one.at)}
+    return found
+
+
 def _trait(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"value": one["value"], "source_id": one["source"], "updated_at": one["observedAt"]}
 
@@ -58,6 +71,19 @@ def external_ids(profile: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for one in profile["identifiers"]
     ]  # fmt: skip
+
+
+def first_message(one: Mapping[str, Any], entries: Sequence[Entry]) -> str | None:
+    """Return the id of the first event that named an external id, None when none of these did; `entries`: the oldest first."""
+    return next(
+        (
+            entry.view.key
+            for entry in entries
+            for kind, value in entry.view.identifiers
+            if kind == one["type"] and _bare({"kind": kind, "value": value}) == one["id"]
+        ),
+        None,
+    )
 
 
 def _bare(one: Mapping[str, Any]) -> str:

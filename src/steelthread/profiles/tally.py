@@ -5,6 +5,7 @@ counted anew from them. Both give the same: `differing` compares.
 """
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,24 +23,31 @@ select v.owner, v.entity_id, count(*), sum(coalesce(v.amount, l.amount)),
 from profiles.event v left join lateral (
     select sum(amount) as amount, max(currency) as currency from profiles.event c where c.parent_id = v.record_id
 ) l on true
-where v.parent_id is null and {} group by 1, 2, 5
+where v.parent_id is null and not v.uncounted and {} group by 1, 2, 5
 """
 
 
 class _Sum(msgspec.Struct):
     count: int = 0
     amount: Decimal | None = None
-    first: Any = None
-    last: Any = None
+    first: tuple[datetime, str] | None = None
+    last: tuple[datetime, str] | None = None
 
     def add(self, event: Event) -> None:
         self.count += 1
         if event.amount is not None:
             self.amount = event.amount if self.amount is None else self.amount + event.amount
         if event.at is not None:
-            at = event.at if isinstance(event.at, str) else event.at.isoformat()
+            at = _moment(event.at)
             self.first = at if self.first is None else min(self.first, at)
             self.last = at if self.last is None else max(self.last, at)
+
+
+def _moment(said: datetime | str) -> tuple[datetime, str]:
+    """Return a time as a moment, and as it is written: the texts of a second do not sort, with a fraction and without."""
+    text = said if isinstance(said, str) else said.isoformat()
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)), text
 
 
 def add(conn: Connection, events: Iterable[Event]) -> None:
@@ -53,7 +61,7 @@ def add(conn: Connection, events: Iterable[Event]) -> None:
         sums[key].add(event)
     if sums:
         rows = [
-            (owner, entity, one.count, one.amount, currency, one.first, one.last)
+            (owner, entity, one.count, one.amount, currency, one.first and one.first[1], one.last and one.last[1])
             for (owner, entity, currency), one in sorted(sums.items(), key=lambda item: item[0])
         ]
         write(

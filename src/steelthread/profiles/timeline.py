@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from steelthread.intake import DEVICE
 from steelthread.kit import Invalid, iso
 from steelthread.profiles.computed.definition import ORDER_COMPLETED
 from steelthread.profiles.views import Opener, View
@@ -76,6 +77,7 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         ("since", "e.at >= %(since)s", wanted.since),
         ("until", "e.at < %(until)s", wanted.until),
         ("entities", "n.name = any(%(entities)s)", list(wanted.entities)),
+        ("devices", f"n.name <> '{DEVICE}'", not wanted.entities),
         ("names", f"lower({_NAME}) = any(%(names)s)", [name.lower() for name in wanted.names]),
         ("without", f"lower({_NAME}) <> all(%(without)s)", [name.lower() for name in wanted.without]),
         (
@@ -86,7 +88,7 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, Any]]:
     ]
     used = [one for one in given if one[2]]
     conditions = [condition for _, condition, _ in used]
-    parameters = {name: value for name, _, value in used}
+    parameters = {name: value for name, _, value in used if name != "devices"}
     if wanted.after:
         parameters["at"], parameters["record"] = wanted.after
         side = ">" if wanted.oldest_first else "<"

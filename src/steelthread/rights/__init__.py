@@ -2,27 +2,42 @@
 
 from steelthread.rights.asking import Asking
 from steelthread.rights.auditing import Auditor
+from steelthread.rights.brands import Brand
+from steelthread.rights.choices import Choice, Choices, Offer, Shown, Standing
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.double_opt_in import DoubleOptIn
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
 from steelthread.rights.glass import Glass, break_glass, close_glass, glasses_of, list_glasses, principal_name
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
+from steelthread.rights.links import PATH as PREFERENCES
+from steelthread.rights.links import About, Link, Links, Made, Wanted
 from steelthread.rights.masks import Mask
+from steelthread.rights.opendsr.configuration import PATH as OPENDSR
+from steelthread.rights.opendsr.controller import Controller
+from steelthread.rights.opendsr.notices import standing
+from steelthread.rights.opendsr.processor import Processor
 from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.remainder import totals
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.sql import SqlAccess
-from steelthread.rights.subject_access import Accessed, access
+from steelthread.rights.subject_access import Accessed, access, known_of
 from steelthread.rights.verification import Proof
 
 __all__ = [
     "HOLDERS",
+    "OPENDSR",
+    "PREFERENCES",
+    "About",
     "Accessed",
     "Asking",
     "Auditor",
+    "Brand",
+    "Choice",
+    "Choices",
     "Consents",
+    "Controller",
     "Delay",
     "DoubleOptIn",
     "Erased",
@@ -31,8 +46,13 @@ __all__ = [
     "Hold",
     "Holder",
     "Holds",
+    "Link",
+    "Links",
+    "Made",
     "Mask",
+    "Offer",
     "OnHold",
+    "Processor",
     "Proof",
     "Reach",
     "Receipts",
@@ -40,8 +60,11 @@ __all__ = [
     "Retained",
     "Retention",
     "Saying",
+    "Shown",
     "SqlAccess",
+    "Standing",
     "Stop",
+    "Wanted",
     "access",
     "break_glass",
     "check_receipt",
@@ -49,8 +72,10 @@ __all__ = [
     "erase",
     "finish_erasures",
     "glasses_of",
+    "known_of",
     "list_glasses",
     "principal_name",
     "replay_erasures",
+    "standing",
     "totals",
 ]

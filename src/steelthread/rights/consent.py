@@ -16,6 +16,7 @@ from steelthread.privacy import (
     EVERYTHING,
     Decider,
     Decision,
+    Ears,
     Line,
     Purposes,
     Said,
@@ -71,13 +72,17 @@ class Consents:
         self.purposes: Purposes = load_purposes(space.project.folder / "purposes.yaml")
         self.jurisdictions = load_jurisdictions(space.project.folder)
         self._decider = Decider(self.purposes, self.jurisdictions)
+        self._ears = Ears(self.purposes)
         settings = space.project.settings.project
         self.place = settings.place or settings.country
         """Whose law counts when a question names no place."""
         self._stones = Tombstones(space.vault)
 
-    def say(self, conn: Connection, saying: Saying) -> Statement:
-        """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not."""
+    def say(self, conn: Connection, saying: Saying, node: bytes | None = None) -> Statement:
+        """Keep a statement in the caller's transaction; Invalid for a purpose or channel that there is not.
+
+        With `node` it is of this contact point of the person, in place of what `ref` names.
+        """
         purpose = saying.purpose
         if purpose in COVERED:
             if saying.channel:
@@ -90,11 +95,12 @@ class Consents:
         elif saying.said == "given":
             raise Invalid("Nobody agrees to everything at once: say given for one purpose at a time (GDPR Art. 7(2)).")
         moment = now()
-        node = self._node(conn, saying.ref)
+        scope: Scope = "contact_point" if node else self._scope(saying.ref)
+        node = node or self._node(conn, saying.ref)
         if self._stones.has(conn, node):
             self._let_in(conn, node, returns=saying.returns)
         statement = Statement(
-            event_id=saying.event_id or uuid7(), node=node, scope=self._scope(saying.ref),
+            event_id=saying.event_id or uuid7(), node=node, scope=scope,
             purpose=purpose, said=saying.said, occurred_at=_aware(saying.occurred_at) or moment, recorded_at=moment,
             channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
             method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction or self.place,
@@ -153,29 +159,56 @@ class Consents:
 
         Whoever reads the profile next passes the `reader`: nobody is looked up twice.
         """
-        reader = reader or self._space.reader(conn)
         parsed = parse_ref(ref, self._space.rules)
         individual: UUID | None = None
-        if parsed.form == "individual":
-            if self._stones.has(conn, UUID(parsed.value).bytes):
-                return Subject([], erased=True), None
-            nodes = {member.hash for member in reader.members(ref)}
-            own, individual = list(nodes), UUID(parsed.value)
+        if parsed.form == "individual" and self._stones.has(conn, UUID(parsed.value).bytes):
+            return Subject([], erased=True), None
+        if reader and parsed.form != "individual":
+            ahead = reader.ahead(ref)
+            own, said = ahead.hashes, ahead.statements
+            individual = ahead.families[0].individual_id if ahead.families else None
         else:
-            own, families = reader.hashes(ref), reader.families(ref)
-            nodes = {*own, *(member.hash for family in families for member in family.members)}
-            individual = families[0].individual_id if families else None
-        if not nodes:
-            raise NotFound("Nobody answers to this reference.")
-        states = privacy.fold(privacy.statements_of(conn, nodes), at, known)
+            own, nodes, individual = self._reach(reader or self._space.reader(conn), ref)
+            if not nodes:
+                raise NotFound("Nobody answers to this reference.")
+            said = privacy.statements_of(conn, nodes)
+        states = privacy.fold(said, at, known)
         if individual is None and self._stones.among(conn, own):
             return Subject(states, erased=True), None
         target = None if self._scope(ref) == "party" else frozenset(own)
         return Subject(states, target), individual
 
-    def judge(self, subject: Subject, purpose: str, use: Use, at: datetime) -> Decision:
+    def _reach(self, reader: Reader, ref: str) -> tuple[list[bytes], set[bytes], UUID | None]:
+        """Return the nodes that a reference names, all of the person behind them, and the universal ID."""
+        parsed = parse_ref(ref, self._space.rules)
+        if parsed.form == "individual":
+            nodes = {member.hash for member in reader.members(ref)}
+            return list(nodes), nodes, UUID(parsed.value)
+        own, families = reader.hashes(ref), reader.families(ref)
+        nodes = {*own, *(member.hash for family in families for member in family.members)}
+        return own, nodes, families[0].individual_id if families else None
+
+    def signals(self, conn: Connection, ref: str, at: datetime | None = None) -> list[dict[str, Any]]:
+        """Return the signals of consent managers that stand for whoever a reference names, as they came, and what they say.
+
+        They are to be passed on letter by letter; of whoever was erased there is none.
+        """
+        _, nodes, _ = self._reach(self._space.reader(conn), ref)
+        found = []
+        for one in privacy.signals_of(conn, nodes, _aware(at) or now()):
+            heard = self._ears.hear(one.signal, one.content)
+            content = msgspec.to_builtins(one)
+            del content["node"]
+            found.append(
+                {**content, "sha256": one.sha256.hex(), "says": [msgspec.to_builtins(told) for told in heard.told]}
+            )
+        return sorted(found, key=lambda one: (one["signal"], one["firstAt"], one["sha256"]))
+
+    def judge(
+        self, subject: Subject, purpose: str, use: Use, at: datetime, channel: str = "", place: str = ""
+    ) -> Decision:
         """Decide of a subject that was looked up."""
-        return self._decider.decide(subject, purpose, "", use, at, self.place)
+        return self._decider.decide(subject, purpose, channel, use, at, place or self.place)
 
     def decide(
         self,
@@ -222,7 +255,8 @@ class Consents:
                     {"purpose": purpose.name, "channel": channel, "legalBasis": purpose.legal_basis, **content}
                 )
         version = f"{self.purposes.version}+{self.jurisdictions.law(self.place, moment.date()).version}"
-        return {"ref": ref, "at": moment, "policyVersion": version, "states": states}
+        signals = self.signals(conn, ref, moment)
+        return {"ref": ref, "at": moment, "policyVersion": version, "states": states, "signals": signals}
 
 
 def _channels(own: Collection[str], told: Collection[str]) -> list[str]:

@@ -5,8 +5,6 @@ nothing comes in between), data keys destroyed, needle scan, certificate, anchor
 is carried on by the next erasure, `serve` or `restore`.
 """
 
-import base64
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -21,9 +19,13 @@ from psycopg.types.json import Jsonb
 from steelthread import __version__, privacy
 from steelthread.kit import iso, now, uuid7
 from steelthread.privacy import Entry, Line, Needles, Tombstones
+from steelthread.profiles import Opener
 from steelthread.rights.auditing import Auditor
+from steelthread.rights.certificates import certify
 from steelthread.rights.holders import HOLDERS
 from steelthread.rights.holds import check_holds
+from steelthread.rights.opendsr.configuration import load_opendsr
+from steelthread.rights.opendsr.notices import Notices, standing
 from steelthread.rights.people import (
     Person,
     clusters_of,
@@ -38,7 +40,6 @@ from steelthread.rights.remainder import keep_counts
 from steelthread.thread import Space, lock_identity, take_out, tell_erased
 
 Connection = psycopg.Connection[Any]
-_JSON = msgspec.json.Encoder(order="sorted").encode
 _SHORTEST = 6
 """Letters of the shortest identifier that the scan looks for: shorter ones stand in any binary file."""
 
@@ -58,6 +59,8 @@ class Erased(msgspec.Struct, rename="camel"):
     certificate: dict[str, Any] | None = None
     hits: list[dict[str, Any]] = []
     form: Literal["erase", "anonymise"] = "erase"
+    destinations: list[dict[str, Any]] = []
+    """Who else was told, and how that stands: none has settled it yet."""
 
 
 class _Gone(msgspec.Struct):
@@ -65,6 +68,8 @@ class _Gone(msgspec.Struct):
     person: Person
     subjects: list[int]
     tokens: list[bytes]
+    values: frozenset[str]
+    """Identifiers that were this person's alone."""
 
 
 def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymise: bool = False) -> Erased:
@@ -87,6 +92,7 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymis
             gone.erased.dry_run = True
             gone.erased.seconds = round(time.monotonic() - began, 3)
             return gone.erased
+        _notify(space, conn, gone)
         _commit(space, conn, gone)
         space.vault.shred(gone.subjects)
         _prove(space, conn, gone, actor)
@@ -145,7 +151,19 @@ def _remove(
     )
     rows = sum(int(str(store["rows"])) for store in stores)
     there = len(space.vault.keys(subjects))
-    return _Gone(Erased(request, False, stores, there, rows, len(tokens), len(shared)), person, subjects, tokens)
+    erased = Erased(request, False, stores, there, rows, len(tokens), len(shared))
+    own = {person.nodes[node] for node in nodes}
+    return _Gone(erased, person, subjects, tokens, frozenset(value for name, value in person.values if name in own))
+
+
+def _notify(space: Space, conn: Connection, gone: _Gone) -> None:
+    """Have the destinations told, in the caller's transaction: also those that are away learn of it one day."""
+    configuration = load_opendsr(space.project.folder)
+    if configuration.destinations:
+        views = Opener(conn, space.vault, adaptation=space.model.adaptation).open(gone.person.rows)
+        own = [(kind, value) for view in views for kind, value in view.identifiers if value in gone.values]
+        made = Notices(space).make(conn, configuration, gone.erased.request_id, own, now())
+        gone.erased.destinations = [{"destination": name, **one} for name, one in standing(made).items()]
 
 
 def _rename_shared(conn: Connection, person: Person, shared: Collection[int]) -> None:
@@ -199,35 +217,15 @@ def _prove(space: Space, conn: Connection, gone: _Gone, actor: str) -> None:
         "requestId": str(erased.request_id), "form": erased.form, "subjects": [auditor.audit.token(one.bytes) for one in person.individuals],
         "erasedAt": iso(now()), "stores": erased.stores, "rows": erased.rows, "keysDestroyed": erased.keys_destroyed,
         "keysLeft": left, "tombstones": erased.tombstones, "keptShared": erased.kept_shared, "scan": scanned,
+        "destinations": erased.destinations, "closed": not erased.destinations,
         "finalAfter": iso(_final(space, conn)), "tool": f"steelthread {__version__}",
-        "publicKey": auditor.audit.public_key.hex(),
     }  # fmt: skip
-    jws = _signed(auditor, body)
-    entry = Entry("certificate", actor, "erase", body["subjects"], certificate=_digest(jws))  # type: ignore[arg-type]  # a list of tokens
     auditor.note(
         conn, Entry("erasure", actor, erased.form, details={"request": str(erased.request_id), "rows": erased.rows})
     )
-    number = auditor.audit.append(conn, [entry])
-    erased.certificate = {
-        "certificate": jws, "publicKey": auditor.audit.public_key.hex(), "audit": auditor.audit.proof(conn, number)
-    }  # fmt: skip
+    erased.certificate = certify(auditor, conn, body, "erase", actor)
     _finish(conn, erased.request_id, {"rows": erased.rows, "keysDestroyed": erased.keys_destroyed})
     conn.commit()
-
-
-def _digest(jws: str) -> str:
-    return hashlib.sha256(jws.encode()).hexdigest()
-
-
-def _signed(auditor: Auditor, body: dict[str, Any]) -> str:
-    """Return a JSON Web Signature in compact form (RFC 7515) with Ed25519 (RFC 8037)."""
-    header = _JSON({"alg": "EdDSA", "typ": "steelthread-erasure+jws"})
-    signing = f"{_text(header)}.{_text(_JSON(body))}"
-    return f"{signing}.{_text(auditor.audit.sign(signing.encode()))}"
-
-
-def _text(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def _scan(space: Space, conn: Connection, values: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

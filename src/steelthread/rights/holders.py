@@ -71,7 +71,7 @@ HOLDERS: Sequence[Holder] = (
     Holder("profiles.name_words", "keyed tokens of names, for search", "record_id tokens", {"record_id": "records"}),
     Holder(
         "profiles.event", "orders, visits, cases: when, how much, of whom",
-        "record_id entity_id owner nodes parent_id at amount currency quantity", {"record_id": "records"},
+        "record_id entity_id owner nodes parent_id at amount currency quantity uncounted", {"record_id": "records"},
     ),
     Holder("profiles.trait", "what events come to for a computed trait", "trait_id owner bucket state", {"owner": "nodes"}),
     Holder("profiles.awaiting", "lines whose order has not come", "parent record_id", {"record_id": "records"}),
@@ -117,10 +117,14 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "privacy.consent_event", "what was said of consent",
         "event_id node_hash scope purpose channel said occurred_at recorded_at valid_until signal source method actor brand "
-        "jurisdiction notice notice_sha256 language evidence", {"node_hash": "hashes"},
+        "jurisdiction notice notice_sha256 language evidence record_hash", {"node_hash": "hashes"},
     ),
     Holder(
         "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
+    ),
+    Holder(
+        "privacy.consent_signal", "signals of consent managers, as they came",
+        "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
     ),
     Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
     Holder(
@@ -154,6 +158,17 @@ HOLDERS: Sequence[Holder] = (
         "privacy.remainder", "what is left of people who were anonymised", "entity month currency total amount quantity",
         keeps="counts by month of all of them together; nothing ties a row to anybody",
     ),
+    Holder(
+        "privacy.destination_notice", "what destinations are told of erasures, sealed until they have settled them",
+        "notice_id erasure_id case_id destination kind state made_at attempts next_at expected_at results_count receipt told subject sealed",
+        keeps="it carries the erasure to destinations; its key is destroyed when they have settled it",
+    ),
+    Holder(
+        "privacy.opendsr_request", "requests of controllers for whom data is processed, sealed until they are answered",
+        "request_id controller kind regulation status received_at submitted_at expected_at results_count subject sealed",
+        keeps="evidence of what was asked and done; its key is destroyed when it is answered",
+    ),
+    Holder("privacy.opendsr_callback", "callbacks to controllers", "callback_id request_id url status attempts next_at"),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
     Holder("intake.entity", "names of entities", "entity_id name"),
@@ -167,6 +182,10 @@ HOLDERS: Sequence[Holder] = (
     Holder("intake.tally", "counts of live messages", "name total"),
     Holder(
         "intake.seen_word", "names of events and properties", "source_id event property types total first_at last_at"
+    ),
+    Holder(
+        "intake.alert", "what somebody should look at: names of events, no values",
+        "alert_id source_id kind event said first_at last_at ended_at",
     ),
     Holder("intake.volume", "how many of each event came by the hour", "source_id event hour total"),
     Holder("intake.write_key", "hashes of write keys", "secret_hash source_id created_at revoked_at"),

@@ -6,7 +6,7 @@ known and unknown people. What was said is compared with what is stored when the
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.erasure import erase
 from steelthread.rights.holds import OnHold
 from steelthread.rights.letters import Facts, render
+from steelthread.rights.opendsr.notices import Notices
 from steelthread.rights.showing import Showing
 from steelthread.rights.subject_access import access
 from steelthread.rights.verification import ATTESTED, Proof, missing
@@ -40,6 +41,7 @@ _AT_ONCE: Mapping[str, tuple[str, str]] = {
 _BY_HAND = ("rectification", "human_review")
 _CONTACTS = {"email": "contact_email", "phone": "contact_phone"}
 _ATTEMPTS = 5
+_WAITS = "waits for destinations"
 _CODE_DAYS = 3
 _A_DAY = 10
 """Requests that may name one identifier in a day."""
@@ -59,8 +61,13 @@ class RequestDesk:
 
     # -- coming in -----------------------------------------------------------------------------------------------
 
-    def open(self, conn: Connection, asking: Asking, manner: str, actor: str) -> dict[str, Any]:
-        """Take a request in the caller's transaction; the answer is the same for known and unknown people."""
+    def open(
+        self, conn: Connection, asking: Asking, manner: str, actor: str, proofs: Sequence[Proof] = ()
+    ) -> dict[str, Any]:
+        """Take a request in the caller's transaction; the answer is the same for known and unknown people.
+
+        `proofs` are what the door by which it comes has seen: a login, a link that was sent to the contact.
+        """
         kind, place = kind_of(asking.kind), asking.place or self._consents.place
         day, law = self._today(), self._jurisdictions.law(place, self._today())
         rule, clock = law.edition.right(kind)
@@ -71,20 +78,22 @@ class RequestDesk:
         case = Case(
             uuid7(), kind, place, law.version, manner, asking.actor, moment, day,
             span_end(day, clock.acknowledge, place) if clock.acknowledge else None,
-            answer_due(clock, day, place), False, "open", [], 0,
+            answer_due(clock, day, place), False, "open", sorted(proofs), 0,
         )  # fmt: skip
         purposes = [self._consents.purposes.get(one).name for one in asking.purposes]
         requester = Requester(asking.ref, contact, asking.language, purposes)
         self.cases.add(conn, case, requester, node)
-        self.cases.step(conn, case, actor, "received", law=rule.law, due=str(case.due_on), manner=manner)
-        if rule.points and contact:
+        self.cases.step(
+            conn, case, actor, "received", law=rule.law, due=str(case.due_on), manner=manner, proofs=case.proofs
+        )
+        if rule.points and contact and not proofs:
             self._send_code(conn, case, actor)
         else:
             self._letter(conn, case, "received", actor)
         if kind in _AT_ONCE:
             self._say(conn, case, requester, *_AT_ONCE[kind], actor)
             self._close(conn, case, "done", actor)
-        needs = missing(rule.points, asking.actor, [], 0, declaration=rule.declaration)
+        needs = missing(rule.points, asking.actor, proofs, 0, declaration=rule.declaration)
         return {
             "requestId": str(case.request_id), "kind": kind, "law": rule.law, "receivedAt": iso(moment),
             "acknowledgeOn": case.acknowledge_on, "dueOn": case.due_on, "needs": needs,
@@ -175,6 +184,21 @@ class RequestDesk:
             known, on_file = self._showing.known(conn, requester)
             proofs = [one for one in proofs if on_file or not one.startswith("contact_")]
         return missing(rule.points, case.actor, proofs, known, declaration=rule.declaration)
+
+    def asks_declaration(self, kind: str, place: str) -> bool:
+        """Whether the law of a place wants a declaration with what is shown."""
+        law = self._jurisdictions.law(place or self._consents.place, self._today())
+        return law.edition.right(kind_of(kind))[0].declaration
+
+    def carry_over(self, conn: Connection, former: UUID, request: UUID) -> None:
+        """Let what a person showed for one request count for another of theirs, while the former is open."""
+        one, other = (self.cases.requester(conn, number) for number in (former, request))
+        if one is not None and other is not None and one.ref == other.ref and one.points:
+            other.points = one.points
+            self.cases.keep_requester(conn, request, other)
+            self.cases.step(
+                conn, self.cases.get(conn, request), "the person", "said what is on file", points=sorted(one.points)
+            )
 
     # -- the clock -----------------------------------------------------------------------------------------------
 
@@ -268,6 +292,8 @@ class RequestDesk:
             case = self._open_case(conn, request)
             if case.kind in _BY_HAND:
                 raise Conflict(f"People do this one; then: steelthread request done {request}")
+            if any(one.what == _WAITS for one in self.cases.steps(conn, request)):
+                raise Conflict("It is erased here, and waits for destinations: steelthread opendsr status")
             self._granted(conn, case)
             requester = self.cases.requester(conn, request)
             assert requester is not None
@@ -282,12 +308,24 @@ class RequestDesk:
             raise
         with self._space.database.connect() as conn:
             case = self._open_case(conn, request)
+            waits = Notices(self._space).tie(conn, UUID(result["erasure"]), request) if "erasure" in result else []
+            if waits:
+                self.cases.step(conn, case, actor, _WAITS, destinations=waits, rows=result["rows"])
+                conn.commit()
+                return {"requestId": str(request), "kind": case.kind, "waitsFor": waits, **result}
             self._letter(conn, case, "done" if result.pop("held", True) else "nothing", actor)
             self._close(
                 conn, case, "done", actor, **{name: result[name] for name in ("rows", "erasure") if name in result}
             )
             conn.commit()
         return {"requestId": str(request), "kind": case.kind, **result}
+
+    def settled(self, conn: Connection, request: UUID) -> None:
+        """Close an erasure for which the last destination has settled it, in the caller's transaction."""
+        case = self.cases.get(conn, request, lock=True)
+        if case.state in OPEN:
+            self._letter(conn, case, "done", "opendsr")
+            self._close(conn, case, "done", "opendsr")
 
     def _do(self, case: Case, requester: Requester, actor: str, folder: Path | None) -> dict[str, Any]:
         try:

@@ -1,5 +1,6 @@
 """What a person shows of themselves, compared with what is on file: as keyed hashes, kept until the request is decided."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
 _NO_POINT = ("email", "phone", "device_id", "cookie", "anonymous_id", "email_provider")
-_ATTRIBUTES = ("birthDate", "postalCode")
+_ATTRIBUTES: Mapping[str, Sequence[str]] = {"birthDate": ("birthDate",), "postalCode": ("postalCodeText",)}
+"""What people say -> the attributes of the model that hold it."""
 _ALL = 9
 """More than any law asks for: where nothing is held, nothing can be disclosed."""
 
@@ -50,7 +52,12 @@ class Showing:
         views = Opener(conn, self._space.vault, adaptation=self._space.model.adaptation).open(person.rows)
         for view in views:
             for values in (view.values, *(part for _, part in view.parts)):
-                names |= {self._attribute(name, str(values[name])) for name in _ATTRIBUTES if values.get(name)}
+                names |= {
+                    self._attribute(said, str(values[name]))
+                    for said, attributes in _ATTRIBUTES.items()
+                    for name in attributes
+                    if values.get(name)
+                }
         matched = sum(1 for hashes in requester.points.values() if names & set(hashes))
         contact = self._space.reader(conn).hashes(requester.contact) if requester.contact else []
         return matched, any(one.hex() in names for one in contact)

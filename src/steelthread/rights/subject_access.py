@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 
-from steelthread.kit import Conflict, iso, now
+from steelthread.kit import Conflict, NotFound, iso, now
 from steelthread.privacy import EVERYTHING, Entry, Purpose, load_purposes
 from steelthread.profiles import Opener, View
 from steelthread.rights.auditing import Auditor
@@ -20,6 +21,7 @@ from steelthread.rights.people import Person, clusters_of, find_person, find_rej
 from steelthread.thread import Space
 from steelthread.vault import unseal
 
+Connection = psycopg.Connection[Any]
 _JSON = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
 _INFERRED = (
     "profiles.profile",
@@ -89,6 +91,20 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
     return Accessed(
         str(folder), ["index.html", "data.json", "portable.json"], count, sum(len(one["rows"]) for one in stores)
     )
+
+
+def known_of(space: Space, conn: Connection, ref: str, purposes: Sequence[Purpose]) -> list[dict[str, Any]]:
+    """Return the records of whoever a reference names, each value with where it is from and what it is for.
+
+    Nothing of third persons; nothing at all when nobody answers.
+    """
+    try:
+        person = find_person(space, conn, ref)
+    except NotFound:
+        return []
+    views = Opener(conn, space.vault, adaptation=space.model.adaptation).open(person.rows)
+    others = _others(person)
+    return [_redacted(_told(view, purposes), others) for view in views]
 
 
 _RIGHTS = (

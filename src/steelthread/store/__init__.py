@@ -1,7 +1,7 @@
 """Store: PostgreSQL, embedded in the project's folder or any server by URL; migrations; backup and restore."""
 
 from steelthread.store.backups import backup, restore
-from steelthread.store.behind import WriteBehind, copy_rows, write
+from steelthread.store.behind import WriteBehind, carry_out, copy_rows, write
 from steelthread.store.bulk import NULL, Byteas, Int8s, Texts, Utf8s, Uuids, field, micros_2000
 from steelthread.store.database import Database, open_database
 from steelthread.store.migrations import SQL_SCHEMAS, drop_views, migrate, migrations
@@ -17,6 +17,7 @@ __all__ = [
     "Uuids",
     "WriteBehind",
     "backup",
+    "carry_out",
     "copy_rows",
     "drop_views",
     "field",

@@ -80,18 +80,20 @@ def copy_rows(conn: Connection, target: str, rows: list[bytes]) -> None:
     """COPY rows that are packed already; each begins with its number of columns (int16)."""
     if not rows:
         return
+    carry_out(conn, lambda conn: copy_packed(conn, target, rows))
+
+
+def carry_out(conn: Connection, work: Callable[[Connection], None]) -> None:
+    """Do a piece of work of which no answer is wanted; an error of it is raised by what is asked next."""
     if isinstance(conn, WriteBehind):
-        conn.later(lambda conn: copy_packed(conn, target, rows))
+        conn.later(work)
     else:
-        copy_packed(conn, target, rows)
+        work(conn)
 
 
 def write(conn: Connection, sql: str, parameters: tuple[Any, ...]) -> None:
     """Execute a statement of which no answer is wanted."""
-    if isinstance(conn, WriteBehind):
-        conn.later(lambda conn: _execute(conn, sql, parameters))
-    else:
-        _execute(conn, sql, parameters)
+    carry_out(conn, lambda conn: _execute(conn, sql, parameters))
 
 
 def _execute(conn: Connection, sql: str, parameters: tuple[Any, ...]) -> None:

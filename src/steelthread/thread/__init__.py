@@ -4,10 +4,11 @@ Read `load` for the way of a file, `live` for that of an event, `batch` for what
 person's word.
 """
 
+from steelthread.thread.alerting import is_mending
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
 from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
-from steelthread.thread.collector import Collector
+from steelthread.thread.collector import Collector, Packed
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.drawing import quality_picture
@@ -20,7 +21,7 @@ from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.planning import Plan, apply, plan
 from steelthread.thread.refold import migrate
 from steelthread.thread.removal import lock_identity, take_out, tell_erased
-from steelthread.thread.replaying import Replayed, replay, replay_live_rejects
+from steelthread.thread.replaying import Replayed, kept_events, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.signals import GPC
@@ -42,6 +43,7 @@ __all__ = [
     "LiveThread",
     "LoadResult",
     "Loader",
+    "Packed",
     "Plan",
     "Progress",
     "Replayed",
@@ -54,6 +56,8 @@ __all__ = [
     "events_of",
     "fill_traits",
     "id_changes",
+    "is_mending",
+    "kept_events",
     "link",
     "live_status",
     "lock_identity",

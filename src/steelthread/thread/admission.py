@@ -8,7 +8,6 @@ import psycopg
 
 from steelthread import intake
 from steelthread.intake import Message, Plan, Reject
-from steelthread.kit import Invalid, Unavailable
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -53,15 +52,5 @@ def admitted(space: Space, plan: Plan | None, messages: Sequence[Message]) -> li
     return [one.message for one in verdicts if not one.blocked]
 
 
-def plan_of(space: Space, name: str) -> Plan | None:
-    """Read a source's contract; Unavailable when it cannot be read, for without it no event of the source is let in."""
-    try:
-        return intake.load_plan(space.project.folder, name)
-    except Invalid as error:
-        raise Unavailable(str(error)) from None
-
-
 def _verdict(space: Space, plan: Plan, message: Message) -> intake.Verdict:
-    if message.mapped:  # its mapping says what it must have
-        return intake.Verdict(message, [])
     return intake.judge_event(plan, message, special=space.project.settings.project.special_attributes)

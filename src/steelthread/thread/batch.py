@@ -12,6 +12,7 @@ from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch, write_homes
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
+from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
@@ -96,6 +97,7 @@ class Batch:
         stored = intake.records_by_hash(self._conn, list(winners))
         new, changed, retimed = self._classify(winners, stored)
         rows = self._keep(winners, stored, new, changed | retimed)
+        tell_answers(self._space, self._conn, rows, winners, new)
         self._link(rows, winners, stored, new)
         self._backdate([row for row in stored.values() if row.record_id in self._backdated])
         outcome = self._finish([RecordsKept(load=self._load, records=[row.record_id for row in rows])])
@@ -415,7 +417,7 @@ class Batch:
                 self._waiting.append((one.parent, row.record_id))
             event = profiles.Event(
                 row.record_id, row.entity_id, owner, [node for node, _ in trace], parent, at, one.amount,
-                one.currency, one.quantity,
+                one.currency, one.quantity, one.uncounted,
             )  # fmt: skip
             self._events.append(event)
             self._computing.note(event, one)
@@ -466,6 +468,9 @@ class Batch:
         self._redate()
         self._touch_owners()
         self._own_anew(self._stitch.settle())
+        folder = self._space.folder(self._conn)
+        folder.know_sources()
+        self._stitch.write_opened()
         intake.insert_records(self._conn, self._inserts)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
@@ -473,7 +478,6 @@ class Batch:
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
         self._space.log.append(self._conn, LANE, facts)
-        folder = self._space.folder(self._conn)
         contributions = folder.gather(outcome, self._contributions)
         self._stitch.write()
         self._tally()
@@ -511,7 +515,7 @@ class Batch:
         anew = set(self._disowned)
         simple = []
         for event in self._events:
-            if event.owner is None or event.parent_id is not None:
+            if event.owner is None or event.parent_id is not None or event.uncounted:
                 continue
             if event.record_id in above or event.record_id in self._adopters or not self._is_simple(event.entity_id):
                 anew.add(event.owner)

@@ -10,7 +10,7 @@ import psycopg
 
 from steelthread.kit import Invalid, iso
 from steelthread.log import Numbered
-from steelthread.model import IndividualsCreated, IndividualsErased, Merged, ProfilesChanged, Split
+from steelthread.model import Alerted, IndividualsCreated, IndividualsErased, Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
 
@@ -42,7 +42,7 @@ def id_changes(space: Space, after: int = 0, limit: int = 1000) -> dict[str, Any
     return {"changes": changes, "next": facts[-1].number if facts else after}
 
 
-TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split", "profile.erased")
+TYPES = ("profile.created", "profile.changed", "profile.merged", "profile.split", "profile.erased", "alert.raised")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII).fullmatch
 _WHOLE = 1 << 62
 """As if all changes of a fact had been told."""
@@ -56,7 +56,7 @@ class Changes(msgspec.Struct):
 
 
 def changes_since(space: Space, conn: psycopg.Connection[Any], since: str, limit: int) -> Changes:
-    """Return up to `limit` changes of profiles after the one of this id, as CloudEvents 1.0 without personal values.
+    """Return up to `limit` changes of profiles, and alerts, after the one of this id: CloudEvents 1.0 without personal values.
 
     An id is `FACT` or `FACT.PLACE`: a fact of the log may tell of many profiles. Who keeps `next` with what it does sees
     each change once. Invalid for what is no id.
@@ -99,7 +99,7 @@ def _parsed(since: str) -> tuple[int, int]:
 
 
 def _changes(one: Numbered) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield (type, universal ID, what is to be said) of the changes that a fact tells of."""
+    """Yield (type, universal ID or name of a source, what is to be said) of the changes that a fact tells of."""
     fact = one.fact
     if isinstance(fact, IndividualsCreated):
         for new in fact.individuals:
@@ -115,3 +115,6 @@ def _changes(one: Numbered) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "profile.merged", str(fact.into), told
     elif isinstance(fact, Split):
         yield "profile.split", str(fact.source), {"individualId": str(fact.source), "part": str(fact.part)}
+    elif isinstance(fact, Alerted):
+        told = {"kind": fact.kind, "source": fact.source, "event": fact.event, "message": fact.said}
+        yield "alert.raised", fact.source, told

@@ -21,10 +21,12 @@ from steelthread.intake import (
 )
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
+from steelthread.thread.consenting import Consenting, Sent, brings_consent
 from steelthread.thread.fence import Fence
-from steelthread.thread.live import LANE, READER, source_file
+from steelthread.thread.live import LANE, READER
 from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
+from steelthread.thread.terms import source_file
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Message).decode
@@ -44,10 +46,17 @@ class _Waiting(msgspec.Struct):
     refused: list[tuple[int, Reject]]
     """What cannot be taken: (source, reject)."""
     signals: list[tuple[int, Message]]
-    """Messages that bring a signal of Global Privacy Control, with their source."""
+    """Messages that bring signals of privacy, with their source."""
     size: int
     answered: "asyncio.Future[None]"
     since: float
+
+
+class Packed(msgspec.Struct):
+    """Events ready to be kept, in a fraction of the room that they take when they are read."""
+
+    facts: list[Received]
+    signals: list[tuple[int, Message]]
 
 
 class Collector:
@@ -62,13 +71,24 @@ class Collector:
         self._loads: dict[int, int] = {}
         self._fence = Fence(space)
         self._signals = Signals(space)
+        self._consenting = Consenting(space)
         self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
+        await self.keep(self.pack(source, messages))
+
+    def pack(self, source: LiveSource, messages: list[Message]) -> Packed:
+        """Make events ready to be kept: who lets go of the messages then holds little while it waits for its turn."""
         facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
-        signals = [(source.source_id, one) for one in messages if one.context.get(GPC) is True]
-        await self._keep(facts, [], sum(len(fact.message) for fact in facts), signals)
+        signals = [
+            (source.source_id, one) for one in messages if one.context.get(GPC) is True or brings_consent(one.context)
+        ]
+        return Packed(facts, signals)
+
+    async def keep(self, packed: Packed) -> None:
+        """Return when packed events are durable, as `accept` does."""
+        await self._keep(packed.facts, [], sum(len(fact.message) for fact in packed.facts), packed.signals)
 
     async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
@@ -95,8 +115,10 @@ class Collector:
         """Commit what waits, and what comes meanwhile, until nothing does."""
         while self._queue:
             batch = [self._queue.popleft()]
-            while self._queue and sum(one.size for one in batch) < _COMMIT_BYTES:
+            size = batch[0].size
+            while self._queue and size < _COMMIT_BYTES:
                 batch.append(self._queue.popleft())
+                size += batch[-1].size
             self._bytes -= sum(one.size for one in batch)
             try:
                 await self._calm(batch)
@@ -117,8 +139,7 @@ class Collector:
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             if facts:
                 self._space.log.append(conn, LANE, self._admitted(conn, facts), hours=1)
-            for source, message in signals:
-                self._signals.heed(conn, message, *self._source(conn, source))
+            refused = [*refused, *self._heed(conn, signals)]
             for source in sorted({source for source, _ in refused}):
                 load = self._loads.get(source) or begin_replay(conn, source, now(), 0).load_id
                 begun[source] = load
@@ -127,6 +148,17 @@ class Collector:
             if refused:
                 count_live(conn, {"rejected": len(refused)})
         self._loads.update(begun)  # not before it is committed
+
+    def _heed(self, conn: psycopg.Connection[Any], signals: list[tuple[int, Message]]) -> list[tuple[int, Reject]]:
+        """Keep what signals say; return those that cannot be read, to be listed: their events are taken all the same."""
+        events = [Sent(message, *self._source(conn, source)) for source, message in signals]
+        for one in events:
+            if one.message.context.get(GPC) is True:
+                self._signals.heed(conn, one.message, one.source, one.namespace)
+        return [
+            (signals[place][0], Reject(0, "context.consent", problem, False, ["message"], [_shown(signals[place][1])]))
+            for place, problem in self._consenting.heed(conn, events)
+        ]
 
     def _source(self, conn: psycopg.Connection[Any], source: int) -> tuple[str, str]:
         """Return the name of a source, and the namespace of its user ids."""

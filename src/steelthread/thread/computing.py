@@ -33,13 +33,13 @@ class Computing:
 
     def note(self, event: Event, prepared: Prepared) -> None:
         """Take an event in that was written."""
-        if self._computed:
+        if self._computed and not event.uncounted:
             self._noted.append((event, prepared))
 
     def write(self, disowned: Collection[int]) -> None:
         """Add up what came; owners whose events changed or went have theirs counted anew."""
-        if not self._computed:
-            return
+        if not (self._noted or disowned) or not self._computed:
+            return  # to ask which traits there are would wait for all that is being written
         above = self._above()
         happened = []
         for event, prepared in self._noted:
@@ -73,7 +73,8 @@ def _happened(owner: int, at: datetime | str, record: int, one: Prepared) -> Hap
 
 def sync_traits(space: Space, conn: Connection, lane: str) -> bool:
     """Have the traits of `profile.yaml` in force; return whether any changed. Commits."""
-    rules = load_profile_rules(space.project.folder / "profile.yaml", space.model)
+    zone = space.project.settings.project.time_zone
+    rules = load_profile_rules(space.project.folder / "profile.yaml", space.model, zone)
     space.log.lock(conn, lane)
     changed = define_traits(conn, rules.traits)
     conn.commit()

@@ -6,21 +6,18 @@ dies anywhere in between has done nothing, and the next one does it once.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
-import structlog
 
 from steelthread import intake
-from steelthread.identity import Identifiers
 from steelthread.intake import (
+    DEVICE,
     MappedRow,
     Message,
     PartyState,
     Reject,
-    Source,
     Witness,
     Words,
     count_live,
@@ -28,24 +25,27 @@ from steelthread.intake import (
     keep_messages,
     moment,
 )
-from steelthread.kit import Invalid, NotFound, Unavailable
+from steelthread.kit import Invalid, Unavailable
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
-from steelthread.thread.admission import admit, admitted, plan_of
+from steelthread.thread.admission import admit, admitted
+from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
-from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
-from steelthread.thread.prepare import Ident, Prepared, Preparer
+from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
+from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
 from steelthread.vault import unseal
 
-_LOG = structlog.get_logger()
 Connection = psycopg.Connection[Any]
 LANE = "received"
 READER = "thread"
+_MOST_DEVICES = 100_000
 MOST = 4000
 """How many events one transaction takes."""
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
+_KEPT = msgspec.json.Decoder(Message).decode
 _STATE = msgspec.msgpack.Decoder(PartyState).decode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _UNPACK = msgspec.msgpack.Decoder().decode
@@ -63,33 +63,19 @@ class Step(msgspec.Struct):
     """Number of the last event on the lane that was dealt with."""
 
 
-class _Live:
-    """What the thread knows of one live source."""
-
-    def __init__(self, space: Space, conn: Connection, number: int, name: str) -> None:
-        country = space.project.settings.project.country
-        self.changed = changed_at(space, name)
-        file, mapping = source_file(space, name)
-        source = mapping or Source(name=name, entities=[], key="")
-        digest = space.vault.digest(mapping.digest.encode() if mapping else b"live")
-        _, subject, edition = intake.source_row(conn, space.vault, name, source.priority, digest, unique=source.unique)
-        self.name = name
-        self.namespace = file.user_namespace or intake.SHARED_NAMESPACE
-        self.plan = plan_of(space, name)
-        self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
-        self.facts = SourceFacts(number, subject, unique=False)
-        self.load = intake.begin_replay(conn, number, moment(0), edition)
-        self.preparer = Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
-
-
 class LiveThread:
     """Folds received events in, one step after another."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._words = Words(space.model, space.project.settings.project.country)
-        self._sources: dict[int, _Live] = {}
+        self._sources: dict[int, Known] = {}
         self._fence = Fence(space)
+        self._counts_bots = space.project.settings.live.count_bots
+        self._devices: dict[tuple[Any, ...], None] = {}
+        """What was told of devices, by source and day: the same need not be written again."""
+        self.troubled: set[int] = set()
+        """Numbers of the sources whose contract or file cannot be read."""
 
     def step(self, conn: Connection, most: int = MOST) -> Step:
         """Take up to `most` events from the log, do all that is to be done with them, and commit."""
@@ -132,6 +118,10 @@ class LiveThread:
             told = self._past_the_fence(conn, live, [message for _, message in messages])
             passed = {message.id for message in told}
             blocked += [place for place, message in messages if message.id not in passed]
+            if live.terms.problem:
+                self._reject(conn, live, [waiting(message) for message in told], counted=False)
+                blocked += [numbers[message.id] for message in told]
+                continue
             intake.note_words(conn, number, intake.words_of(told))
             admission = admit(conn, self._space, number, live.plan, told)
             blocked += [numbers[told[place].id] for place in admission.blocked]
@@ -170,13 +160,13 @@ class LiveThread:
     def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
         """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
         for number, messages in sorted(grouped.items()):
-            live = self._source(conn, number)
+            live = self._readable(conn, number)
             told = self._past_the_fence(conn, live, messages)
             self._of_source(conn, live, admitted(self._space, live.plan, told), again=True)
 
     def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
-        live = self._source(conn, number)
+        live = self._readable(conn, number)
         admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
         self._reject(conn, live, admission.rejects, counted=False)
         self._of_source(conn, live, admission.admitted)
@@ -184,15 +174,20 @@ class LiveThread:
 
     def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
         """Return the properties of an event that are set aside under the present mapping."""
-        row = self._words.event(message, self._known(message, self._source(conn, number).namespace))
+        live = self._readable(conn, number)
+        if message.mapped:
+            aside: list[Reject] = []
+            self._mapped(live, message, aside)
+            return {one.column for one in aside}
+        row = self._words.event(message, self._known(message, live.namespace))
         return {issue.column for issue in row.issues}
 
-    def _past_the_fence(self, conn: Connection, live: _Live, messages: list[Message]) -> list[Message]:
+    def _past_the_fence(self, conn: Connection, live: Known, messages: list[Message]) -> list[Message]:
         """Return the events that may be kept at all: nothing of whoever was erased, not even as a reject."""
         self._space.log.lock(conn, OUTCOMES)
         return self._fence.messages(conn, live.name, live.namespace, messages)
 
-    def _of_source(self, conn: Connection, live: _Live, messages: list[Message], *, again: bool = False) -> None:
+    def _of_source(self, conn: Connection, live: Known, messages: list[Message], *, again: bool = False) -> None:
         if not messages:
             return
         as_of = moment(max(message.received for message in messages))
@@ -200,6 +195,7 @@ class LiveThread:
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
         told: dict[tuple[str, str], list[Message]] = defaultdict(list)
         prepared: list[Prepared] = []
+        devices: list[Prepared] = []
         rejects: list[Reject] = []
         for message in messages:
             if message.mapped:
@@ -211,14 +207,16 @@ class LiveThread:
                 row = self._words.event(message, self._known(message, live.namespace))
                 rejects += _rejects(row, message)
                 prepared += self._prepared(live, row, message.id)
+                devices += self._device(live, message)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
         if again:
             mended |= {one.row_digest for one in prepared}
+        prepared += devices  # each takes its place by its day, on a replay too
         if prepared:
             batch.write(prepared, mended)
         self._reject(conn, live, rejects, counted=not again)
 
-    def _mapped(self, live: _Live, message: Message, rejects: list[Reject]) -> list[Prepared]:
+    def _mapped(self, live: Known, message: Message, rejects: list[Reject]) -> list[Prepared]:
         """Map an event by its source's mapping, as a row of a file is mapped."""
         if live.mapping is None:
             rejects.append(_refused(message, "its source has no mapping any more"))
@@ -235,18 +233,34 @@ class LiveThread:
     def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
         return known_identifiers(self._space, message, namespace)
 
-    def _prepared(self, live: _Live, row: MappedRow, mark: str) -> list[Prepared]:
+    def _prepared(self, live: Known, row: MappedRow, mark: str) -> list[Prepared]:
         prepared = live.preparer.row(row, self._space.vault.digest(mark.encode()))
-        for one in prepared:
+        for record, one in zip(row.records, prepared, strict=True):
             one.idents = [walled(ident) for ident in one.idents]
+            one.uncounted = record.entity == DEVICE or (record.values.get("isBot") is True and not self._counts_bots)
         return prepared
+
+    def _device(self, live: Known, message: Message) -> list[Prepared]:
+        """Prepare the device of an event, unless the same was told of it on that day."""
+        said = (live.facts.source_id, *intake.device_mark(message))
+        if said in self._devices:
+            return []
+        while len(self._devices) >= _MOST_DEVICES:
+            del self._devices[next(iter(self._devices))]
+        self._devices[said] = None
+        row = intake.device_record(message)
+        if row is None:
+            return []
+        kinds = {kind for kind, _, _ in self._known(message, live.namespace)}
+        row.records[0].identifiers = [one for one in row.records[0].identifiers if one[0] in kinds]
+        return self._prepared(live, row, f"device {row.records[0].key}")
 
     # -- parties -----------------------------------------------------------------------------------------------------
 
     def _parties(
         self,
         conn: Connection,
-        live: _Live,
+        live: Known,
         batch: Batch,
         told: dict[tuple[str, str], list[Message]],
         prepared: list[Prepared],
@@ -278,7 +292,7 @@ class LiveThread:
             batch.seen_since(name, moment(state.first))
         return frozenset(row.row_digest for row in stored.values())
 
-    def _party(self, live: _Live, row: MappedRow, state: PartyState, times: dict[str, int]) -> Prepared:
+    def _party(self, live: Known, row: MappedRow, state: PartyState, times: dict[str, int]) -> Prepared:
         """Prepare a party's record with its registers in the envelope, and the times of its attributes in the clear."""
         (one,) = self._prepared(live, row, "")
         one.plain = _PACK([*_UNPACK(one.plain), _PACK(state)])
@@ -289,27 +303,54 @@ class LiveThread:
             one.clear = _JSON({**_CLEAR(one.clear), "t": earlier})
         return one
 
-    def _reject(self, conn: Connection, live: _Live, rejects: list[Reject], *, counted: bool = True) -> None:
+    def _reject(self, conn: Connection, live: Known, rejects: list[Reject], *, counted: bool = True) -> None:
         intake.keep_rejects(conn, self._space.vault, live.facts.source_id, live.load.load_id, "live", rejects)
         if counted:
             count_live(conn, {"rejected": len(rejects)})
 
-    def _source(self, conn: Connection, number: int) -> _Live:
+    # -- sources -----------------------------------------------------------------------------------------------------
+
+    def _source(self, conn: Connection, number: int) -> Known:
+        """Return a source as its files are now; while they cannot be read, as they were, or as one whose events wait."""
         known = self._sources.get(number)
-        if known is None:
-            name, _ = intake.source_names(conn)[number]
-            known = self._sources[number] = _Live(self._space, conn, number, name)
-        elif known.changed != changed_at(self._space, known.name):
-            try:
-                known = self._sources[number] = _Live(self._space, conn, number, known.name)
-            except Unavailable as error:  # the file is being edited: go on by what it said before
-                known.changed = changed_at(self._space, known.name)
-                _LOG.warning("a live source's file cannot be read", source=known.name, reason=str(error))
+        if known is not None and known.terms.changed == changed_at(self._space, known.name):
+            return known
+        name = known.name if known else intake.source_names(conn)[number][0]
+        terms = terms_of(self._space, name)
+        if known is None or known.terms.problem or not terms.problem:
+            known = self._sources[number] = Known(self._space, conn, number, name, terms)
+        else:  # being edited: go on by what it said before
+            known.terms, known.trouble = msgspec.structs.replace(known.terms, changed=terms.changed), terms.problem
+        if terms.problem:
+            self.troubled.add(number)
+            alert(self._space, conn, (number, name), terms.trouble, "", terms.problem)
         return known
+
+    def _readable(self, conn: Connection, number: int) -> Known:
+        live = self._source(conn, number)
+        if live.terms.problem:
+            raise Unavailable(live.terms.problem)
+        return live
+
+    def mend(self, conn: Connection) -> int:
+        """Fold in what waits of sources whose files can be read again, and commit; return how many sources were mended."""
+        mended = [number for number in sorted(self.troubled) if not self._source(conn, number).trouble]
+        for number in mended:
+            after = 0
+            self._space.log.lock(conn, OUTCOMES)
+            while found := intake.waiting_rejects(conn, self._space.vault, number, after, MOST, WAITS):
+                after = found[-1].reject_id
+                intake.settle_rejects(conn, [one.reject_id for one in found])
+                self.unblock(conn, number, [_KEPT(one.cells[0]) for one in found])
+            end_troubles(conn, number)
+        conn.commit()
+        self.troubled.difference_update(mended)
+        return len(mended)
 
     def forget_sources(self) -> None:
         """Know nothing of sources any more: a rollback took back what was written of them."""
         self._sources.clear()
+        self._devices.clear()
 
 
 def known_identifiers(space: Space, message: Message, namespace: str) -> list[tuple[str, str, str]]:
@@ -337,27 +378,6 @@ def parties(message: Message) -> list[tuple[str, str]]:
         return []
     key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
     return [("Individual", key)] if key else []
-
-
-def source_file(space: Space, name: str) -> tuple[intake.LiveFile, Source | None]:
-    """Read a source's file. What it says decides who is who: without it no event can be folded in."""
-    try:
-        return intake.load_live(space.project.folder, name, space.model)
-    except (Invalid, NotFound) as error:
-        raise Unavailable(str(error)) from None
-
-
-def changed_at(space: Space, name: str) -> tuple[int, int]:
-    """Return when a source's file and its contract were changed, 0 for one that is not there."""
-    folder = space.project.folder
-    return _touched(folder / "sources" / f"{name}.yaml"), _touched(intake.plan_path(folder, name))
-
-
-def _touched(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _refused(message: Message, reason: str, column: str = "") -> Reject:

@@ -17,6 +17,7 @@ import psycopg
 from steelthread import intake
 from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
+from steelthread.store import carry_out
 from steelthread.thread.batch import LANE, Batch, SourceFacts
 from steelthread.thread.beside import MapperBeside, MapperHere
 from steelthread.thread.computing import fill_traits, sync_traits
@@ -120,9 +121,12 @@ class Loader:
         with self._mapper(path, load.rows_done) as mapper:
             waiting: deque[_Waiting] = deque()
             ended: Ended | None = None
+            mapped: Mapped | None = None
             while True:
                 while ended is None and len(waiting) < mapper.ahead:
                     hashed = mapper.hashed()
+                    if waiting and mapped is None:
+                        mapped = mapper.mapped()  # taken in while the server commits the batch before
                     if isinstance(hashed, Ended):
                         ended = hashed
                     else:
@@ -130,7 +134,8 @@ class Loader:
                 if not waiting:
                     break
                 batch = waiting.popleft()
-                self._batch(conn, facts, load, witness, batch, mapper.mapped(), path)
+                self._batch(conn, facts, load, witness, batch, mapped or mapper.mapped(), path)
+                mapped = None
                 if progress:
                     progress(Progress(load.read, load.rejected, batch.hashed.position, batch.hashed.total))
         self._refuse_nothing(conn, facts, load)
@@ -228,7 +233,7 @@ class Loader:
         load.read += batch.hashed.rows
         load.rows_done += batch.hashed.rows
         intake.save_load(conn, load)
-        conn.commit()
+        carry_out(conn, _commit)
 
     def _count(self, load: Load, primaries: list[bytes], new: set[bytes], changed: set[bytes]) -> None:
         """A row is accepted when its record is new, once; a row that changed nothing is unchanged."""
@@ -350,6 +355,10 @@ def hurried() -> Iterator[None]:
         sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
+
+
+def _commit(conn: psycopg.Connection[Any]) -> None:
+    conn.commit()
 
 
 def _fingerprint(path: Path) -> bytes:

@@ -65,6 +65,8 @@ class Prepared(msgspec.Struct, array_like=True):
 
     homes: list[int] = []
     """Keyed tokens of surname and address, for households."""
+    uncounted: bool = False
+    """Whether it makes no count, sum or trait of its owner."""
 
 
 class Preparer:

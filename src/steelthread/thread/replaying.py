@@ -1,13 +1,14 @@
 """Replay: what is kept runs through the present mapping and rules again.
 
-Live events that are still on the log are mapped from how they came. Of every kept record the identifiers are taken anew
+Live events that are still on the log are mapped from how they came. Of every kept record the columns that nobody had mapped
+are mapped as the mapping says now, and the identifiers are taken anew
 under `identity.yaml` as it is now: kinds, normalising, namespaces, blocked values, composite rules. Nothing counts twice:
 a record that comes out the same is left alone, one that differs takes the place of its former self, and what it no longer
 asserts is taken back. Each page is a transaction; what was cut off may be run again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,8 @@ from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
 _PAGE = 1000
+_REGISTERS = 6
+"""Where the registers of a live party stand in its envelope."""
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
 _KEPT = msgspec.json.Decoder(Message).decode
 _JSON = msgspec.json.Decoder().decode
@@ -49,9 +52,9 @@ class Replayed(msgspec.Struct, rename="camel"):
     events: int = 0
     """Live events mapped from how they came."""
     records: int = 0
-    """Kept records whose identifiers were taken anew."""
+    """Kept records that were gone through."""
     changed: int = 0
-    """Records of which identifiers came out otherwise."""
+    """Records that came out otherwise."""
 
 
 def replay(
@@ -112,6 +115,17 @@ def _messages(space: Space, conn: Connection, fact: Folded, sources: set[int]) -
     return grouped
 
 
+def kept_events(space: Space, conn: Connection, source: int, most: int = 50_000) -> Iterator[Message]:
+    """Yield the live events of a source among the last `most` received, as far as the log still has them."""
+    last = space.log.head(conn, LANE)
+    after = max(0, last - most)
+    while after < last and (taken := space.log.read(conn, LANE, after, _PAGE)):
+        after = taken[-1].number
+        for one in taken:
+            if isinstance(one.fact, Received) and one.fact.source == source:
+                yield _MESSAGE(one.fact.message)
+
+
 class _Records:
     """Takes the identifiers of the records of one source anew."""
 
@@ -124,8 +138,11 @@ class _Records:
         folder, country = space.project.folder, space.project.settings.project.country
         self._live = intake.is_live(folder, self.name)
         self._namespace = intake.load_live(folder, self.name, space.model)[0].user_namespace if self._live else ""
+        mapping = intake.load_live(folder, self.name, space.model)[1] if self._live else None
         if not self._live:
-            country = intake.load_source(folder, self.name, space.model).country or country
+            mapping = intake.load_source(folder, self.name, space.model)
+            country = mapping.country or country
+        self._anew = intake.Anew(mapping, space.model, country) if mapping else None
         source = Source(name=self.name, entities=[], key="")
         self._preparer = Preparer(
             source, space.model, space.vault, Identifiers(space.rules, space.model, self.name, country)
@@ -161,25 +178,28 @@ class _Records:
         for row in page:
             if row.record_id in views:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
-                one = self._prepared(row, views[row.record_id], envelope)
-                if sorted(_UNPACK(one.plain)[3]) != sorted(envelope[3]):
+                one, otherwise = self._prepared(row, views[row.record_id], envelope)
+                if otherwise or sorted(_UNPACK(one.plain)[3]) != sorted(envelope[3]):
                     one.party, one.parent = above.get(row.record_id, (None, None))
                     changed.append((row, one))
         return changed
 
-    def _prepared(self, row: RecordRow, view: View, envelope: list[Any]) -> Prepared:
+    def _prepared(self, row: RecordRow, view: View, envelope: list[Any]) -> tuple[Prepared, bool]:
+        """Prepare a record under the present rules and mapping; say whether the mapping makes something else of it."""
         parts = [MappedPart(entity, values) for entity, values in view.parts]
         record = MappedRecord(view.entity, view.key, view.values, parts, self._identifiers(view))
         changed = microseconds(row.changed_at) if row.changed_at else None
-        (one,) = self._preparer.row(MappedRow([record], changed, [], view.extras), row.row_digest)
+        mapped = self._anew.map(record, view.extras) if self._anew and len(envelope) <= _REGISTERS else None
+        record, extras = mapped or (record, view.extras)
+        (one,) = self._preparer.row(MappedRow([record], changed, [], extras), row.row_digest)
         if view.times:
             one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
         if self._live:
             one.idents = [walled(ident) for ident in one.idents]
-            if len(envelope) > 6:  # a party's registers go with it, as the live thread keeps them
-                one.plain = _PACK([*_UNPACK(one.plain), envelope[6]])
+            if len(envelope) > _REGISTERS:  # a party's registers go with it, as the live thread keeps them
+                one.plain = _PACK([*_UNPACK(one.plain), envelope[_REGISTERS]])
                 one.digest = one.row_digest = self._space.vault.digest(one.plain)
-        return one
+        return one, mapped is not None
 
     def _identifiers(self, view: View) -> list[tuple[str, str, str]]:
         """Return the identifiers that a record was given; those that follow from others are found anew."""

@@ -11,14 +11,14 @@ import psycopg
 from steelthread import privacy
 from steelthread.intake import Message
 from steelthread.kit import now, uuid7
-from steelthread.privacy import Scope, Statement, Tombstones
+from steelthread.privacy import Statement, Tombstones
 from steelthread.store import Byteas
+from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
 
 GPC = "globalPrivacyControl"
 """The field of an event's `context` that says that the signal was there."""
-_SCOPES: dict[str, Scope] = {"anonymous_id": "device", "device_id": "device", "cookie": "device", "user_id": "party"}
 
 
 class Signals:
@@ -34,7 +34,7 @@ class Signals:
         Not where it stands already, where somebody answered the signal with a yes, and of whoever was erased.
         """
         named = {
-            name: _SCOPES[kind] for _, name, _, kind in self._fence.named(message, source, namespace) if kind in _SCOPES
+            name: SCOPES[kind] for _, name, _, kind in self._fence.named(message, source, namespace) if kind in SCOPES
         }
         standing = conn.execute(
             "select node_hash from privacy.consent_state where node_hash = any(%(names)s) and part = 'c' and purpose = '*sharing' "

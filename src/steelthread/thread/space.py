@@ -26,7 +26,8 @@ class Space:
         self.database = database or open_database(project)
         self.model: Model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
         self.rules: IdentityRules = load_rules(project.folder / "identity.yaml")
-        self.profile_rules: ProfileRules = load_profile_rules(project.folder / "profile.yaml", self.model)
+        zone = project.settings.project.time_zone
+        self.profile_rules: ProfileRules = load_profile_rules(project.folder / "profile.yaml", self.model, zone)
         self.log = Log(self.vault)
         self.names = Names()
         self.keys = RecordKeys(self.vault)

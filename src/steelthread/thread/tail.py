@@ -17,11 +17,12 @@ from steelthread.intake import MappedRow, Message, PartyState, RowRejected, Word
 from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
-from steelthread.thread.admission import admitted, plan_of
+from steelthread.thread.admission import admitted
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.fence import Fence
-from steelthread.thread.live import LANE, changed_at, known_identifiers, parties, source_file
+from steelthread.thread.live import LANE, known_identifiers, parties
 from steelthread.thread.space import Space
+from steelthread.thread.terms import changed_at, terms_of
 
 Connection = psycopg.Connection[Any]
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
@@ -166,11 +167,11 @@ class Tail:
         changed = changed_at(self._space, source)
         known = self._sources.get(source)
         if known is None or known.changed != changed:
-            file, mapping = source_file(self._space, source)
-            country = self._space.project.settings.project.country
-            documents = intake.DocumentMapping(mapping, self._space.model, country) if mapping else None
-            namespace = file.user_namespace or intake.SHARED_NAMESPACE
-            known = _Watched(changed, namespace, plan_of(self._space, source), documents)
+            terms, country = terms_of(self._space, source), self._space.project.settings.project.country
+            documents = intake.DocumentMapping(terms.mapping, self._space.model, country) if terms.mapping else None
+            if known is None or not terms.problem:  # one that cannot be read now is watched as it was
+                known = _Watched(changed, terms.namespace, terms.plan, documents)
+            known.changed = changed
             self._sources[source] = known
         return known
 

@@ -3,16 +3,17 @@
 import os
 import signal
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import FrameType
 
 import psycopg
 import structlog
 
-from steelthread.intake import forget_messages, forget_volume, source_names, volume_alerts
+from steelthread.intake import forget_messages, forget_volume
 from steelthread.kit import SteelthreadError, Unavailable, now
 from steelthread.log import channel
 from steelthread.profiles import forget_old
+from steelthread.thread.alerting import troubled_sources, watch_volumes
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.live import LANE, MOST, READER, LiveThread
@@ -34,7 +35,6 @@ class Worker:
         self._parent = parent
         self._stopping = False
         self._tidied = time.monotonic()
-        self._alerted: set[tuple[datetime, int, str]] = set()
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Stop after the present step."""
@@ -64,13 +64,15 @@ class Worker:
         thread = LiveThread(self._space)
         with self._space.database.connect() as conn:
             sync_traits(self._space, conn, OUTCOMES)
+            thread.troubled |= troubled_sources(conn)
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
             heard.execute(f"listen {channel(LANE)}")
             while not self._ends:
                 filled = fill_traits(self._space, conn, OUTCOMES)
-                if self._step(thread, conn) + filled == 0:
-                    self._tidy(conn)
+                done = self._step(thread, conn) + (thread.mend(conn) if thread.troubled else 0)
+                self._tidy(conn)
+                if done + filled == 0:
                     for _ in heard.notifies(timeout=0.5, stop_after=1):
                         pass
 
@@ -98,17 +100,7 @@ class Worker:
         days = self._space.project.settings.live.deduplicate_days
         forget_messages(conn, now() - timedelta(days=days))
         forget_volume(conn, now() - timedelta(days=_VOLUME_DAYS))
-        self._alert(conn)
+        watch_volumes(self._space, conn, now())
         forget_old(conn, now())
         self._space.log.forget_read(conn, READER, LANE, self._space.project.settings.live.received_hours)
         conn.commit()
-
-    def _alert(self, conn: psycopg.Connection) -> None:
-        """Say once an hour which events came much more or less often than usual."""
-        hour = now().replace(minute=0, second=0, microsecond=0)
-        for number, (name, _) in source_names(conn).items():
-            for one in volume_alerts(conn, number, hour):
-                if (hour, number, one["event"]) not in self._alerted:
-                    self._alerted.add((hour, number, one["event"]))
-                    _LOG.warning("an event's volume is unusual", source=name, what=one)
-        self._alerted = {one for one in self._alerted if one[0] == hour}

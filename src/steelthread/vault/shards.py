@@ -35,8 +35,13 @@ def new_subject(shard: int) -> int:
 
 def shard_path(folder: Path, shard: int) -> Path:
     """Return the file of a shard."""
+    return Path(shard_file(str(folder / "shards"), shard))
+
+
+def shard_file(folder: str, shard: int) -> str:
+    """Return the file of a shard below the folder of all shards."""
     name = f"{shard:03x}"
-    return folder / "shards" / name[:2] / f"{name}.ring"
+    return f"{folder}/{name[:2]}/{name}.ring"
 
 
 @contextmanager

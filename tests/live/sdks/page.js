@@ -24,7 +24,7 @@ const sdks = {
   },
   async rudderstack(host, key, { user, visitor, traits }) {
     const analytics = new RudderAnalytics();
-    analytics.load(key, host, { configUrl: host, queueOptions: { minRetryDelay: 200, backoffFactor: 1.2 } });
+    analytics.load(key, host, { configUrl: host, queueOptions: { minRetryDelay: 200, backoffFactor: 1.5 } });
     await new Promise((resolve) => analytics.ready(resolve));
     analytics.setAnonymousId(visitor);
     analytics.page("Home");

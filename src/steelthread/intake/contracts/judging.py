@@ -1,5 +1,6 @@
 """Judging an event by its source's contract. Pure: the same event and contract give the same verdict, live or replayed."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import Any
 
@@ -31,9 +32,16 @@ class Verdict(msgspec.Struct):
         return any(one.action == "block" for one in self.violations)
 
 
+DOCUMENT = "document"
+"""Name of the documents of a source whose file does not say where their type stands (`webhook: event`)."""
+_ENVELOPE = frozenset(
+    ("id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema")
+)  # CloudEvents 1.0.2, "Context Attributes"
+
+
 def event_name(message: Message) -> str:
     """Return the name under which a contract has an event."""
-    return message.event if message.type == "track" else message.type
+    return (message.event or DOCUMENT) if message.type == "track" else message.type
 
 
 def said(message: Message) -> dict[str, Any]:
@@ -48,28 +56,62 @@ def judge_event(plan: Plan, message: Message, *, special: bool) -> Verdict:
     if event is None:
         return Verdict(message, [Violation(name, "", "unknown event", plan.unknown_event)])
     values = said(message)
-    found = _missing(name, event, values)
-    for each, value in values.items():
+    told = list(_told(event, values))
+    found = _missing(name, event, {path: value for path, _, value in told})
+    ours = _ENVELOPE if message.mapped and "specversion" in values else frozenset()
+    dropped = []
+    for each, steps, value in told:
+        before = len(found)
         known = event.properties.get(each)
         if known is None:
-            found.append(Violation(name, each, "unknown property", event.unknown_property))
+            if each not in ours:
+                found.append(Violation(name, each, "unknown property", event.unknown_property))
         elif known.classification == "special" and not special:
             found.append(Violation(name, each, "of a special category, which this project does not keep", "drop"))
         elif (reason := _wrong(known, value)) is not None:
             found.append(Violation(name, each, reason, known.action))
-    dropped = {one.property for one in found if one.action == "drop"}
+        if any(one.action == "drop" for one in found[before:]):
+            dropped.append(steps)
     if dropped:
-        left = {each: value for each, value in values.items() if each not in dropped}
+        left = values
+        for steps in dropped:
+            left = _without(left, steps)
         field = "traits" if message.type in ("identify", "group") else "properties"
         message = msgspec.structs.replace(message, **{field: left})
     return Verdict(message, found)
+
+
+def _told(
+    event: Event, values: dict[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+    """Yield (path, steps of the path, value) of what an event says: within objects as far as its contract names anything there."""
+    for name, value in values.items():
+        steps = (*above, name)
+        path = ".".join(steps)
+        opened = isinstance(value, dict) and path in event.inside
+        if path in event.properties or not opened:
+            yield path, steps, value
+        if opened:
+            yield from _told(event, value, steps)
+
+
+def _without(values: dict[str, Any], steps: tuple[str, ...]) -> dict[str, Any]:
+    """Return a copy without the value at the end of these steps."""
+    first, *rest = steps
+    if first not in values:  # within an object that was dropped as a whole
+        return values
+    if not rest:
+        return {name: value for name, value in values.items() if name != first}
+    return {**values, first: _without(values[first], tuple(rest))}
 
 
 def _missing(name: str, event: Event, values: dict[str, Any]) -> list[Violation]:
     return [
         Violation(name, each, "required, and missing", "allow" if known.action == "drop" else known.action)
         for each, known in event.properties.items()
-        if known.required and values.get(each) in (None, "")
+        if known.required
+        and values.get(each) in (None, "")
+        and (not known.within or isinstance(values.get(known.within), dict))
     ]
 
 

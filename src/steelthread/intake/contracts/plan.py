@@ -1,11 +1,13 @@
 """Reading a contract: `contracts/SOURCE.odcs.yaml`, Open Data Contract Standard 3.1.
 
-Each object of `schema` is an event: a track event by its name, or `identify`, `page`, `screen`, `group`, `alias`. What the
-standard does not have stands in its `customProperties`: `onViolation` (allow, drop or block; of the contract, an event or a
+Each object of `schema` is an event: a track event by its name, or `identify`, `page`, `screen`, `group`, `alias`; a document
+of a webhook or CloudEvents source by its type. A property within an object stands among that one's own `properties`, or by
+its path (`customer.email`), as a mapping names it. What the standard does not have stands in its `customProperties`: `onViolation` (allow, drop or block; of the contract, an event or a
 property), `onUnknownProperty` (the same; of the contract or an event) and `onUnknownEvent` (allow or block).
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +39,7 @@ class _Property(msgspec.Struct, rename="camel"):
     classification: str | None = None
     quality: list[_Quality] = []
     custom_properties: list[_Custom] = []
+    properties: list["_Property"] = []
 
 
 class _Object(msgspec.Struct, rename="camel"):
@@ -66,12 +69,17 @@ class Property(msgspec.Struct, frozen=True):
     pattern: re.Pattern[str] | None
     bounds: tuple[float | None, float | None]
     lengths: tuple[int | None, int | None]
+    within: str = ""
+    """Path of the object that it is a property of: where that is missing, nothing in it is."""
 
 
 class Event(msgspec.Struct, frozen=True):
     """What an event must be."""
 
     properties: dict[str, Property]
+    """By path."""
+    inside: frozenset[str]
+    """Paths of the objects within which properties are named."""
     action: Action
     unknown_property: Action
 
@@ -114,14 +122,24 @@ def load_plan(folder: Path, source: str) -> Plan | None:
 
 def _event(one: _Object, action: Action, unknown: Action, where: str) -> Event:
     own = _action(one.custom_properties, "onViolation", action, where)
+    properties = {path: _property(each, own, f"{where}.{path}", above) for path, each, above in _paths(one.properties)}
     return Event(
-        {each.name: _property(each, own, f"{where}.{each.name}") for each in one.properties},
+        properties,
+        frozenset(path[:place] for path in properties for place, letter in enumerate(path) if letter == "."),
         own,
         _action(one.custom_properties, "onUnknownProperty", unknown, where),
     )
 
 
-def _property(one: _Property, action: Action, where: str) -> Property:
+def _paths(properties: list[_Property], above: str = "") -> Iterator[tuple[str, _Property, str]]:
+    """Yield (path, property, path of the object it is of), those within objects too."""
+    for one in properties:
+        path = f"{above}.{one.name}" if above else one.name
+        yield path, one, above
+        yield from _paths(one.properties, path)
+
+
+def _property(one: _Property, action: Action, where: str, above: str) -> Property:
     if one.logical_type is not None and one.logical_type not in TYPES:
         raise Invalid(f"{where}: logicalType is none of {', '.join(TYPES)}.")
     options = one.logical_type_options
@@ -135,7 +153,7 @@ def _property(one: _Property, action: Action, where: str) -> Property:
         one.logical_type, one.required, _action(one.custom_properties, "onViolation", action, where),
         one.classification or "", frozenset(map(str, allowed)) if isinstance(allowed, list) else None, compiled,
         (_number(options.get("minimum")), _number(options.get("maximum"))),
-        (_whole(options.get("minLength")), _whole(options.get("maxLength"))),
+        (_whole(options.get("minLength")), _whole(options.get("maxLength"))), above,
     )  # fmt: skip
 
 

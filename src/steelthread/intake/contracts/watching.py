@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,7 +37,7 @@ def words_of(messages: Sequence[Message]) -> dict[tuple[str, str], Word]:
         name = event_name(message)[:_LONGEST]
         kinds = {
             "": "event",
-            **{str(each)[:_LONGEST]: _kind(value) for each, value in list(said(message).items())[:_MOST_PROPERTIES]},
+            **{str(each)[:_LONGEST]: _kind(value) for each, value in islice(_named(message), _MOST_PROPERTIES)},
         }
         for each, kind in kinds.items():
             word = (name, each)
@@ -46,6 +47,20 @@ def words_of(messages: Sequence[Message]) -> dict[tuple[str, str], Word]:
             known[0] += 1
             known[1], known[2] = min(known[1], at), max(known[2], at)
     return {word: Word(frozenset(types[word]), *totals[word]) for word in sorted(types)}
+
+
+def _named(message: Message) -> Iterator[tuple[str, Any]]:
+    """Yield what an event says by name; of a document that a mapping reads, what stands within objects by its path."""
+    if not message.mapped:
+        yield from said(message).items()
+        return
+    left: list[tuple[str, Any]] = [("", said(message))]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict) and (value or not path):
+            left += [(f"{path}.{name}" if path else name, one) for name, one in reversed(value.items())]
+        else:
+            yield path, value
 
 
 def _kind(value: Any) -> str:

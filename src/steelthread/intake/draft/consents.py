@@ -48,6 +48,7 @@ _NO = (
     "do not allow",
     "blocked",
 )
+_PURPOSE = "dataUsePurposeId: {constant: marketing}   # medium: the purpose of purposes.yaml that it is about"
 _ANSWERS = frozenset((*_YES, *_NO))
 _WHEN = {"captureDateTime": ("optintime", "consentdate", "consenttime", "consenttimestamp", "optindate"),
          "doubleOptInDateTime": ("confirmtime", "doubleoptin", "doubleoptindate", "confirmedat")}  # fmt: skip
@@ -78,8 +79,8 @@ def _said(column: Column, *, negative: bool) -> list[str]:
     )
     channel = _channel(column.plain)
     if not channel:
-        return entity("PartyConsent", [status])
-    return entity("ContactPointConsent", [f"channel: {{constant: {channel}}}", status])
+        return entity("PartyConsent", [_PURPOSE, status])
+    return entity("ContactPointConsent", [f"channel: {{constant: {channel}}}", _PURPOSE, status])
 
 
 def _channel(name: str) -> str:
@@ -100,4 +101,4 @@ def _times(sheet: Sheet) -> list[str]:
     if not times:
         return []
     given = "consentStatusId: {constant: given}   # medium: whoever has a time said yes"
-    return entity("ContactPointConsent", ["channel: {constant: email}", given, *times])
+    return entity("ContactPointConsent", ["channel: {constant: email}", _PURPOSE, given, *times])

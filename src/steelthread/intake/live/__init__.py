@@ -4,6 +4,7 @@ from steelthread.intake.live.bodies import BODY_LIMIT, document, unpacked
 from steelthread.intake.live.calls import Call, Dialect, read_json, write_key
 from steelthread.intake.live.cloudevents import decode as decode_cloudevents
 from steelthread.intake.live.decoding import Decoded, Refusal
+from steelthread.intake.live.devices import DEVICE, device_mark, device_record
 from steelthread.intake.live.dialects import Path, paths
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE, identifiers
 from steelthread.intake.live.keys import key_digest, live_sources, make_write_key, revoke_write_key, source_of_key
@@ -22,6 +23,7 @@ from steelthread.intake.live.words import Words, moment
 
 __all__ = [
     "BODY_LIMIT",
+    "DEVICE",
     "SHARED_NAMESPACE",
     "Acceptor",
     "Call",
@@ -42,6 +44,8 @@ __all__ = [
     "decode_posthog",
     "decode_segment",
     "decode_snowplow",
+    "device_mark",
+    "device_record",
     "document",
     "forget_messages",
     "identifiers",

@@ -24,6 +24,26 @@ def device(agent: Any, context: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def hardware(agent: Any, context: dict[str, Any]) -> dict[str, Any]:
+    """Return osVersion, manufacturerName and modelName, as far as a user agent and the context's device and os say them."""
+    found = dict(_made(agent[:_LONGEST])) if isinstance(agent, str) and agent else {}
+    said = {
+        "osVersion": _name(context.get("os"), "version"),
+        "manufacturerName": _name(context.get("device"), "manufacturer"),
+        "modelName": _name(context.get("device"), "model"),
+    }
+    return found | {name: value for name, value in said.items() if value}
+
+
+@lru_cache(maxsize=20_000)
+def _made(agent: str) -> tuple[tuple[str, str], ...]:
+    said = parse(agent)
+    version = ".".join(part for part in (said.os.major, said.os.minor) if part) if said.os else ""
+    made, model = (said.device.brand, said.device.model) if said.device else (None, None)
+    found = (("osVersion", version), ("manufacturerName", made), ("modelName", model))
+    return tuple((name, value) for name, value in found if value and not value.startswith("Generic"))
+
+
 @lru_cache(maxsize=20_000)
 def _parsed(agent: str) -> tuple[tuple[str, Any], ...]:
     said = parse(agent)

@@ -78,8 +78,8 @@ def _message(item: Any, received: int, *, mapped: bool) -> Message:
         raise Refused("`specversion` is not 1.0")
     name, at = unique(text(item["source"]), text(item["id"])), corrected(item.get("time"), None, received)
     if mapped:
-        return Message(id=name, type="track", timestamp=at, received=received, properties=item, per_source=True,
-                       mapped=True)  # fmt: skip
+        return Message(id=name, type="track", timestamp=at, received=received, event=text(item["type"]),
+                       properties=item, per_source=True, mapped=True)  # fmt: skip
     data = item.get("data")
     said = mapping(data)
     user, anonymous = _named(item, said, _WHO), _named(item, said, _ANONYMOUS)

@@ -29,6 +29,8 @@ class Webhook(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     signature: Signature | None = None
     events: str = ""
     """Path of the list of events within the body, such as `data.items`; empty for the body itself."""
+    event: str = ""
+    """Where a document's type stands, by which its contract knows it: a path within the event, or `header:NAME`."""
     id: str = ""
     """Path of an event's id within the event, or `header:NAME`; empty for the usual headers, else the event's content."""
 

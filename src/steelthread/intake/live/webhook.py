@@ -89,8 +89,8 @@ def _message(item: Any, received: int, file: LiveFile, headers: Mapping[str, str
     check_size(item, EVENT_LIMIT)
     name = _id(item, file, headers, place)
     if file.mapped:
-        return Message(id=name, type="track", timestamp=received, received=received, properties=item, per_source=True,
-                       mapped=True)  # fmt: skip
+        return Message(id=name, type="track", timestamp=received, received=received, event=_type(item, file, headers),
+                       properties=item, per_source=True, mapped=True)  # fmt: skip
     user = text(item.get("userId") or item.get("user_id"))
     anonymous = text(item.get("anonymousId") or item.get("anonymous_id"))
     traits = mapping(item.get("traits"))
@@ -110,6 +110,14 @@ def _message(item: Any, received: int, file: LiveFile, headers: Mapping[str, str
         properties={name: value for name, value in item.items() if name not in ("traits", "email")},
         per_source=True,
     )
+
+
+def _type(item: dict[str, Any], file: LiveFile, headers: Mapping[str, str]) -> str:
+    """Return a document's type, empty when its file does not say where it stands."""
+    where = file.webhook.event
+    if where.startswith("header:"):
+        return text(headers.get(where.removeprefix("header:").lower()))
+    return text(at_path(item, where)) if where else ""
 
 
 def _id(item: dict[str, Any], file: LiveFile, headers: Mapping[str, str], place: int | None) -> str:

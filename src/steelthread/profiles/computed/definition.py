@@ -1,14 +1,16 @@
 """What a computed trait is: its words in `profile.yaml`, which events take part, which time it looks at. Pure.
 
-Windows are quantised: 30 minutes to 6 hours go by minutes, up to 10 days by hours, longer ones and calendar periods by
-days (UTC). A window is never shorter than it says, and at most one unit longer.
+Windows are quantised: 30 minutes to 6 hours go by minutes, up to 10 days by hours, longer ones by days (UTC). A window is
+never shorter than it says, and at most one unit longer. Calendar periods are of whole days of the trait's time zone.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -52,6 +54,8 @@ class Trait(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froz
     attribute: str = ""
     window: str = ""
     period: str = ""
+    time_zone: str = ""
+    """Where the days of its period begin and end, such as Europe/Berlin: the project's, unless the trait says another."""
     where: dict[str, Test | str | int | float | bool | list[str | int | float | bool]] = {}
 
     @property
@@ -71,6 +75,8 @@ class Trait(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froz
 
     def bucket(self, at: datetime) -> int:
         """Return in which bucket a moment falls."""
+        if self.period:
+            return _minutes(self._day(at))
         return floor(at, self.unit) if self.unit else 0
 
     def span(self, at: datetime) -> tuple[int, int]:
@@ -80,11 +86,15 @@ class Trait(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froz
         if self.window:
             return floor(at - timedelta(minutes=self.minutes), self.unit), floor(at, self.unit)
         name = self.period.removeprefix("previous ")
-        start = _period_start(at, name)
+        today = self._day(at)
+        start = _period_start(today, name)
         if name == self.period:
-            return floor(start, 1440), floor(at, 1440)
+            return _minutes(start), _minutes(today)
         before = start - timedelta(days=1)
-        return floor(_period_start(before, name), 1440), floor(before, 1440)
+        return _minutes(_period_start(before, name)), _minutes(before)
+
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(_zone(self.time_zone or "UTC")).date()
 
 
 def floor(at: datetime, unit: int) -> int:
@@ -92,8 +102,17 @@ def floor(at: datetime, unit: int) -> int:
     return int(at.timestamp() // (60 * unit)) * unit
 
 
-def _period_start(at: datetime, name: str) -> datetime:
-    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _minutes(day: date) -> int:
+    """Return a day as the bucket of it: minutes from 1970 to its beginning, if all days had 24 hours."""
+    return (day - date(1970, 1, 1)).days * 1440
+
+
+def _period_start(day: date, name: str) -> date:
     if name == "week":
         return day - timedelta(days=day.weekday())  # ISO 8601: Monday
     if name == "month":
@@ -103,14 +122,17 @@ def _period_start(at: datetime, name: str) -> datetime:
     return day.replace(day=1, month=1) if name == "year" else day
 
 
-def parse_traits(content: Any, model: Model, place: str) -> dict[str, Trait]:
-    """Return the traits of `profile.yaml`; every wrong word is an Invalid that says where."""
+def parse_traits(content: Any, model: Model, place: str, time_zone: str = "UTC") -> dict[str, Trait]:
+    """Return the traits of `profile.yaml`; every wrong word is an Invalid that says where.
+
+    Periods without a time zone of their own are in this one.
+    """
     if not isinstance(content, dict):
         raise Invalid(f"{place}: traits are names with what each is computed of. See docs/traits.md.")
-    return {str(name): _parsed(content[name], model, f"{place}: trait {name}") for name in content}
+    return {str(name): _parsed(content[name], model, f"{place}: trait {name}", time_zone) for name in content}
 
 
-def _parsed(said: Any, model: Model, place: str) -> Trait:
+def _parsed(said: Any, model: Model, place: str, time_zone: str) -> Trait:
     try:
         trait = msgspec.convert(said, Trait)
     except msgspec.ValidationError as error:
@@ -121,6 +143,8 @@ def _parsed(said: Any, model: Model, place: str) -> Trait:
         raise Invalid(f"{place}: {trait.function} needs `attribute`, such as properties.price.")
     if trait.window and trait.period:
         raise Invalid(f"{place}: `window` or `period`, not both.")
+    if trait.period and not trait.time_zone and time_zone != "UTC":
+        trait = msgspec.structs.replace(trait, time_zone=time_zone)
     _check_time(trait, place)
     if trait.entity:
         _check_names(trait, model, place)
@@ -146,6 +170,12 @@ def _check_time(trait: Trait, place: str) -> None:
             raise Invalid(f"{place}: window is between 30 minutes and 400 days, such as `7 days`.")
     if trait.period and trait.period.removeprefix("previous ") not in _PERIODS:
         raise Invalid(f"{place}: period is {', '.join(_PERIODS)}, or `previous month`.")
+    if trait.time_zone and not trait.period:
+        raise Invalid(f"{place}: time_zone goes with `period`: a window is as long everywhere.")
+    try:
+        _zone(trait.time_zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid(f"{place}: {trait.time_zone[:60]!r} is no time zone: say one such as Europe/Berlin.") from None
 
 
 def told(trait: Trait) -> dict[str, Any]:

@@ -212,7 +212,7 @@ class Computed:
             select o.owner, o.record_id, r.key_hash, n.name, o.at, convert_to(r.clear::text, 'UTF8'),
                 r.subject, r.sealed
             from (
-                select owner, record_id, at from profiles.event where owner = any(%(owners)s)
+                select owner, record_id, at from profiles.event where owner = any(%(owners)s) and not uncounted
                 union all
                 select p.owner, c.record_id, coalesce(p.at, c.at) from profiles.event p join profiles.event c on c.parent_id = p.record_id
                 where p.owner = any(%(owners)s) and c.owner is null
@@ -290,6 +290,8 @@ def _told(one: Defined, state: State, shown: Sequence[int], opened: Mapping[int,
     content = {"value": value, "function": one.trait.function}
     over = one.trait.window or one.trait.period
     content["over"] = over or "lifetime"
+    if one.trait.time_zone:
+        content["timeZone"] = one.trait.time_zone
     if one.filled is not None:
         content["filling"] = True
     return content
