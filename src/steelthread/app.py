@@ -233,14 +233,16 @@ def preview_source(project: Project, name: str, count: int) -> dict[str, Any]:
     model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
     source = intake.load_source(project.folder, name, model)
     path = files_of(project, source, None)[0]
-    rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1))
+    rows = intake.open_rows(path, intake.detect(path, source.format), batch=max(count, 1000))
     shown: list[dict[str, Any]] = []
     unmapped: list[str] = []
     warnings: list[str] = []
     batch = next(iter(rows), None)
     if batch is not None:
         mapping = intake.compile_mapping(source, model, rows.columns, project.settings.project.country)
-        unmapped, warnings = mapping.unmapped, mapping.warnings
+        unmapped, warnings = mapping.unmapped, list(mapping.warnings)
+        found = intake.classify(rows.columns, batch.rows, source, model)
+        warnings += [f"{one.column}: {one.warning}" for one in found if one.attribute and one.warning]
         repeats = intake.Repeats()
         for index, cells in enumerate(batch.rows[:count]):
             if source.hashes_rows:

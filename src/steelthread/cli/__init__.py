@@ -15,6 +15,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     alerting,
     auditing,
     canon,
+    classifying,
     contracts,
     decisions,
     demo,

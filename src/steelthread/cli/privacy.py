@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
 from steelthread.kit import Invalid
 from steelthread.privacy import METHODS, Entry, Needles, Said, scan_database, scan_files, told
-from steelthread.rights import Auditor, Consents, Receipts, Saying
+from steelthread.rights import Auditor, Consents, Receipts, Saying, totals
 from steelthread.rights import access as access_person
 from steelthread.rights import erase as erase_person
 from steelthread.thread import Space
@@ -179,6 +179,7 @@ def erase(
     /,
     *,
     dry_run: Annotated[bool, Parameter(name="--dry-run")] = False,
+    anonymise: bool = False,
     output: Path | None = None,
     common: Common = DEFAULT,
 ) -> None:
@@ -190,11 +191,13 @@ def erase(
         Any of the person's identifiers or records, or the universal ID.
     dry_run
         Say what would go, and change nothing.
+    anonymise
+        Keep what the person came to in counts by month of nobody in particular, so that totals stay true.
     output
         File for the certificate; it is in the answer of --json too.
     """
     with common.space() as space:
-        done = erase_person(space, ref, f"operator {actor()}", dry_run=dry_run)
+        done = erase_person(space, ref, f"operator {actor()}", dry_run=dry_run, anonymise=anonymise)
     if output is not None and done.certificate:
         output.write_bytes(msgspec.json.encode(done.certificate))
     if common.json:
@@ -213,6 +216,19 @@ def erase(
             out.print(f"  {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
     if done.hits:
         sys.exit(1)
+
+
+@app.command(name="totals")
+def totals_command(*, common: Common = DEFAULT) -> None:
+    """Show how many people and events there are by month, those who were anonymised included, and what they come to."""
+    with common.space() as space, space.database.connect() as conn:
+        found = totals(conn)
+    if common.json:
+        emit(found)
+        return
+    for one in found:
+        money = f"{one['amount']} {one['currency'] or ''}" if one["amount"] else ""
+        out.print(f"{one['month'] or '':8}{one['entity']:<20}{one['count']:>10,}  {money}", markup=False)
 
 
 @app.command

@@ -1,6 +1,7 @@
 """Intake: files and live events in, mapped records out; the kept records, loads and rejects."""
 
 from steelthread.intake.anew import Anew
+from steelthread.intake.classification import Classified, classify, columns_of, label_of
 from steelthread.intake.contracts import (
     Alert,
     Plan,
@@ -135,6 +136,7 @@ __all__ = [
     "BadRow",
     "Batch",
     "Call",
+    "Classified",
     "Decoded",
     "Dialect",
     "DocumentMapping",
@@ -168,8 +170,10 @@ __all__ = [
     "begin_load",
     "begin_replay",
     "cells",
+    "classify",
     "close_records",
     "closed_sets",
+    "columns_of",
     "compile_mapping",
     "confirm_rows",
     "count_live",
@@ -204,6 +208,7 @@ __all__ = [
     "key_digest",
     "key_hash",
     "key_prefix",
+    "label_of",
     "last_reject",
     "list_alerts",
     "list_rejects",

@@ -30,6 +30,8 @@ class Line(msgspec.Struct, rename="camel"):
     at: datetime
     tokens: list[str]
     lifted: bool = False
+    anonymised: bool = False
+    """Whether counts by month were kept: erasing again keeps them again."""
 
 
 class Tombstones:

@@ -18,6 +18,7 @@ from steelthread.rights.opendsr.controller import Controller
 from steelthread.rights.opendsr.notices import standing
 from steelthread.rights.opendsr.processor import Processor
 from steelthread.rights.receipts import Receipts, check_receipt
+from steelthread.rights.remainder import totals
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.sql import SqlAccess
@@ -76,4 +77,5 @@ __all__ = [
     "principal_name",
     "replay_erasures",
     "standing",
+    "totals",
 ]

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -36,6 +36,7 @@ from steelthread.rights.people import (
     requesters_of,
     shared_nodes,
 )
+from steelthread.rights.remainder import keep_counts
 from steelthread.thread import Space, lock_identity, take_out, tell_erased
 
 Connection = psycopg.Connection[Any]
@@ -57,6 +58,7 @@ class Erased(msgspec.Struct, rename="camel"):
     seconds: float = 0.0
     certificate: dict[str, Any] | None = None
     hits: list[dict[str, Any]] = []
+    form: Literal["erase", "anonymise"] = "erase"
     destinations: list[dict[str, Any]] = []
     """Who else was told, and how that stands: none has settled it yet."""
 
@@ -70,15 +72,21 @@ class _Gone(msgspec.Struct):
     """Identifiers that were this person's alone."""
 
 
-def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False) -> Erased:
-    """Erase whoever a reference names; with `dry_run` say what would go, and change nothing."""
+def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymise: bool = False) -> Erased:
+    """Erase whoever a reference names; with `dry_run` say what would go, and change nothing.
+
+    `anonymise` is the second form: all the same goes, and what the person came to stays in counts by month of nobody.
+    """
     began = time.monotonic()
     finish_erasures(space)
     with space.database.connect() as conn:
         lock_identity(space, conn)
         person = find_person(space, conn, ref)
         check_holds(conn, person)
+        if anonymise:
+            keep_counts(conn, person)
         gone = _remove(space, conn, person, uuid7(), now())
+        gone.erased.form = "anonymise" if anonymise else "erase"
         if dry_run:
             conn.rollback()
             gone.erased.dry_run = True
@@ -172,7 +180,9 @@ def _rename_shared(conn: Connection, person: Person, shared: Collection[int]) ->
 def _commit(space: Space, conn: Connection, gone: _Gone) -> None:
     """Write the journal, then commit: a tombstone too many does less harm than one too few."""
     tokens = [token.hex() for token in gone.tokens]
-    privacy.write_journal(space.project.data, Line(gone.erased.request_id, now(), tokens))
+    privacy.write_journal(
+        space.project.data, Line(gone.erased.request_id, now(), tokens, anonymised=gone.erased.form == "anonymise")
+    )
     conn.commit()
 
 
@@ -204,14 +214,14 @@ def _prove(space: Space, conn: Connection, gone: _Gone, actor: str) -> None:
     left = len(space.vault.keys(gone.subjects))
     scanned, erased.hits = _scan(space, conn, [value for _, value in person.values])
     body = {
-        "requestId": str(erased.request_id), "subjects": [auditor.audit.token(one.bytes) for one in person.individuals],
+        "requestId": str(erased.request_id), "form": erased.form, "subjects": [auditor.audit.token(one.bytes) for one in person.individuals],
         "erasedAt": iso(now()), "stores": erased.stores, "rows": erased.rows, "keysDestroyed": erased.keys_destroyed,
         "keysLeft": left, "tombstones": erased.tombstones, "keptShared": erased.kept_shared, "scan": scanned,
         "destinations": erased.destinations, "closed": not erased.destinations,
         "finalAfter": iso(_final(space, conn)), "tool": f"steelthread {__version__}",
     }  # fmt: skip
     auditor.note(
-        conn, Entry("erasure", actor, "erase", details={"request": str(erased.request_id), "rows": erased.rows})
+        conn, Entry("erasure", actor, erased.form, details={"request": str(erased.request_id), "rows": erased.rows})
     )
     erased.certificate = certify(auditor, conn, body, "erase", actor)
     _finish(conn, erased.request_id, {"rows": erased.rows, "keysDestroyed": erased.keys_destroyed})
@@ -275,7 +285,10 @@ def _erase_again(space: Space, conn: Connection, line: Line) -> None:
         for one, name in conn.execute("select record_id, key_hash from intake.record")
         if stones.token(name) in tokens
     ]
-    gone = _remove(space, conn, gather(space, conn, nodes, records), line.request_id, line.at)
+    person = gather(space, conn, nodes, records)
+    if line.anonymised:
+        keep_counts(conn, person)
+    gone = _remove(space, conn, person, line.request_id, line.at)
     stones.set(conn, line.request_id, line.at, tokens)
     conn.commit()
     space.vault.shred(gone.subjects)

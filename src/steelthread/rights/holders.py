@@ -155,6 +155,10 @@ HOLDERS: Sequence[Holder] = (
     Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
     Holder("privacy.erasure", "erasures and their counts", "request_id at finished_at subjects told", keeps="counts, and numbers of keys to destroy"),
     Holder(
+        "privacy.remainder", "what is left of people who were anonymised", "entity month currency total amount quantity",
+        keeps="counts by month of all of them together; nothing ties a row to anybody",
+    ),
+    Holder(
         "privacy.destination_notice", "what destinations are told of erasures, sealed until they have settled them",
         "notice_id erasure_id case_id destination kind state made_at attempts next_at expected_at results_count receipt told subject sealed",
         keeps="it carries the erasure to destinations; its key is destroyed when they have settled it",
