@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ async def storm(key: str, seconds: float, connections: int) -> tuple[Counter[str
                     length = next(int(one[15:]) for one in said.split(b"\r\n") if one.startswith(b"content-length"))
                     await reader.readexactly(length)
                     code = said[9:12].decode()
-                    answers[code + (" with Retry-After" if b"\r\nretry-after:" in said else "")] += 1
+                    answers[code + (" with retry-after" if b"\r\nretry-after:" in said else "")] += 1
                     acknowledged[0] += count if code == "200" else 0
                 writer.close()
             except (OSError, asyncio.IncompleteReadError) as error:
@@ -103,6 +104,8 @@ async def minute(
 
 def main(seconds: float, connections: int) -> None:
     """Serve, send, wait until all that was accepted is folded in, count what is there."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16_384), hard))  # the server's too
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "bench"
         create_project(folder, "bench", "GB")
@@ -135,6 +138,7 @@ def main(seconds: float, connections: int) -> None:
                     f"server {'runs' if server.poll() is None else 'DIED'}"
                 )
                 assert there >= acknowledged, "what was acknowledged is lost"
+                assert set(answers) <= {"200", "429 with retry-after"}, answers
             finally:
                 server.send_signal(signal.SIGINT)
                 server.wait()

@@ -21,6 +21,7 @@ KNOWN = {
 """What there is: fuzzing alone does not find it."""
 
 
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # it is the pool's threads that do
 @pytest.mark.parametrize("server", ["embedded"], indirect=True)
 def test_no_route_falls_over_anything(space, load):
     load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")

@@ -66,9 +66,11 @@ NOBODY = {
     "/api/alerts", "/api/glass", "/api/glass/{number}/review", "/api/changes", "/api/changes/head", "/api/consents", "/api/consents/signals", "/api/consents/{event}/receipt", "/api/model", "/api/model/{entity}", "/api/rejects",
     "/api/requests", "/api/requests/due", "/api/requests/{number}", "/api/requests/{number}/proof",
     "/api/requests/{number}/steps", "/api/requests/letters/{letter}/sent", "/api/review/{pair}", "/api/sources", "/api/status", "/api/traits", "/health", "/metrics", "/asyncapi.json",
+    "/api/preferences/links", "/opendsr/2.0/callbacks", "/opendsr/2.0/discovery", "/opendsr/2.0/requests", "/opendsr/2.0/requests/{number}",
+    "/opendsr/2.0/status/{number}",
 }  # fmt: skip
 """Routes that show nothing of a person: counts, definitions, universal IDs, where and why a row was refused, what was done,
-what was said of consent (which must be told on, whatever it says)."""
+what was said of consent (which must be told on, whatever it says); a link for the person alone; how far requests are."""
 
 
 def test_every_route_asks_for_one_or_shows_nobody(api):

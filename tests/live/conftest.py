@@ -27,6 +27,7 @@ class Served:
     def __init__(self, space, port, write_key):
         self.space, self.port, self.write_key = space, port, write_key
         self.host = f"http://127.0.0.1:{port}"
+        self._killing = threading.Lock()
         self._key = create_key(space, ["profiles:read", "changes:read", "events:read", "events:write"])
 
     def start(self):
@@ -46,10 +47,11 @@ class Served:
                 time.sleep(0.05)
 
     def kill(self):
-        """Kill the server in the middle of whatever it does, and start another in its place."""
-        self.process.kill()
-        self.process.wait(timeout=60)
-        self.start()
+        """Kill the server in the middle of whatever it does, and start another in its place; one after another."""
+        with self._killing:
+            self.process.kill()
+            self.process.wait(timeout=60)
+            self.start()
 
     def get(self, path, **query):
         url = f"{self.host}{path}?{urllib.parse.urlencode({'purpose': 'operations', **query})}"

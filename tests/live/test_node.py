@@ -14,9 +14,10 @@ pytestmark = [
         reason="node, or the packages of tests/live/sdks, are not installed (.ci/run installs them)",
     ),
 ]
-FAULTS = (429, 500, "cut", "lost", "kill")
-"""Busy; our fault; the call never arrives; it arrives and nobody says so; the server is killed after it took the call."""
-RETRIES = {"segment": FAULTS, "rudderstack": FAULTS, "posthog": FAULTS}
+FAULTS = (429, 500, "cut", "lost")
+"""Busy; our fault; the call never arrives; it arrives and nobody says so."""
+RETRIES = {"segment": (*FAULTS, "kill"), "rudderstack": FAULTS, "posthog": FAULTS}
+"""The server is killed after it took a call of the first, and away for some seconds for all."""
 SAID = {"segment": ["Home", "Signed Up", "alias", "group"], "rudderstack": ["Home", "Signed Up", "alias", "group"],
         "posthog": ["Signed Up", "alias", "group", "page"], "jitsu": ["Home", "Signed Up", "group"]}  # fmt: skip
 
@@ -51,7 +52,7 @@ def test_node_sdks_lose_nothing_and_count_nothing_twice(served, faulty):
         check(served, sdk)
     status = served.status()
     assert status["rejected"] == 0
-    assert status["duplicates"] >= 2 * len(RETRIES)
+    assert status["duplicates"] > len(RETRIES)
 
 
 def test_an_sdk_that_sends_each_event_once(served):

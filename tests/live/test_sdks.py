@@ -71,8 +71,9 @@ def test_posthog(served):
 
 @pytest.mark.parametrize("server", ["embedded"], indirect=True)
 def test_python_sdks_lose_nothing_and_count_nothing_twice(served, faulty):
-    faults = (429, 500, "cut", "lost", "kill")
+    faults = (429, 500, "cut", "lost")
     proxies = {name: faulty(*faults) for name in ("segment", "rudderstack", "posthog", "snowplow")}
+    proxies["segment"].left.append("kill")  # the server is away for some seconds for all
     segment = Client(served.write_key, host=proxies["segment"].host)
     rudder = rudderstack.analytics.Client(served.write_key, host=proxies["rudderstack"].host)
     hog = posthog.Posthog(served.write_key, host=proxies["posthog"].host, max_retries=20, flush_interval=0.1)
@@ -96,7 +97,7 @@ def test_python_sdks_lose_nothing_and_count_nothing_twice(served, faulty):
     for name, proxy in proxies.items():
         assert not proxy.left, (name, proxy.seen)
         assert served.profile(f"user_id:{name}")["counts"]["CustomEngagement"] == 6, (name, proxy.seen)
-    assert served.status()["duplicates"] >= 2 * len(proxies)
+    assert served.status()["duplicates"] > len(proxies)
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_counted_twice(served):

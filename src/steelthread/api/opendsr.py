@@ -121,8 +121,9 @@ def _callbacks(api: FastAPI, space: Space) -> None:
     controller = Controller(space, RequestDesk(space).settled)
 
     def heard(headers: dict[str, str], body: bytes) -> None:
+        checked = controller.callback(headers, body)  # it may ask for a certificate: no connection waits meanwhile
         with api.state.pool.connection() as conn, conn.transaction():
-            gone = controller.callback(conn, headers, body)
+            gone = controller.take(conn, checked)
         space.vault.shred(gone)
 
     @api.post(f"{OPENDSR}/callbacks", tags=list(_TAG), status_code=202, responses={202: OBJECT[200]})

@@ -13,7 +13,9 @@ from steelthread.privacy import Audit, Entry
 from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
-_CONFIGURATION = ("steelthread.toml", "identity.yaml", "profile.yaml", "purposes.yaml")
+_CONFIGURATION = (
+    "steelthread.toml", "identity.yaml", "profile.yaml", "purposes.yaml", "brands.yaml", "opendsr.yaml",
+)  # fmt: skip
 _FOLDERS = ("sources/*.yaml", "model/*.yaml", "access/*.yaml", "access/*.cedar")
 
 

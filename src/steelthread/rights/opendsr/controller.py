@@ -37,6 +37,7 @@ _MOST = 1_000_000
 _AGAIN = timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _CACHED = timedelta(hours=1)
+_FRESH = timedelta(minutes=1)
 _STATUSES = ("pending", "in_progress", "completed", "cancelled")
 
 
@@ -50,6 +51,14 @@ class Answer(msgspec.Struct):
     results_count: int | None = None
 
 
+class Callback(msgspec.Struct):
+    """What a destination called back with, checked."""
+
+    destinations: list[str]
+    answer: Answer
+    receipt: bytes
+
+
 class Controller:
     """Tells the destinations of one space, and follows them."""
 
@@ -59,7 +68,7 @@ class Controller:
         self._settled = settled
         self.configuration = load_opendsr(space.project.folder)
         self.notices = Notices(space)
-        self._certificates: dict[str, tuple[datetime, x509.Certificate]] = {}
+        self._certificates: dict[str, tuple[datetime, datetime, x509.Certificate]] = {}
 
     @property
     def callback_url(self) -> str:
@@ -138,11 +147,8 @@ class Controller:
 
     # -- what is heard -------------------------------------------------------------------------------------------
 
-    def callback(self, conn: Connection, headers: Mapping[str, str], body: bytes) -> list[int]:
-        """Take a callback in the caller's transaction; return keys to destroy after it.
-
-        Forbidden for a domain that is not on the list, a signature that does not fit, a request that is not the domain's.
-        """
+    def callback(self, headers: Mapping[str, str], body: bytes) -> "Callback":
+        """Check a callback, without the database; Forbidden for a domain that is not on the list, or a wrong signature."""
         domain = headers.get(HEADER_DOMAIN.lower(), "").strip().lower()
         names = [name for name, one in self.configuration.destinations.items() if one.domain == domain]
         if not names:
@@ -154,10 +160,17 @@ class Controller:
                 raise Forbidden("The certificate of this domain cannot be had now: call back later.") from None
         if answer.status_callback_url != self.callback_url or answer.request_status not in _STATUSES:
             raise Forbidden("This callback is for another address, or has a status that there is not.")
-        one = self.notices.get(conn, answer.subject_request_id)
-        if one is None or one.destination not in names:
+        return Callback(names, answer, _digest(body))
+
+    def take(self, conn: Connection, callback: "Callback") -> list[int]:
+        """Take a callback that was checked, in the caller's transaction; return keys to destroy after it.
+
+        Forbidden for a request that is not the domain's.
+        """
+        one = self.notices.get(conn, callback.answer.subject_request_id)
+        if one is None or one.destination not in callback.destinations:
             raise Forbidden("This domain has no request of this number.")
-        return self._heard(conn, one, answer, _digest(body), now())
+        return self._heard(conn, one, callback.answer, callback.receipt, now())
 
     def _heard(self, conn: Connection, one: Notice, answer: Answer, receipt: bytes, at: datetime) -> list[int]:
         if one.state not in ("waiting", "pending", "in_progress"):
@@ -215,11 +228,13 @@ class Controller:
         if len(body) > _MOST or headers.get(HEADER_DOMAIN.lower(), "").strip().lower() != to.domain:
             raise Forbidden(f"The answer is not one of {to.domain}: nothing of it was taken.")
         signature = headers.get(HEADER_SIGNATURE.lower(), "")
+        leaf = self._certificate(client, name, to)
         try:
-            check(self._certificate(client, name, to), signature, body)
+            check(leaf, signature, body)
         except Forbidden:
-            if not self._certificates.pop(name, None):
-                raise
+            if now() - self._certificates[name][0] < _FRESH:
+                raise  # a stranger's wrong signatures do not make us ask again and again
+            del self._certificates[name]
             check(self._certificate(client, name, to), signature, body)  # it may have a new one
         try:
             return msgspec.json.decode(body, type=Answer)
@@ -227,9 +242,8 @@ class Controller:
             raise Invalid(f"The answer is not what OpenDSR says: {error}") from None
 
     def _certificate(self, client: httpx2.Client, name: str, to: Destination) -> x509.Certificate:
-        until, known = self._certificates.get(name, (now(), None))
-        if known is not None and until > now():
-            return known
+        if name in self._certificates and self._certificates[name][1] > now():
+            return self._certificates[name][2]
         try:
             found = msgspec.json.decode(client.get(f"{to.url.rstrip('/')}/discovery").content, type=dict[str, Any])
         except msgspec.MsgspecError:
@@ -238,7 +252,7 @@ class Controller:
         if not on_domain(url, to.domain):
             raise Forbidden(f"{to.domain} names a certificate that is not on its domain.")
         leaf = trusted(client.get(url).content, self._authorities(to), to.domain)
-        self._certificates[name] = (min(now() + _CACHED, leaf.not_valid_after_utc), leaf)
+        self._certificates[name] = (now(), min(now() + _CACHED, leaf.not_valid_after_utc), leaf)
         return leaf
 
     def _authorities(self, to: Destination) -> bytes:
