@@ -374,10 +374,7 @@ def add_write_key(space: Space, name: str, revoke: str = "") -> str:
 
 
 def create_key(space: Space, scopes: list[str], purposes: list[str] | None = None, **told: Any) -> str:
-    """Make a bearer key with scopes and purposes; its secret is returned once and kept only as a hash.
-
-    `told` is what the access policies know of it: name, roles, attributes.
-    """
+    """Make a bearer key; its secret is returned once and kept only as a hash. `told`: name, roles, attributes for policies."""
     from steelthread import api  # noqa: PLC0415  # FastAPI is half of the start of a command, and few need it
 
     return api.create_key(space, scopes, purposes, **told)

@@ -36,7 +36,7 @@ class AuditQueue:
     def put(self, entry: Entry) -> None:
         """Have an entry written."""
         self._waiting.append(entry)
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # an error that nobody foresaw ended it
             self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
             self._thread.start()
         self._wake.set()

@@ -3,14 +3,17 @@
 from typing import Any
 
 import psycopg
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from steelthread.kit import Invalid, SteelthreadError
+from steelthread.kit import Invalid, SteelthreadError, place_of
 
 _TYPE = "application/problem+json"
+_LOG = structlog.get_logger()
 
 
 def problem(status: int, title: str, detail: str) -> JSONResponse:
@@ -20,8 +23,41 @@ def problem(status: int, title: str, detail: str) -> JSONResponse:
     return JSONResponse(content, status, headers=headers, media_type=_TYPE)
 
 
+class Guarded:
+    """The last edge: an error that nobody foresaw is logged by kind and place, and answered with 500.
+
+    Without it the server would log the traceback with the error's message, and messages quote values.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def told(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, told)
+        except Exception as error:  # noqa: BLE001  # the edge: nothing above may see its message
+            _LOG.error("a call failed", error=type(error).__name__, at=place_of(error))
+            if not begun:
+                answer = problem(
+                    500, "Internal error", "This is a defect: the server's log says where. Nothing was answered."
+                )
+                await answer(scope, receive, send)
+
+
 def install(api: FastAPI) -> None:
     """Teach the API to answer every error as a problem document."""
+    api.add_middleware(Guarded)
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, SteelthreadError)

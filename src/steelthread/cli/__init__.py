@@ -21,6 +21,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     demo,
     growth,
     jurisdictions,
+    knowing,
     loading,
     models,
     opendsr,
@@ -43,11 +44,12 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     webhooks,
 )
 from steelthread.cli.shell import app, complain
-from steelthread.kit import Misused, SteelthreadError
+from steelthread.kit import Misused, SteelthreadError, keep_values_out
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    keep_values_out()
     try:
         app(exit_on_error=False)
     except CycloptsError:

@@ -49,6 +49,7 @@ _BY_NAME: Sequence[tuple[str, str]] = (
     (r"iban|bankaccount|accountiban|kontonummer|sortcode|bic$", "user.financial.bank_account"),
     (r"creditcard|ccnumber|cardpan|kreditkarte", "user.financial.credit_card"),
     (r"passport", "user.government_id.passport_number"),
+    (r"identificationnumber", "user.government_id"),
     (r"driver.?s?licen[cs]e|licencenumber", "user.government_id.drivers_license_number"),
     (r"^ssn|socialsecurity|nationalid|taxid|steuerid|^nino$|^bsn$|^cpf$|^dni$|personnummer|aadhaar", _NATIONAL),
     (r"email|e?mailaddress|courriel", "user.contact.email"),

@@ -1,6 +1,7 @@
 """Kit: errors, ids, clock, settings. No word of the domain."""
 
 from steelthread.kit.clock import iso, now
+from steelthread.kit.crashes import keep_values_out, place_of
 from steelthread.kit.errors import (
     Conflict,
     Forbidden,
@@ -32,7 +33,9 @@ __all__ = [
     "Unavailable",
     "births",
     "iso",
+    "keep_values_out",
     "now",
     "open_project",
+    "place_of",
     "uuid7",
 ]

@@ -20,6 +20,7 @@ import phonenumbers
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ahocorasick_rs import BytesAhoCorasick
 
 Connection = psycopg.Connection[Any]
 _CHUNK = 8 << 20
@@ -43,20 +44,31 @@ class Needles:
     """What is looked for: each value in any case, and with `derived` in the forms in which values hide."""
 
     def __init__(self, values: Iterable[str], *, derived: bool = False) -> None:
-        self.patterns: dict[bytes, tuple[int, str]] = {}
+        patterns: dict[bytes, tuple[int, str]] = {}
         for number, value in enumerate(values):
             for form, pattern in _derived(value) if derived else [("text", value.lower().encode())]:
                 if pattern:
-                    self.patterns.setdefault(pattern, (number, form))
+                    patterns.setdefault(pattern, (number, form))
+        self._lower = _Finder({one: told for one, told in patterns.items() if not told[1].startswith(_EXACT)})
+        self._exact = _Finder({one: told for one, told in patterns.items() if told[1].startswith(_EXACT)})
 
     def found(self, content: bytes) -> set[tuple[int, str]]:
         """Return (needle, form) of all that is in these bytes; text is compared in lower case."""
-        lower = content.lower()
-        return {
-            told
-            for pattern, told in self.patterns.items()
-            if pattern in (content if told[1].startswith(_EXACT) else lower)
-        }
+        return self._lower.found(content.lower()) | self._exact.found(content)
+
+
+class _Finder:
+    """Finds any number of patterns in one pass (Aho and Corasick, 1975)."""
+
+    def __init__(self, patterns: Mapping[bytes, tuple[int, str]]) -> None:
+        self._told = list(patterns.values())
+        self._automaton = BytesAhoCorasick(list(patterns)) if patterns else None
+
+    def found(self, content: bytes) -> set[tuple[int, str]]:
+        if self._automaton is None:
+            return set()
+        matches = self._automaton.find_matches_as_indexes(content, overlapping=True)
+        return {self._told[number] for number in {number for number, _, _ in matches}}
 
 
 def _derived(value: str) -> list[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 from steelthread.rights.asking import Asking
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.brands import Brand
+from steelthread.rights.breaches import Breach, breach
 from steelthread.rights.choices import Choice, Choices, Offer, Shown, Standing
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.double_opt_in import DoubleOptIn
@@ -17,12 +18,14 @@ from steelthread.rights.opendsr.configuration import PATH as OPENDSR
 from steelthread.rights.opendsr.controller import Controller
 from steelthread.rights.opendsr.notices import standing
 from steelthread.rights.opendsr.processor import Processor
+from steelthread.rights.processing import Delivered, Processing, record_of_processing
 from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.remainder import totals
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention
 from steelthread.rights.sql import SqlAccess
 from steelthread.rights.subject_access import Accessed, access, known_of
+from steelthread.rights.tracing import Edge, lineage, openlineage, through
 from steelthread.rights.verification import Proof
 
 __all__ = [
@@ -34,12 +37,15 @@ __all__ = [
     "Asking",
     "Auditor",
     "Brand",
+    "Breach",
     "Choice",
     "Choices",
     "Consents",
     "Controller",
     "Delay",
+    "Delivered",
     "DoubleOptIn",
+    "Edge",
     "Erased",
     "Glass",
     "Ground",
@@ -52,6 +58,7 @@ __all__ = [
     "Mask",
     "Offer",
     "OnHold",
+    "Processing",
     "Processor",
     "Proof",
     "Reach",
@@ -66,6 +73,7 @@ __all__ = [
     "Stop",
     "Wanted",
     "access",
+    "breach",
     "break_glass",
     "check_receipt",
     "close_glass",
@@ -73,9 +81,13 @@ __all__ = [
     "finish_erasures",
     "glasses_of",
     "known_of",
+    "lineage",
     "list_glasses",
+    "openlineage",
     "principal_name",
+    "record_of_processing",
     "replay_erasures",
     "standing",
+    "through",
     "totals",
 ]

@@ -46,6 +46,7 @@ SETTINGS = {
     "huge_pages": "off",
     # No value of a statement ever reaches the server's log.
     "log_error_verbosity": "terse",
+    "log_min_messages": "log",  # an error's own message quotes what it stumbled over
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
