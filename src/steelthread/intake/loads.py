@@ -144,18 +144,21 @@ class Witness:
         self._as_of = load.as_of
         self.own = Seen(_chunks(conn, load.load_id))
         self._later = [
-            (as_of, Seen(_chunks(conn, number)))
+            (as_of, number, Seen(_chunks(conn, number)))
             for number, as_of in conn.execute(
                 "select load_id, as_of from intake.load where source_id = %s and as_of >= %s and load_id <> %s",
                 (source, load.as_of, load.load_id),
             ).fetchall()
         ]
 
-    def last_shown(self, record: int, as_of: datetime) -> datetime:
-        """Return when a record was last shown as it stands; `as_of` is the time of the load that wrote it."""
+    def last_shown(self, record: int, as_of: datetime, since: int = 0) -> datetime:
+        """Return when a record was last shown as it stands; `as_of` is the time of the load that wrote it.
+
+        With `since`, the number of that load, what loads before it showed does not count.
+        """
         last = max(as_of, self._as_of) if as_of < self._as_of and record in self.own else as_of
-        for later, seen in self._later:
-            if later > last and record in seen:
+        for later, number, seen in self._later:
+            if later > last and number > since and record in seen:
                 last = later
         return last
 

@@ -95,6 +95,7 @@ class Batch:
         prepared = Fence(self._space).records(self._conn, prepared)
         winners = self._winners(prepared)
         stored = intake.records_by_hash(self._conn, list(winners))
+        self._yield_to(winners, stored)
         new, changed, retimed = self._classify(winners, stored)
         rows = self._keep(winners, stored, new, changed | retimed)
         tell_answers(self._space, self._conn, rows, winners, new)
@@ -147,6 +148,15 @@ class Batch:
                 self._outdone.append(older)
         return winners
 
+    def _yield_to(self, winners: dict[bytes, Prepared], stored: dict[bytes, RecordRow]) -> None:
+        """A version that another one of a late file outdid may be the stored one: that one was there as early as the file."""
+        for place, one in enumerate(self._outdone):
+            row, winner = stored.get(one.key_hash), winners[one.key_hash]
+            if row is None or row.closed_at is not None or row.digest != one.digest or winner.digest == row.digest:
+                continue
+            if self._as_of < row.loaded_at and not self._goes_before(winner, row):
+                winners[one.key_hash], self._outdone[place] = one, winner
+
     def _observed(self, one: Prepared) -> datetime:
         return moment_of(one.changed_at) if one.changed_at else self._as_of
 
@@ -176,13 +186,16 @@ class Batch:
             return self._as_of >= row.closed_at
         if row.digest == one.digest or row.row_digest in self._mended:
             return row.digest != one.digest
-        assert self._witness is not None
-        shown = self._witness.last_shown(row.record_id, row.as_of)
-        theirs = (microseconds(row.changed_at) if row.changed_at else 0, shown)
+        theirs = (microseconds(row.changed_at) if row.changed_at else 0, self._shown(row))
         ours = (one.changed_at or 0, self._as_of)
         if ours != theirs:
             return ours > theirs
         return (self._edition, one.digest) > (self._edition_of(row.load_id), row.digest)
+
+    def _shown(self, row: RecordRow) -> datetime:
+        """Return when the stored version itself was last shown: what loads before it showed was another one."""
+        assert self._witness is not None
+        return self._witness.last_shown(row.record_id, row.as_of, row.load_id)
 
     def _edition_of(self, load: int) -> int:
         """Return under which edition of its mapping a load was read: of equal times the newer mapping wins."""
@@ -258,7 +271,7 @@ class Batch:
             after.loaded_at = min(*times, row.loaded_at) if row.digest == one.digest else min(times)
             after.observed_at = after.changed_at or after.loaded_at
             after.first_observed_at = self._first(one.key_hash, row.first_observed_at, after.observed_at)
-            after.as_of = max(row.as_of, self._as_of)
+            after.as_of = max(self._shown(row), self._as_of) if row.digest == one.digest else self._as_of
             updates.append(after)
         intake.keep_versions(self._conn, kept)
         return updates
