@@ -1,7 +1,6 @@
 """OpenDSR on real PostgreSQL and real HTTP: erasures at destinations that are down, slow or lie; requests of controllers."""
 
 import base64
-import http.server
 import io
 import json
 import socket
@@ -20,8 +19,9 @@ import pytest
 import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi.testclient import TestClient
+from tests.rights.processors import CALLBACK, OWN, Destination
 
 from steelthread.api import create_api, create_key
 from steelthread.app import draft_source, load_file
@@ -38,102 +38,6 @@ CRM = """customer_id,first_name,email,loyalty_number
 2,Bob,bob.moss@example.com,LN-77-1002
 """
 ANN, BOB = "email:ann.needle@example.com", "email:bob.moss@example.com"
-OWN = "opendsr.us.example"
-CALLBACK = f"https://{OWN}/opendsr/2.0/callbacks"
-
-
-class Mock:
-    """A processor of the tests' own on loopback, as the specification has it. `ways` says what is wrong with it."""
-
-    def __init__(self, authority, domain, ways=(), kind="ec"):
-        self.domain, self.ways = domain, set(ways)
-        self.key, self.pem = authority.vouch(domain, kind=kind)
-        self.people, self.requests, self.bodies = {"ann.needle@example.com", "bob.moss@example.com"}, {}, []
-        mock = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                mock.answer(self, "GET", b"")
-
-            def do_POST(self):
-                mock.answer(self, "POST", self.rfile.read(int(self.headers["content-length"])))
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/2.0"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def sign(self, body):
-        if isinstance(self.key, ec.EllipticCurvePrivateKey):
-            raw = self.key.sign(body, ec.ECDSA(hashes.SHA256()))
-        else:
-            raw = self.key.sign(body, padding.PKCS1v15(), hashes.SHA256())
-        return base64.b64encode(raw).decode()
-
-    def answer(self, call, verb, body):
-        if "down" in self.ways:
-            call.connection.close()
-            return
-        path = call.path.removeprefix("/2.0")
-        if path == "/discovery":
-            host = "http://evil.example/" if "foreign certificate" in self.ways else f"{self.url}/certificate.pem"
-            self.reply(call, 200, {"api_version": "2.0", "processor_certificate": host})
-        elif path == "/certificate.pem":
-            self.reply(call, 200, None, self.pem)
-        elif verb == "POST":
-            self.bodies.append((dict(call.headers), json.loads(body)))
-            asked = json.loads(body)
-            self.requests[asked["subject_request_id"]] = asked
-            self.reply(
-                call,
-                201,
-                {**self.said(asked["subject_request_id"]), "encoded_request": base64.b64encode(body).decode()},
-            )
-        else:
-            number = path.rpartition("/")[2]
-            self.reply(call, 200, self.said(number, self.state(number)))
-
-    def said(self, number, status=""):
-        told = {"controller_id": "us", "subject_request_id": number, "expected_completion_time": "2030-01-01T00:00:00Z"}
-        if status:
-            told["request_status"] = status
-            if status == "completed" and "no counts" not in self.ways:
-                told["results_count"] = self.count(self.requests[number])
-        return told
-
-    def state(self, number):
-        if "slow" in self.ways:
-            return "in_progress"
-        asked = self.requests[number]
-        if "cancels" in self.ways:
-            return "cancelled"
-        if asked["subject_request_type"] == "erasure" and "lies" not in self.ways:
-            self.people -= {one["identity_value"] for one in asked["subject_identities"]}
-        return "completed"
-
-    def count(self, asked):
-        found = self.people & {one["identity_value"] for one in asked["subject_identities"]}
-        return 0 if asked["subject_request_type"] == "erasure" else len(found)
-
-    def reply(self, call, status, content, raw=None):
-        body = json.dumps(content).encode() if raw is None else raw
-        call.send_response(status)
-        call.send_header("Content-Length", str(len(body)))
-        if raw is None and "unsigned" not in self.ways:
-            signature = self.sign(body + (b"x" if "wrong signature" in self.ways else b""))
-            call.send_header(
-                "X-OpenDSR-Processor-Domain", "other.example" if "other domain" in self.ways else self.domain
-            )
-            call.send_header("X-OpenDSR-Signature", signature)
-        call.end_headers()
-        call.wfile.write(body)
-
-    def callback(self, number, status="completed", **more):
-        """Return headers and body of a callback."""
-        body = json.dumps({**self.said(number, status), "status_callback_url": CALLBACK, **more}).encode()
-        return {"X-OpenDSR-Processor-Domain": self.domain, "X-OpenDSR-Signature": self.sign(body)}, body
 
 
 @pytest.fixture
@@ -154,7 +58,7 @@ def world(space, load, authority, monkeypatch):
     started = []
 
     def start(**ways):
-        mocks = {name: Mock(authority, f"{name}.example", how) for name, how in ways.items()}
+        mocks = {name: Destination(authority, f"{name}.example", how) for name, how in ways.items()}
         started.extend(mocks.values())
         lines = [
             f"processor: {{domain: {OWN}, certificate: own.pem, key: own.key, callbacks: [127.0.0.1]}}",
@@ -352,7 +256,7 @@ def test_callbacks_count_when_they_are_signed_and_allowed(space, world, authorit
         return client.post("/opendsr/2.0/callbacks", content=body, headers=headers).status_code
 
     headers, body = mail.callback(request)
-    stranger = Mock(authority, "stranger.example")
+    stranger = Destination(authority, "stranger.example")
     stranger.requests = mail.requests
     try:
         assert call(*stranger.callback(request)) == 403, "not on the list"
@@ -466,7 +370,7 @@ def controller(space, world):
 
 
 def test_a_controller_has_somebody_erased(space, controller, authority):
-    hears = Mock(authority, "hears.example")
+    hears = Destination(authority, "hears.example")
     try:
         body = controller.body(status_callback_urls=[hears.url + "/callback"])
         taken = controller.ask(body)

@@ -32,6 +32,8 @@ def add_privacy(api: FastAPI, space: Space) -> None:
     consents = Consents(space)
     double = DoubleOptIn(space, consents)
     add_confirming(api, space, consents)
+    _evidence(api, space, consents)
+    _decisions(api, consents)
 
     @api.post(
         "/api/consents", tags=["privacy"], dependencies=[Depends(needs("consents:write"))], status_code=201,
@@ -51,6 +53,15 @@ def add_privacy(api: FastAPI, space: Space) -> None:
         told = {"eventId": kept.event_id, "recordedAt": kept.recorded_at}
         return _json({**told, "confirm": f"{PATH}?token={token}"} if token else told, 201)
 
+    def _say(saying: Saying) -> Statement:
+        with api.state.pool.connection() as conn, conn.transaction():
+            kept = consents.say(conn, saying)
+            _, individual = consents.look(conn, saying.ref, kept.recorded_at)
+        _note(api, "consent", "consent", individual, kept.purpose, {"event": kept.event_id, "said": kept.said})
+        return kept
+
+
+def _evidence(api: FastAPI, space: Space, consents: Consents) -> None:
     receipts = Receipts(space, consents)
 
     @api.get(
@@ -69,21 +80,11 @@ def add_privacy(api: FastAPI, space: Space) -> None:
         with api.state.pool.connection() as conn:
             found = consents.signals(conn, ref, at)
             _, individual = consents.look(conn, ref, at or now())
-        note("read", "consent signals", individual, "", {})
+        _note(api, "read", "consent signals", individual, "", {})
         return _json({"ref": ref, "signals": found})
 
-    def _say(saying: Saying) -> Statement:
-        with api.state.pool.connection() as conn, conn.transaction():
-            kept = consents.say(conn, saying)
-            _, individual = consents.look(conn, saying.ref, kept.recorded_at)
-        note("consent", "consent", individual, kept.purpose, {"event": kept.event_id, "said": kept.said})
-        return kept
 
-    def note(kind: Kind, what: str, individual: UUID | None, purpose: str, details: dict[str, Any]) -> None:
-        desk: Desk = api.state.desk
-        subjects = [desk.auditor.audit.token(individual.bytes)] if individual else []
-        desk.queue.put(Entry(kind, "http", what, subjects, purpose[:80], details))
-
+def _decisions(api: FastAPI, consents: Consents) -> None:
     @api.get("/api/decisions", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT)
     def decision(
         ref: str,
@@ -105,8 +106,14 @@ def add_privacy(api: FastAPI, space: Space) -> None:
         with api.state.pool.connection() as conn:
             decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known, place=place)
         details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel[:80]}
-        note("decision", "decide", individual, purpose, details)
+        _note(api, "decision", "decide", individual, purpose, details)
         return decision
+
+
+def _note(api: FastAPI, kind: Kind, what: str, individual: UUID | None, purpose: str, details: dict[str, Any]) -> None:
+    desk: Desk = api.state.desk
+    subjects = [desk.auditor.audit.token(individual.bytes)] if individual else []
+    desk.queue.put(Entry(kind, "http", what, subjects, purpose[:80], details))
 
 
 def _json(content: Any, status: int = 200) -> Response:
