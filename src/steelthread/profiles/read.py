@@ -151,7 +151,7 @@ class Reader:
             views = self._views(_parties(family))
         owning = family.evidence > len(views)  # each open record is one; the rest are events
         summary = self._summary(nodes) if owning else []
-        traced = self._traced(nodes) if owning else []
+        traced = self._traced(family) if owning else []
         told = self._put_together(family, views, summary, traced)
         traits = self._opener.names.traits
         if traits:
@@ -221,14 +221,25 @@ class Reader:
     def _views(self, records: Sequence[int], limit: int = MOST_RECORDS) -> list[View]:
         return sorted(self._opener.open(open_records(self._conn, records, limit)), key=_by_name)
 
-    def _traced(self, nodes: Sequence[int]) -> list[View]:
-        """Open one event for each identifier, so that those known only from events have their value too."""
+    def _traced(self, family: identity.Family) -> list[View]:
+        """Open one event for each identifier, so that those known only from events have their value too.
+
+        An event may name identifiers that are another person's, or nobody's: of these nothing is taken. Of events of one
+        time the one with the lower key hash is opened, whatever the order in which they came.
+        """
         rows = self._conn.execute(
-            "select distinct on (node) e.record_id from profiles.event e, unnest(e.nodes) node "
-            "where e.owner = any(%s) and node = any(%s) order by node, e.at limit 500",
-            (list(nodes), list(nodes)),
+            "select distinct on (node) e.record_id from profiles.event e join intake.record r using (record_id), "
+            "unnest(e.nodes) node where e.owner = any(%s) and node = any(%s) order by node, e.at, r.key_hash limit 500",
+            ([one.node_id for one in family.members], [one.node_id for one in family.members if one.kind != 0]),
         ).fetchall()
-        return self._opener.by_id(sorted({record for (record,) in rows}))
+        views = self._opener.by_id(sorted({record for (record,) in rows}))
+        own = {one.hash for one in family.members}
+        for view in views:
+            view.identifiers = [(kind, value) for kind, value in view.identifiers if own & self._named(kind, value)]
+        return views
+
+    def _named(self, kind: str, value: str) -> set[bytes]:
+        return set(self._hashes(identity.parse_ref(f"{kind}:{value}", self._rules)))
 
     def _summary(self, nodes: Sequence[int]) -> list[dict[str, Any]]:
         return self._summaries(dict.fromkeys(nodes, 0)).get(0, [])
@@ -374,10 +385,8 @@ class Reader:
             if view.record_id in nodes:
                 names[view.record_id] = view.ref
             for kind, value in view.identifiers:
-                ref = identity.parse_ref(f"{kind}:{value}", self._rules)
-                for hashed in self._hashes(ref):
-                    if hashed in wanted:
-                        names[wanted[hashed]] = f"{kind}:{value}"
+                for hashed in self._named(kind, value) & wanted.keys():
+                    names[wanted[hashed]] = f"{kind}:{value}"
         for node, kind, _ in rows:
             names.setdefault(node, "a record not loaded yet" if kind == 0 else "an identifier")
         return names
