@@ -38,7 +38,7 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
     "shared_buffers": _buffers(),
-    "max_wal_size": "4GB",
+    "max_wal_size": "6GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "off",
     "max_connections": "50",
