@@ -45,6 +45,7 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/model.py
 	$(BIN)/python benchmarks/privacy.py
+	$(BIN)/python benchmarks/erasure.py
 	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
 
