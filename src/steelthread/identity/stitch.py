@@ -62,7 +62,7 @@ class Stitch:
         self._in_graph: set[Pair] = set()
         self._opened: list[Pair] = []
         self._closed: list[Pair] = []
-        self._early: set[Pair] = set()
+        self._early: set[Pair] = set()  # opened and written already: what the database says of them is not news
         self._actor = ("rule", "")
         self._pending_clusters = Clusters([], [], [], [], [], [])
 
