@@ -10,7 +10,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 from steelthread.intake.readers.objects import Json
-from steelthread.intake.readers.parquet import open_parquet
 from steelthread.intake.readers.streams import BROKEN, Opened, broken
 from steelthread.intake.readers.table import Table, text
 from steelthread.intake.readers.types import BadRow, Format
@@ -229,11 +228,17 @@ def _excel(value: Any) -> str:
     return text(value)
 
 
+def _parquet(path: Path, fmt: Format, batch: int, skip: int) -> Table:
+    from steelthread.intake.readers.parquet import open_parquet  # noqa: PLC0415  # a seventh of the start of a command
+
+    return open_parquet(path, fmt, batch, skip)
+
+
 READERS: dict[str, Callable[[Path, Format, int, int], Table]] = {
     "csv": Csv,
     "json": Json,
     "jsonl": Json,
-    "parquet": open_parquet,
+    "parquet": _parquet,
     "excel": Excel,
 }
 
