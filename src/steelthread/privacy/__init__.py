@@ -24,10 +24,11 @@ from steelthread.privacy.ledger import (
     said_by,
     statements_of,
 )
+from steelthread.privacy.needles import Needles
 from steelthread.privacy.pack_cases import Case, run_cases
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
-from steelthread.privacy.scan import Hit, Needles, scan_database, scan_files, told
+from steelthread.privacy.scan import Hit, scan_database, scan_files, told
 from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
