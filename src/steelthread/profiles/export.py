@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -21,19 +21,29 @@ _FIRST = ("individual_id", "first_seen", "last_seen")
 _LISTS = ("emails", "phones")
 
 
+Shown = Callable[[dict[str, Any]], dict[str, Any]]
+"""What of a profile may be shown; the rest is left out."""
+
+
 def export_profiles(
-    conn: psycopg.Connection[Any], reader: Reader, form: Form, output: Path | None, stdout: TextIO
+    conn: psycopg.Connection[Any],
+    reader: Reader,
+    form: Form,
+    output: Path | None,
+    stdout: TextIO,
+    shown: Shown | None = None,
 ) -> int:
     """Write every profile, one row each, as of one moment; return how many.
 
-    A file appears under its name when it is whole. Invalid for Parquet without a file.
+    A file appears under its name when it is whole. Invalid for Parquet without a file. With `shown` each profile goes
+    through it, and a column is empty of which nothing may be shown.
     """
     if form == "parquet" and output is None:
         raise Invalid("Parquet needs a file: --output profiles.parquet.")
     conn.rollback()
     conn.execute("set transaction isolation level repeatable read, read only")
     attributes = _attributes(conn)
-    rows = _rows(reader)
+    rows = _rows(reader, shown)
     try:
         if output is None:
             return _write(rows, form, attributes, stdout)
@@ -70,12 +80,12 @@ def _attributes(conn: psycopg.Connection[Any]) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _rows(reader: Reader) -> Iterator[dict[str, Any]]:
+def _rows(reader: Reader, shown: Shown | None) -> Iterator[dict[str, Any]]:
     last: UUID | None = None
     while True:
         page = reader.page(last, _PAGE)
         for profile in page:
-            yield _row(profile)
+            yield _row(shown(profile) if shown else profile)
         if len(page) < _PAGE:
             return
         last = UUID(page[-1]["individualId"])
@@ -90,7 +100,7 @@ def _row(profile: dict[str, Any]) -> dict[str, Any]:
         **{name: one["value"] for name, one in profile["attributes"].items() if "custom" not in one},
         "emails": [one["value"] for one in points if one["kind"] == "email"],
         "phones": [one["value"] for one in points if one["kind"] == "phone"],
-        "records": profile["counts"]["records"],
+        "records": profile.get("counts", {}).get("records"),
     }
 
 
