@@ -4,11 +4,16 @@ import re
 from functools import lru_cache
 
 import msgspec
+import phonenumbers
+from rapidfuzz.distance import JaroWinkler
 
+from steelthread.identity.names import short_forms
 from steelthread.identity.normalise import provider_key
 
 _ADDRESS = re.compile(r"[^\s<>\"',;]+@[^\s<>\"',;]+")
 _LETTERS = re.compile(r"[a-z]{2,}")
+_TYPED = 0.92
+"""Jaro-Winkler similarity from which a word of a mailbox is a first name, typed wrongly."""
 
 
 class Mailbox(msgspec.Struct, frozen=True):
@@ -25,9 +30,41 @@ def parse_mailbox(text: str) -> Mailbox | None:
     found = _ADDRESS.search(text.casefold())
     if not found or "@" not in found.group(0)[1:-1]:
         return None
-    key = provider_key(found.group(0))
-    local = key.rpartition("@")[0]
-    return Mailbox(key, local, tuple(_LETTERS.findall(local)))
+    address = found.group(0)
+    key = provider_key(address)
+    return Mailbox(key, key.rpartition("@")[0], tuple(_LETTERS.findall(address.rpartition("@")[0])))
+
+
+@lru_cache(maxsize=262_144)
+def is_named_after(mailbox: tuple[str, ...], first: str, last: str) -> bool:
+    """Whether the words of a mailbox have this first name in them, or its initial at the last name.
+
+    A person's mailbox mostly does; a family's (smithfamily@, the.smiths@) does not.
+    """
+    if len(first) < 2:
+        return False
+    forms = [one for one in (first, *short_forms(first)) if len(one) > 2]
+    initials = {first[0] + last, last + first[0]} if last else set()
+    whole = {form + last for form in forms} | {last + form for form in forms} | {form + last[:1] for form in forms}
+    return any(
+        word in forms or word in whole or word in initials or JaroWinkler.similarity(word, first) >= _TYPED
+        for word in (*mailbox, "".join(mailbox))
+    )
+
+
+@lru_cache(maxsize=262_144)
+def is_landline(text: str) -> bool:
+    """Whether a number in international form is a fixed line, which stands in a home and not in a pocket.
+
+    False where the plan of a country does not tell (North America).
+    """
+    if not text.startswith("+"):
+        return False
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
 
 
 @lru_cache(maxsize=262_144)

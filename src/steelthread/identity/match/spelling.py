@@ -162,3 +162,12 @@ def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
     else:
         return name
     return _named([first], list(name.middle), [last], name.generation)
+
+
+def named_by_owner(name: Name, owner: str) -> Name:
+    """Give a record without a first name that of the person after whom its mailbox is named."""
+    if name.first or not owner or owner in name.surnames or (name.word and name.given):
+        return name
+    return msgspec.structs.replace(
+        name, first=owner, given=(owner,), last=name.word or name.last, surnames=name.surnames, word=""
+    )
