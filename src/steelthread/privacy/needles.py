@@ -84,10 +84,12 @@ class _Words:
         shortest = min(map(len, patterns), default=_SHORT)
         self._step = next(step for step in (8, 4, 2) if shortest >= step + 7)
         numbers = range(self._step)
-        words = [int.from_bytes(one[at : at + _WORD], "little") for one in patterns for at in numbers]
-        places = [len(one) * _WORD + at for one in patterns for at in numbers]
-        order = np.lexsort((places, words := np.array(words, np.uint64)))
-        self._all, self._places = words[order], np.array(places, np.int32)[order]
+        words = np.array(
+            [int.from_bytes(one[at : at + _WORD], "little") for one in patterns for at in numbers], np.uint64
+        )
+        places = np.array([len(one) * _WORD + at for one in patterns for at in numbers], np.int32)
+        order = np.lexsort((places, words))
+        self._all, self._places = words[order], places[order]
         size = max(len(words), 1).bit_length()
         self._coarse, self._fine = self._table(_MIX, min(max(size + 3, 12), 22)), self._table(_AGAIN, min(size + 6, 26))
 

@@ -14,8 +14,6 @@ from typing import Any
 
 import msgspec
 import psycopg
-import pyarrow as pa
-import pyarrow.parquet as pq
 from psycopg import pq as protocol
 
 from steelthread.kit import Unavailable
@@ -112,6 +110,9 @@ def _tar(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, bytes]]:
+    import pyarrow as pa  # noqa: PLC0415  # a seventh of the start of a command
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     try:
         file = pq.ParquetFile(path)
         yield "parquet metadata", str(file.metadata.to_dict()).encode()
