@@ -1,4 +1,10 @@
-"""`make bench`: live events over HTTP, durable and folded: batches of 100, half anonymous, a tenth identify, with skew."""
+"""`make bench`: live events over HTTP, durable and folded: batches of 100, half anonymous, a tenth identify, with skew.
+
+    live.py [EVENTS] [RECORDS] [FOLDER]
+
+RECORDS of people (0.57 people each) are loaded before; with FOLDER their project is made there once, and a copy of it is
+used from then on. The generator shares the cores: batches are made before the clock starts.
+"""
 
 import asyncio
 import json
@@ -10,6 +16,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from array import array
+from collections import Counter
 from pathlib import Path
 
 from people import write
@@ -19,6 +27,7 @@ from steelthread.thread import Space
 
 PORT = 8372
 PEOPLE, BATCH, CONNECTIONS = 20_000, 100, 16
+_PERIOD = 30.0
 PAGE = {"url": "https://shop.example/products/tea/green/loose-leaf?colour=green&size=250", "title": "Green tea, loose leaf",
         "referrer": "https://search.example/?q=green+tea"}  # fmt: skip
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -38,17 +47,37 @@ def event(number: int, chance: random.Random) -> dict[str, object]:
     return {**said, "type": "track", "event": "Product Viewed", "properties": {"product_id": f"p{number % 500}"}}
 
 
-async def send(count: int, key: str) -> float:
-    """Send `count` events in batches over keep-alive connections; return the seconds until all were acknowledged."""
-    chance = random.Random(5)
-    numbers = iter(range(0, count, BATCH))
+class Bodies:
+    """Requests made ahead, in a file: one after another they are read and sent."""
+
+    def __init__(self, path: Path, count: int, key: str) -> None:
+        chance, self._ends = random.Random(5), array("Q", [0])
+        with path.open("wb") as stream:
+            for start in range(0, count, BATCH):
+                batch = [event(number, chance) for number in range(start, start + BATCH)]
+                body = json.dumps({"batch": batch, "writeKey": key}).encode()
+                stream.write(
+                    f"POST /v1/batch HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+                )
+                self._ends.append(stream.tell())
+        self._stream = path.open("rb", buffering=0)
+        self._next = 0
+
+    def take(self) -> bytes:
+        """Return the next request; empty when there is none left."""
+        start, self._next = self._next, self._next + 1
+        if self._next >= len(self._ends):
+            return b""
+        return self._stream.read(self._ends[start + 1] - self._ends[start])
+
+
+async def send(bodies: Bodies) -> float:
+    """Send all over keep-alive connections; return the seconds until all were acknowledged."""
 
     async def connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
-        for start in numbers:
-            batch = [event(number, chance) for number in range(start, start + BATCH)]
-            body = json.dumps({"batch": batch, "writeKey": key}).encode()
-            writer.write(f"POST /v1/batch HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        while request := bodies.take():
+            writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             if b" 200 " not in head[:20]:
                 raise SystemExit(head.decode())
@@ -68,18 +97,88 @@ def status() -> dict[str, float]:
         return found
 
 
-def main(count: int, known: int) -> None:
-    """Load `known` records, serve, send `count` events, wait until they are folded in."""
+async def watch(rates: list[float]) -> None:
+    """Note how many events a second are folded in, period by period."""
+    before, at = (await asyncio.to_thread(status))["folded"], time.perf_counter()
+    while True:
+        await asyncio.sleep(_PERIOD)
+        folded, now = (await asyncio.to_thread(status))["folded"], time.perf_counter()
+        rates.append((folded - before) / (now - at))
+        before, at = folded, now
+
+
+async def sustain(bodies: Bodies) -> tuple[float, list[float]]:
+    """Send all; return the seconds that it took, and the rate of each period."""
+    rates: list[float] = []
+    watcher = asyncio.create_task(watch(rates))
+    sent = await send(bodies)
+    watcher.cancel()
+    return sent, rates
+
+
+def spent(folder: Path) -> Counter[str]:
+    """Return the seconds of CPU that the project's processes and this generator have used so far."""
+    found: Counter[str] = Counter()
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (one / "stat").read_text().rsplit(")", 1)[1].split()
+            command = (one / "cmdline").read_bytes()
+            is_database = (one / "cwd").readlink().is_relative_to(folder)
+        except OSError:
+            continue
+        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if int(one.name) == os.getpid():
+            found["generator"] += seconds
+        elif is_database:
+            found["PostgreSQL"] += seconds
+        elif str(folder).encode() in command and b"serve" in command:
+            found["worker" if b"worker" in command else "server"] += seconds
+    return found
+
+
+def known_people(folder: Path, known: int, kept: Path | None) -> None:
+    """Make a project in `folder` with so many records of people; a copy of `kept`, which is made where it is not there."""
+    if kept is not None and not kept.exists():
+        known_people(kept, known, None)
+    if kept is not None:
+        subprocess.run(["cp", "-a", str(kept), str(folder)], check=True)  # with its owners: PostgreSQL looks at them
+        return
+    create_project(folder, "bench", "GB")
+    project = open_project(folder)
+    if known:
+        path = folder.with_suffix(".csv")
+        write(path, known)
+        draft_source(project, "people", path)
+        with Space(project) as space:
+            load_file(space, "people", path)
+            space.database.connect().execute("checkpoint")
+        path.unlink()
+        time.sleep(project.settings.database.idle_seconds + 5)  # until PostgreSQL has stopped: the folder can be copied
+
+
+def measure(folder: Path, bodies: Bodies, count: int, known: int) -> None:
+    """Send, wait until all is folded in, and say how it went."""
+    before, began = spent(folder), time.perf_counter()
+    sent, rates = asyncio.run(sustain(bodies))
+    while status()["folded"] < count:
+        time.sleep(0.02)
+    took = time.perf_counter() - began
+    used = spent(folder) - before
+    print(
+        f"{count:,} events, {known:,} records known before: acknowledged at {count / sent:,.0f}/s, "
+        f"folded at {count / took:,.0f}/s ({took - sent:.1f} s after the last answer)"
+    )
+    print("CPU per event: " + ", ".join(f"{name} {used[name] / count * 1e6:.0f} us" for name in sorted(used)))
+    print(f"folded per second, every {_PERIOD:.0f} s: " + ", ".join(f"{rate:,.0f}" for rate in rates))
+
+
+def main(count: int, known: int, kept: Path | None = None) -> None:
+    """Know people, serve, send events, wait until they are folded in."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "bench"
-        create_project(folder, "bench", "GB")
-        project = open_project(folder)
-        with Space(project) as space:
-            if known:
-                write(folder / "people.csv", known)
-                draft_source(project, "people", folder / "people.csv")
-                load_file(space, "people", None)
-            key = add_live_source(space, "web")
+        known_people(folder, known, kept)
+        with Space(open_project(folder)) as space:
+            bodies = Bodies(Path(name) / "bodies", count, add_live_source(space, "web"))
             server = subprocess.Popen(
                 [sys.executable, "-m", "steelthread", "serve", "--port", str(PORT), "--project", str(folder)],
                 stderr=subprocess.DEVNULL,
@@ -91,15 +190,7 @@ def main(count: int, known: int) -> None:
                         break
                     except OSError:
                         time.sleep(0.1)
-                began = time.perf_counter()
-                sent = asyncio.run(send(count, key))
-                while status()["folded"] < count:
-                    time.sleep(0.02)
-                took = time.perf_counter() - began
-                print(
-                    f"{count:,} events, {known:,} records known before: acknowledged at {count / sent:,.0f}/s, "
-                    f"folded at {count / took:,.0f}/s ({took - sent:.1f} s after the last answer)"
-                )
+                measure(folder, bodies, count, known)
             finally:
                 server.send_signal(signal.SIGINT)
                 server.wait()
@@ -107,4 +198,8 @@ def main(count: int, known: int) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 100_000,
+        int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+        Path(sys.argv[3]) if len(sys.argv) > 3 else None,
+    )

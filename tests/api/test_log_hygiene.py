@@ -124,6 +124,7 @@ def survey(space, server, step, capfd, caplog, hooks):
     key = create_key(space, list(SCOPES))
     api = create_api(space)
     client = TestClient(api, headers={"Authorization": f"Bearer {key}"})
+    client.params = {"purpose": "operations"}
     assert all(one.status_code < 500 for one in calls(client)), "without an error all goes well"
     sys.setprofile(None)
     threading.setprofile(None)

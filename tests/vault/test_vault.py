@@ -48,6 +48,18 @@ def test_a_torn_append_loses_nothing_before_it(tmp_path):
     assert open_vault(tmp_path / "k").keys(made) == made
 
 
+def test_a_key_is_found_among_many_whose_numbers_end_alike(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    made = [one for _ in range(6) for one in vault.new_subjects(500)]
+    shard = made[0][0] >> 50
+    alike = [(subject, key) for subject, key in made if subject & 0xFF == made[0][0] & 0xFF]
+    assert len(alike) > 1
+    assert vault.keys(subject for subject, _ in alike) == dict(alike)
+    stranger = made[0][0] ^ (1 << 20)
+    assert stranger >> 50 == shard
+    assert vault.keys([stranger]) == {}
+
+
 def killed(folder, body, wait):
     """Run a program over the vault, kill it a while after its first line, and return the whole lines that it printed."""
     program = f"from pathlib import Path\nfrom steelthread.vault import open_vault\nv = open_vault(Path({str(folder)!r}))\n{body}"

@@ -18,7 +18,15 @@ from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
-from steelthread.rights import Controller, Processor, RequestDesk, SqlAccess, replay_erasures
+from steelthread.rights import (
+    Controller,
+    Processor,
+    RequestDesk,
+    SqlAccess,
+    collect_questions,
+    embedded_log,
+    replay_erasures,
+)
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
@@ -99,13 +107,15 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 class RequestClock:
     """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
 
-    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations.
+    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations; and takes analysts' questions
+    into the audit log.
     """
 
     def __init__(self, space: Space) -> None:
         self._desk = RequestDesk(space)
         self._processor, self._controller = Processor(space), Controller(space, self._desk.settled)
-        self._database = space.database
+        self._space, self._database = space, space.database
+        self._log = embedded_log(space)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
         self._thread.start()
@@ -122,6 +132,8 @@ class RequestClock:
                 if time.monotonic() - looked >= _DUE_SECONDS:
                     self._look()
                     looked = time.monotonic()
+                if self._log is not None:
+                    collect_questions(self._space, self._log)
                 self._processor.work()
                 self._controller.follow()
             except (SteelthreadError, psycopg.Error) as error:

@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
@@ -16,7 +16,7 @@ from steelthread import __version__
 from steelthread.app import reading_purpose
 from steelthread.kit import Forbidden, Project, open_project
 from steelthread.privacy import Access, Principal, Ruling, load_purposes, permits_operators, read_operators
-from steelthread.rights import Auditor, glasses_of, principal_name
+from steelthread.rights import Auditor, Mask, glasses_of, principal_name
 from steelthread.thread import Space
 
 app = App(
@@ -38,6 +38,8 @@ class Common:
     """Folder of the project."""
     json: bool = False
     """Print one line of JSON on stdout, for programs."""
+    reads_for: Annotated[str, Parameter(name="--for")] = ""
+    """The purpose for which people are read about, one of purposes.yaml; the project's default_purpose by default."""
 
     def open(self) -> Project:
         """Read the project's settings; Forbidden when the access policies keep the command from the operator."""
@@ -53,17 +55,37 @@ class Common:
         """Open the project with its database and keyring."""
         return Space(self.open())
 
-    def reading(self, what: str, *refs: str) -> Space:
-        """Open the project for reading about people: as the operator, under its default purpose; the audit log tells."""
+    def reading(self, what: str, *refs: str, whole: bool = False) -> Space:
+        """Open the project for reading about people: as the operator, for a purpose; the audit log tells.
+
+        With `whole` the purpose must show everything: what is read is not made of fields.
+        """
         space = Space(self.purposeful())
-        purpose = space.project.settings.project.default_purpose
+        purpose = reading_purpose(space.project, self.reads_for)
+        if whole and not self.mask(space).whole:
+            Auditor(space).act(f"operator {actor()}", "refused", wanted=f"{what} for {purpose}", policies=[])
+            space.close()
+            raise Forbidden(
+                f"{what} shows people as a whole: it wants a purpose whose fields are all (*), and {purpose} shows some. "
+                "Name another with --for."
+            )
         Auditor(space).read(f"operator {actor()}", what, purpose, refs)
         return space
+
+    def mask(self, space: Space) -> Mask:
+        """Return the mask of what is read: the fields of the purpose, less those that access policies forbid the operator."""
+        purposes = load_purposes(space.project.folder / "purposes.yaml")
+        purpose = purposes.get(reading_purpose(space.project, self.reads_for))
+        hidden: frozenset[str] = frozenset()
+        if not permits_operators(space.project.folder):
+            access = Access(space.project.folder, purposes, space.model)
+            hidden = access.hidden(operator(space.project), purpose.name)
+        return Mask(purpose, space.model, hidden)
 
     def purposeful(self) -> Project:
         """Read the project's settings; Invalid when there is no purpose under which the operator may read."""
         project = self.open()
-        purpose = reading_purpose(project)
+        purpose = reading_purpose(project, self.reads_for)
         if not permits_operators(project.folder):
             ruling = _may_read(project, purpose)
             if not ruling.allow:

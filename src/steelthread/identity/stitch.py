@@ -496,6 +496,10 @@ class Stitch:
                 row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].kind == 0]
                 for row in now.values()
             },
+            owners={
+                row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].evidence > 0]
+                for row in now.values()
+            },
             evidence={row.cluster_id: row.evidence for row in now.values()},
             created=len(created) - len(fresh),
             merged=len(merged - fresh),

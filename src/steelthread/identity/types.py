@@ -41,6 +41,8 @@ class Outcome(msgspec.Struct):
     """Individuals that were not there before."""
     records: dict[int, list[int]]
     """Cluster -> the record nodes in it, of the clusters touched."""
+    owners: dict[int, list[int]]
+    """Cluster -> the nodes in it that have anything to show: events are theirs."""
     evidence: dict[int, int]
     """Cluster -> how many open records and owned events it has."""
     created: int

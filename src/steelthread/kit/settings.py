@@ -72,8 +72,15 @@ class ServerSettings(msgspec.Struct, forbid_unknown_fields=True):
 
     host: str = "127.0.0.1"
     port: int = 8360
-    require_purpose: bool = False
+    require_purpose: bool = True
     """Whether a call must say what it reads for, also when its key carries one purpose only."""
+
+
+class ActivationSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """What other systems are told."""
+
+    log_days: int = 730
+    """For how long the log of deliveries is kept: of whom which receiver was told, or not; 0 keeps it."""
 
 
 class LogSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -116,6 +123,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     database: DatabaseSettings = msgspec.field(default_factory=DatabaseSettings)
     keyring: KeyringSettings = msgspec.field(default_factory=KeyringSettings)
     server: ServerSettings = msgspec.field(default_factory=ServerSettings)
+    activation: ActivationSettings = msgspec.field(default_factory=ActivationSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     load: LoadSettings = msgspec.field(default_factory=LoadSettings)
     live: LiveSettings = msgspec.field(default_factory=LiveSettings)

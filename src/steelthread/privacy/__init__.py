@@ -20,14 +20,18 @@ from steelthread.privacy.ledger import (
     allowed_sql,
     append,
     forget_consent,
+    let_go,
     lock_nodes,
     said_by,
     statements_of,
+    try_hold,
 )
+from steelthread.privacy.needles import Needles
 from steelthread.privacy.pack_cases import Case, run_cases
+from steelthread.privacy.policy import Policy
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
-from steelthread.privacy.scan import Hit, Needles, scan_database, scan_files, told
+from steelthread.privacy.scan import Hit, scan_database, scan_files, told
 from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
@@ -71,6 +75,7 @@ __all__ = [
     "Needles",
     "NodeState",
     "Pause",
+    "Policy",
     "Principal",
     "Purpose",
     "Purposes",
@@ -98,6 +103,7 @@ __all__ = [
     "found_in",
     "keep_signals",
     "last_signals",
+    "let_go",
     "load_jurisdictions",
     "load_purposes",
     "load_retention",
@@ -115,6 +121,7 @@ __all__ = [
     "span_end",
     "statements_of",
     "told",
+    "try_hold",
     "was_refused",
     "write_journal",
 ]

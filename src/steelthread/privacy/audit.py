@@ -23,7 +23,9 @@ from steelthread.store import Byteas, Int8s
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
-Kind = Literal["read", "decision", "consent", "action", "configuration", "erasure", "request", "certificate"]
+Kind = Literal[
+    "read", "decision", "delivery", "consent", "action", "configuration", "erasure", "request", "certificate"
+]
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _PEAK = 32
 HEADS = "audit.heads"

@@ -53,6 +53,23 @@ def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:
     )
 
 
+def try_hold(conn: Connection, nodes: Collection[bytes]) -> bool:
+    """Let nobody say anything of these nodes until `let_go`; False, without waiting, where somebody does so at this moment.
+
+    It is the connection's, not the transaction's. Whoever says something waits, so what is asked meanwhile is the last word.
+    """
+    row = conn.execute(
+        "select coalesce(bool_and(pg_try_advisory_lock_shared(%s, hashtext(encode(n, 'hex')))), true) from unnest(%s::bytea[]) n",
+        (_LOCK, Byteas(sorted(set(nodes)))),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def let_go(conn: Connection) -> None:
+    """Let people speak again of all nodes that this connection held."""
+    conn.execute("select pg_advisory_unlock_all()")
+
+
 def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]:
     """Return everything that was said of these nodes, in the order of both times."""
     rows = conn.execute(
@@ -107,24 +124,28 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     """Return the question "who of these may be used for it?" as SQL over `relation` (subject, node_hash), and its parameters.
 
     It gives the subjects for whom `decide` says yes, as a set: the second form of the same rules. `at` is a parameter
-    that the caller sets: up to when a yes must last. A million people take under a second with `work_mem` of 64MB and
-    `jit` off (benchmarks/privacy.py).
+    that the caller sets: up to when a yes must last. For a place take the purpose as its law has it (`Law.effective`).
+    `work_mem` of 64MB, `jit` off and `parallel_tuple_cost` of .01 make it fast (benchmarks/privacy.py).
     """
     channels = "" if not channel else "and s.channel in ('', %(channel)s)"
-    against = []
+    against, states = [], "privacy.consent_state s"
     if not purpose.despite_restriction:
         against.append("(s.part = 'r' and s.purpose = any(%(above)s))")
     if purpose.legal_basis == "consent" or purpose.effect != "ordinary" or "sharing" in purpose.covers:
-        against.append(
-            "(s.part = 'm' and not exists (select from privacy.consent_state g where g.node_hash = s.node_hash "
-            "and g.part = 'a' and g.purpose = %(purpose)s))"
+        against.append("(s.part = 'm' and g.node_hash is null)")
+        states += (
+            " left join (select node_hash from privacy.consent_state where part = 'a' and purpose = %(purpose)s) g "
+            "on g.node_hash = s.node_hash and s.part = 'm'"
         )
     if purpose.heeds:
         against.append(f"(s.part = 'c' and s.verdict < 0 and s.purpose = any(%(above)s) {channels})")
     no = " or ".join(against) or "false"
     parameters = {"above": list(above), "channel": channel, "purpose": purpose.name}
     if purpose.legal_basis != "consent":
-        refused = f"select r.subject from ({relation}) r join privacy.consent_state s using (node_hash) where s.verdict < 0 and ({no})"
+        refused = (
+            f"select r.subject from ({relation}) r join (select s.node_hash from {states} where s.verdict < 0 and ({no})) s "
+            "using (node_hash)"
+        )
         return f"select subject from ({relation}) r except {refused}", parameters
     least = 2 if purpose.double_opt_in else 1
     yes = (
@@ -133,7 +154,7 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     )
     sql = (
         f"select r.subject from ({relation}) r join (select s.node_hash, (s.verdict > 0) as yes "
-        f"from privacy.consent_state s where ({yes}) or (s.verdict < 0 and ({no}))) s using (node_hash) "
+        f"from {states} where ({yes}) or (s.verdict < 0 and ({no}))) s using (node_hash) "
         "group by r.subject having bool_and(s.yes)"
     )
     return sql, parameters

@@ -25,10 +25,11 @@ from steelthread.profiles.household import Household, Lodger, household_of, hous
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
 from steelthread.profiles.segment import audiences, external_ids, first_message, links, segment_event, traits
+from steelthread.profiles.tally import Tallies, owners_of, revenue_of
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
-from steelthread.profiles.tally import owners_of, revenue_of
+from steelthread.profiles.tally import sums as tallies_of
 from steelthread.profiles.timeline import Entry, Wanted, parsed_cursor
 from steelthread.profiles.timeline import shown as shown_entry
 from steelthread.profiles.views import Names, Opener, View
@@ -52,6 +53,7 @@ __all__ = [
     "ProfileRules",
     "Reader",
     "RecordKeys",
+    "Tallies",
     "View",
     "Wanted",
     "Winner",
@@ -83,6 +85,7 @@ __all__ = [
     "segment_event",
     "shown_entry",
     "tallies_differing",
+    "tallies_of",
     "traced",
     "traced_since",
     "traits",

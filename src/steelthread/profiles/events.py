@@ -2,20 +2,23 @@
 
 import struct
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import psycopg
+from psycopg.types.numeric import DecimalBinaryDumper
 
-from steelthread.store import NULL, Int8s, Utf8s, Uuids, carry_out, copy_rows, field, write
+from steelthread.store import NULL, Int8s, Utf8s, Uuids, copy_rows, field, micros_2000, write
 
 _HEAD = struct.Struct(">hiq").pack
 _PROFILE = struct.Struct(">hi16si").pack
 _COUNT = struct.Struct(">ii").pack
 _MOMENT = struct.Struct(">iq").pack
+_EVENT = struct.Struct(">hiqii").pack
+_NUMERIC = DecimalBinaryDumper(Decimal)
 _NEVER = -(1 << 63)
 Connection = psycopg.Connection[Any]
 
@@ -58,14 +61,31 @@ def insert_events(conn: Connection, events: Sequence[Event]) -> None:
     """Write events; an event that is there already is replaced."""
     if not events:
         return
-    rows = [msgspec.structs.astuple(event) for event in events]
+    copy_rows(conn, f"profiles.event ({_COLUMNS})", [_packed(event) for event in events])
 
-    def copied(conn: Connection) -> None:
-        with conn.cursor() as cursor, cursor.copy(f"copy profiles.event ({_COLUMNS}) from stdin") as copy:
-            for row in rows:
-                copy.write_row(row)
 
-    carry_out(conn, copied)
+def _packed(one: Event) -> bytes:
+    return b"".join((
+        _EVENT(10, 8, one.record_id, 4, one.entity_id), _number(one.owner), field(Int8s(one.nodes).packed),
+        _number(one.parent_id), NULL if one.at is None else _MOMENT(8, micros_2000(moment_of(one.at))),
+        _decimal(one.amount), NULL if one.currency is None else field(one.currency.encode()), _decimal(one.quantity),
+        b"\0\0\0\1\1" if one.uncounted else b"\0\0\0\1\0",
+    ))  # fmt: skip
+
+
+def _number(value: int | None) -> bytes:
+    return NULL if value is None else _MOMENT(8, value)
+
+
+def _decimal(value: Decimal | None) -> bytes:
+    packed = None if value is None else _NUMERIC.dump(value)
+    return NULL if packed is None else field(bytes(packed))
+
+
+def moment_of(said: datetime | str) -> datetime:
+    """Return when an event was, of what it says; in UTC where it names no zone."""
+    at = datetime.fromisoformat(said) if isinstance(said, str) else said
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def delete_events(conn: Connection, records: Collection[int]) -> None:

@@ -1,7 +1,7 @@
 """Folding: the records and events of a person become one stored, pseudonymous profile."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,9 +11,10 @@ import msgspec
 import psycopg
 import yaml
 
-from steelthread.intake import source_names
+from steelthread.intake import entity_names, source_names
 from steelthread.kit import Invalid
 from steelthread.model import Model
+from steelthread.profiles import tally
 from steelthread.profiles.computed.definition import Trait, parse_traits
 from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
 from steelthread.profiles.fold import RULES, Observation, by_time, choose, told_at
@@ -69,7 +70,19 @@ class Resolved(Protocol):
     gone: list[UUID]
     fresh: set[UUID]
     records: dict[int, list[int]]
+    owners: dict[int, list[int]]
     evidence: dict[int, int]
+
+
+class Gathered(msgspec.Struct):
+    """What makes the profiles of a batch, as it was before the batch."""
+
+    contributions: dict[int, list[Contribution]]
+    """Of each cluster touched."""
+    owners: dict[int, int]
+    """Who may own events -> its cluster."""
+    tallies: tally.Tallies
+    """What events came to before."""
 
 
 class Folder:
@@ -83,6 +96,7 @@ class Folder:
         self._model = model
         self._known: dict[tuple[str, str], str] = {}
         self._sources: dict[int, tuple[str, int]] = {}
+        self._entities: dict[int, str] = {}
 
     def rule(self, attribute: str, entity: str) -> str:
         """Return the reconciliation rule of an attribute."""
@@ -94,11 +108,11 @@ class Folder:
         return known
 
     def know_sources(self) -> None:
-        """Learn the sources' priorities; before anything is written behind, for a question waits for that."""
-        self._sources = source_names(self._conn)
+        """Learn sources' priorities and entities' names; before anything is written behind: a question waits for that."""
+        self._sources, self._entities = source_names(self._conn), entity_names(self._conn)
 
-    def gather(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> dict[int, list[Contribution]]:
-        """Return the contributions to each cluster touched; records of the batch itself (`at_hand`) are not read again."""
+    def gather(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> "Gathered":
+        """Return what makes the profiles of a batch; records of the batch itself (`at_hand`) are not read again."""
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
         stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
         contributions = {
@@ -106,19 +120,43 @@ class Folder:
             for cluster, records in resolved.records.items()
         }
         self._plain = self._keys.of(self._conn, tied(contributions.values()))
-        return contributions
-
-    def fold_batch(self, resolved: Resolved, contributions: Mapping[int, list[Contribution]]) -> None:
-        """Fold what a batch touched, when its nodes and events are written."""
-        delete_profiles(self._conn, resolved.gone)
         owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
-        events = self._events(owning) if owning else {}
+        owners = {node: cluster for cluster in owning for node in resolved.owners[cluster]}
+        tallies = tally.stored(self._conn, owners) if owners else {}
+        return Gathered(contributions, owners, tallies)
+
+    def fold_batch(self, resolved: Resolved, gathered: "Gathered", came: tally.Tallies, anew: Collection[int]) -> None:
+        """Fold what a batch touched, when its nodes and events are written.
+
+        `came` is what its events add to the tallies that were gathered; those of the owners `anew` were counted anew, and
+        have to be asked for: that waits for all that is written.
+        """
+        delete_profiles(self._conn, resolved.gone)
+        events = self._summed_up(gathered, came, anew)
         folded = [
-            self._fold(individual, contributions.get(cluster, []), events.get(cluster, []))
+            self._fold(individual, gathered.contributions.get(cluster, []), events.get(cluster, []))
             for individual, cluster in resolved.touched.items()
         ]
         insert_profiles(self._conn, [one for one in folded if one.individual in resolved.fresh])
         update_profiles(self._conn, [one for one in folded if one.individual not in resolved.fresh])
+
+    def _summed_up(
+        self, gathered: "Gathered", came: tally.Tallies, anew: Collection[int]
+    ) -> dict[int, list[tuple[Any, ...]]]:
+        """Return what the events of each cluster come to, as `_events` does."""
+        asked = {gathered.owners[owner] for owner in anew if owner in gathered.owners}
+        found = dict(self._events(sorted(asked))) if asked else {}
+        joined: dict[int, dict[tuple[str, str], tally.Tally]] = defaultdict(dict)
+        for more in (gathered.tallies, came):
+            for (owner, entity, currency), one in more.items():
+                cluster = gathered.owners.get(owner)
+                if cluster is not None and cluster not in asked:
+                    joined[cluster].setdefault((self._entities[entity], currency), tally.Tally()).join(one)
+        for cluster, sums in joined.items():
+            found[cluster] = [
+                (name, one.count, one.amount, currency, one.first, one.last) for (name, currency), one in sums.items()
+            ]
+        return found
 
     def fold(self, individuals: Mapping[UUID, int]) -> None:
         """Fold these individuals (universal ID -> cluster) anew and store them."""

@@ -8,6 +8,7 @@ from steelthread.rights.choices import Choice, Choices, Offer, Shown, Standing
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.double_opt_in import DoubleOptIn
 from steelthread.rights.erasure import Erased, erase, finish_erasures, replay_erasures
+from steelthread.rights.gate import Gate, Judged
 from steelthread.rights.glass import Glass, break_glass, close_glass, glasses_of, list_glasses, principal_name
 from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
@@ -19,6 +20,7 @@ from steelthread.rights.opendsr.controller import Controller
 from steelthread.rights.opendsr.notices import standing
 from steelthread.rights.opendsr.processor import Processor
 from steelthread.rights.processing import Delivered, Processing, record_of_processing
+from steelthread.rights.questions import collect_questions, embedded_log
 from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.remainder import totals
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
@@ -47,11 +49,13 @@ __all__ = [
     "DoubleOptIn",
     "Edge",
     "Erased",
+    "Gate",
     "Glass",
     "Ground",
     "Hold",
     "Holder",
     "Holds",
+    "Judged",
     "Link",
     "Links",
     "Made",
@@ -77,6 +81,8 @@ __all__ = [
     "break_glass",
     "check_receipt",
     "close_glass",
+    "collect_questions",
+    "embedded_log",
     "erase",
     "finish_erasures",
     "glasses_of",

@@ -150,6 +150,7 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
+    Holder("privacy.questions_heard", "how far a server's log was looked through for analysts' questions", "log device inode place"),
     Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),
     Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
@@ -202,7 +203,12 @@ HOLDERS: Sequence[Holder] = (
     Holder("profiles.trait_definition", "computed traits in force", "trait_id name told filled owners owners_done"),
     Holder("profiles.folding", "how profiles are folded", "one told"),
     Holder(
-        "activation.webhook", "who is told of changes, sealed", "webhook_id name types subject sealed delivered disabled_at created_at"
+        "activation.webhook", "who is told of changes, sealed",
+        "webhook_id name types subject sealed delivered disabled_at created_at purpose channel withheld"
+    ),
+    Holder(
+        "activation.sending", "of whom receivers were told, or not, and under which decision",
+        "sending_id webhook message at individual_id purpose allowed reason evidence policy_version", {"individual_id": "individuals"},
     ),
     Holder(
         "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",

@@ -488,13 +488,15 @@ class Batch:
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
         outcome = self._stitch.finish()
+        gathered = folder.gather(outcome, self._contributions)
+        simple, anew = self._told_apart()
+        came = profiles.tallies_of(event for event in simple if event.owner not in anew)
+        self._stitch.write()
+        self._tally(came, anew)
+        folder.fold_batch(outcome, gathered, came, anew)
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
         self._space.log.append(self._conn, LANE, facts)
-        contributions = folder.gather(outcome, self._contributions)
-        self._stitch.write()
-        self._tally()
-        folder.fold_batch(outcome, contributions)
         return outcome
 
     def _redate(self) -> None:
@@ -522,8 +524,8 @@ class Batch:
         for owner in self._disowned:
             self._stitch.touch(owner)
 
-    def _tally(self) -> None:
-        """Write the events and what they come to."""
+    def _told_apart(self) -> tuple[list[profiles.Event], set[int]]:
+        """Return the events that add to what their owner has, and the owners whose events have to be counted anew."""
         above = {event.parent_id for event in self._events if event.parent_id is not None}
         anew = set(self._disowned)
         simple = []
@@ -534,9 +536,13 @@ class Batch:
                 anew.add(event.owner)
             else:
                 simple.append(event)
+        return simple, anew
+
+    def _tally(self, came: profiles.Tallies, anew: Collection[int]) -> None:
+        """Write the events and what they come to."""
         profiles.insert_events(self._conn, self._events)
         profiles.await_parents(self._conn, self._waiting)
-        profiles.add_to_tallies(self._conn, (event for event in simple if event.owner not in anew))
+        profiles.add_to_tallies(self._conn, came)
         profiles.count_tallies(self._conn, anew)
         adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
         self._computing.write(self._disowned | adopting)

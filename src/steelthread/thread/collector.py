@@ -21,6 +21,7 @@ from steelthread.intake import (
 )
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
+from steelthread.thread.collecting import Collecting
 from steelthread.thread.consenting import Consenting, Sent, brings_consent
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import LANE, READER
@@ -72,6 +73,7 @@ class Collector:
         self._fence = Fence(space)
         self._signals = Signals(space)
         self._consenting = Consenting(space)
+        self._collecting = Collecting(space)
         self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
@@ -137,9 +139,10 @@ class Collector:
     ) -> None:
         begun: dict[int, int] = {}
         with self._pool.connection(timeout=10) as conn, conn.transaction():
-            if facts:
-                self._space.log.append(conn, LANE, self._admitted(conn, facts), hours=1)
-            refused = [*refused, *self._heed(conn, signals)]
+            refused = [*refused, *self._heed(conn, signals)]  # what an event says of consent counts for itself
+            kept = self._asked(conn, self._admitted(conn, facts)) if facts else []
+            if kept:
+                self._space.log.append(conn, LANE, kept, hours=1)
             for source in sorted({source for source, _ in refused}):
                 load = self._loads.get(source) or begin_replay(conn, source, now(), 0).load_id
                 begun[source] = load
@@ -177,6 +180,26 @@ class Collector:
             messages = self._fence.messages(conn, *self._source(conn, fact.source), [_DECODE(fact.message)])
             kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
         return kept
+
+    def _asked(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
+        """Return what may be kept of events whose source collects for a purpose."""
+        asking = {
+            source for source in {fact.source for fact in facts} if self._collecting.asks(self._source(conn, source)[0])
+        }
+        if not asking:
+            return facts
+        found: dict[int, list[tuple[int, Message]]] = {source: [] for source in asking}
+        for place, fact in enumerate(facts):
+            if fact.source in asking:
+                found[fact.source].append((place, _DECODE(fact.message)))
+        kept: dict[int, Received | None] = dict(enumerate(facts))
+        for source, mine in found.items():
+            asked = [message for _, message in mine]
+            told = self._collecting.messages(conn, *self._source(conn, source), asked)
+            for (place, before), after in zip(mine, told, strict=True):
+                if after is not before:
+                    kept[place] = Received(source=source, message=_ENCODE(after)) if after else None
+        return [fact for fact in kept.values() if fact is not None]
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""

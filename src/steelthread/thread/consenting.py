@@ -23,13 +23,13 @@ from steelthread.privacy import (
     Ears,
     HeardSignal,
     Hearing,
+    Policy,
     Scope,
     Signal,
     Statement,
     Told,
     Tombstones,
     found_in,
-    load_purposes,
 )
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
@@ -75,13 +75,16 @@ class Consenting:
     def __init__(self, space: Space) -> None:
         self._fence = Fence(space)
         self._stones = Tombstones(space.vault)
-        self._ears = Ears(load_purposes(space.project.folder / "purposes.yaml"))
+        self._policy = Policy(space.project.folder)
+        self._ears = Ears(self._policy.purposes)
 
     def heed(self, conn: Connection, events: Sequence[Sent]) -> list[tuple[int, str]]:
         """Keep what the signals of events say, in the caller's transaction; return (place of the event, what is wrong).
 
         Nothing is kept of whoever was erased.
         """
+        if self._policy.refresh():
+            self._ears = Ears(self._policy.purposes)
         seen = [one for place, event in enumerate(events) for one in self._seen(place, event)]
         if not seen:
             return []

@@ -76,7 +76,7 @@ class Vault:
             made: dict[int, bytes] = {}
             while len(made) < count:
                 subject = shards.new_subject(number)
-                if shard.content.find(subject.to_bytes(8, "big")) == -1:
+                if not shard.holds(subject):
                     made[subject] = os.urandom(32)
             whole = HEADER + (len(shard.content) - HEADER) // ENTRY * ENTRY
             body = b"".join(shard.wrap(subject, key) for subject, key in made.items())

@@ -21,6 +21,8 @@ HEADER = len(MAGIC) + 12 + 48
 ENTRY = 8 + 12 + 48
 SHARDS = 4096
 _SHIFT = 50
+_MARK = 7
+"""Which byte of a subject tells where to look for its entry: the last one, which is random."""
 
 
 def shard_of(subject: int) -> int:
@@ -127,20 +129,37 @@ class Shard:
                 "The root key does not fit this keyring: give the right one in STEELTHREAD_KEYRING_ROOT_KEY or root.key."
             ) from None
         self.key = AESGCM(key)
+        whole = HEADER + (len(content) - HEADER) // ENTRY * ENTRY
+        self._marks = content[HEADER + _MARK : whole : ENTRY]
 
     def find(self, subject: int) -> bytes | None:
         """Return the data key of a subject, None when there is none."""
         wanted = subject.to_bytes(8, "big")
-        start = self.content.find(wanted, HEADER)
-        while start != -1:
-            if (start - HEADER) % ENTRY == 0:
-                entry = self.content[start : start + ENTRY]
-                try:
-                    return self.key.decrypt(entry[8:20], entry[20:], wanted)
-                except InvalidTag:
-                    return None
-            start = self.content.find(wanted, start + 1)
-        return None
+        start = self._start(wanted)
+        if start == -1:
+            return None
+        entry = self.content[start : start + ENTRY]
+        try:
+            return self.key.decrypt(entry[8:20], entry[20:], wanted)
+        except InvalidTag:
+            return None
+
+    def holds(self, subject: int) -> bool:
+        """Whether there is an entry of a subject."""
+        return self._start(subject.to_bytes(8, "big")) != -1
+
+    def _start(self, wanted: bytes) -> int:
+        """Return where the entry of a subject begins, -1 when there is none.
+
+        The last byte of each entry's subject tells where to look: to search the whole content takes time as it grows.
+        """
+        mark, place = wanted[_MARK:], self._marks.find(wanted[_MARK:])
+        while place != -1:
+            start = HEADER + place * ENTRY
+            if self.content.startswith(wanted, start):
+                return start
+            place = self._marks.find(mark, place + 1)
+        return -1
 
     def entries(self) -> Iterator[tuple[int, bytes]]:
         """Yield (subject, data key) of all whole entries."""
