@@ -6,6 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from steelthread import thread
 from steelthread.kit import forget_remembered, remembered
 from steelthread.vault import open_vault
 from steelthread.vault.shards import ENTRY, HEADER, shard_of, shard_path
@@ -36,6 +39,7 @@ def wrapped(folder, subject):
     return None
 
 
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
 def test_a_running_server_and_worker_forget_whoever_another_process_erases(served):
     space = served.space
     for who in ("ann", "bob"):
@@ -114,3 +118,12 @@ def test_what_is_remembered_by_values_is_forgotten():
     forget_remembered()
     assert length("ann") == 3
     assert asked == ["ann", "ann"]
+
+
+def test_nothing_remembers_values_past_it():
+    """What is remembered by a person's values in the rooms that see them goes by `remembered`, and so is forgotten."""
+    rooms = Path(thread.__file__).parents[1]
+    files = [*(rooms / "identity").rglob("*.py"), rooms / "thread" / "prepare.py", *(rooms / "intake").rglob("*.py")]
+    assert len(files) > 30
+    found = [(path.name, line) for path in files for line in path.read_text().splitlines() if "lru_cache(" in line]
+    assert found == [("classification.py", "@lru_cache(maxsize=1)")], "but for the checks, which are of nobody"

@@ -237,6 +237,7 @@ def test_everything_is_done_once_for_all(space, load, monkeypatch):
 STEPS = ("_remove", "_sweep", "_shred", "_scan", "_certify")
 
 
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_it_goes_on_wherever_it_was_cut_off(space, load, tmp_path, monkeypatch, step, when):
@@ -266,6 +267,7 @@ def test_it_goes_on_wherever_it_was_cut_off(space, load, tmp_path, monkeypatch, 
     assert verify_space(space)["same"]
 
 
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
 def test_it_goes_on_after_kill_9(space, load, tmp_path, kills):
     count = 100 * kills
@@ -350,6 +352,7 @@ def test_open_requests_go_in_one_batch(space, load):
     assert erase_requested(space, desk, "me").batch is None
 
 
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
 def test_the_command_line(space, load, tmp_path):
     fill(space, load, 12)
     listed = tmp_path / "list"

@@ -14,6 +14,7 @@ from steelthread.rights import Consents, Saying, erase, replay_erasures
 from steelthread.store import backup, restore
 from steelthread.thread import Restored, Space
 
+pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)  # once: it does not hang on the server
 PEOPLE = "customer_id,first_name,last_name,email\n1,Ann,Needle,ann@example.com\n2,Bob,Ray,bob@example.com\n"
 ANN = "email:ann@example.com"
 

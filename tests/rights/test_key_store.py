@@ -43,6 +43,7 @@ def found_in(folders, needles):
     return found
 
 
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
 @pytest.mark.parametrize("at_once", [False, True], ids=["one", "batch"])
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.soak)])
 def test_3_no_byte_of_a_shredded_key_is_in_any_file_and_the_neighbours_open(

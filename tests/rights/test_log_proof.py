@@ -12,6 +12,7 @@ from steelthread.privacy import Audit, Needles, checker
 from steelthread.privacy.checker import consistency, is_consistent, leaf_hash, root_of
 from steelthread.rights import Asking, Auditor, Consents, RequestDesk, Saying, access, erase, erase_batch
 
+pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)  # once: it does not hang on the server
 REF = "email:ann.needle-7@example.com"
 NEEDLES = ["ann.needle-7@example.com", "+442079460958", "LN-77-1001-Q", "Needlesworth"]
 
