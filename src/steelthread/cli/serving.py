@@ -20,12 +20,14 @@ from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
 from steelthread.rights import (
     Controller,
+    Mails,
     Processor,
     RequestDesk,
     SqlAccess,
     collect_questions,
     embedded_log,
     replay_erasures,
+    run_daily,
 )
 from steelthread.thread import Space, Worker
 
@@ -107,15 +109,15 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 class RequestClock:
     """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
 
-    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations; and takes analysts' questions
-    into the audit log.
+    Once a day it runs what retention.yaml says. Every minute it does what OpenDSR wants (requests of controllers, erasures at
+    destinations), sends mails, and takes analysts' questions into the audit log.
     """
 
     def __init__(self, space: Space) -> None:
         self._desk = RequestDesk(space)
         self._processor, self._controller = Processor(space), Controller(space, self._desk.settled)
         self._space, self._database = space, space.database
-        self._log = embedded_log(space)
+        self._log, self._mails = embedded_log(space), Mails(space)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
         self._thread.start()
@@ -134,6 +136,7 @@ class RequestClock:
                     looked = time.monotonic()
                 if self._log is not None:
                     collect_questions(self._space, self._log)
+                self._mails.send()
                 self._processor.work()
                 self._controller.follow()
             except (SteelthreadError, psycopg.Error) as error:
@@ -142,6 +145,9 @@ class RequestClock:
                 return
 
     def _look(self) -> None:
+        kept = run_daily(self._space, "serve")
+        if kept is not None:
+            _LOG.info("retention ran", **kept.due)
         with self._database.connect() as conn:
             due = self._desk.escalate(conn)
             conn.commit()

@@ -158,8 +158,12 @@ def find_samples(space: Space, conn: Connection, values: Collection[str]) -> lis
 
 
 def requesters_of(conn: Connection, hashes: Collection[bytes]) -> list[int]:
-    """Return the numbers under whose keys it is sealed who asked for something about these identifiers."""
-    rows = conn.execute("select subject from privacy.requester where node_hash = any(%s)", (list(hashes),))
+    """Return the numbers under whose keys it is sealed who asked for something about these identifiers, and mails to them."""
+    rows = conn.execute(
+        "select subject from privacy.requester where node_hash = any(%(names)s) union "
+        "select subject from privacy.mail where node_hash = any(%(names)s) and subject is not null",
+        {"names": list(hashes)},
+    )
     return [subject for (subject,) in rows]
 
 
