@@ -20,12 +20,15 @@ from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
 from steelthread.rights import (
     Controller,
+    Mails,
     Processor,
     RequestDesk,
     SqlAccess,
+    carry_on,
     collect_questions,
     embedded_log,
     replay_erasures,
+    run_daily,
 )
 from steelthread.thread import Space, Worker
 
@@ -55,10 +58,12 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "worker":
         with common.space() as space:
             replay_erasures(space)
+            space.forget_with_others()
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
         with common.space() as space:
+            space.forget_with_others()
             _send(Deliverer(space))
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
@@ -82,6 +87,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 
     with common.space() as space:
         replay_erasures(space)  # the gate of a restored backup
+        space.forget_with_others()
         SqlAccess(space).refresh_stale()
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
@@ -107,15 +113,16 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 class RequestClock:
     """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
 
-    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations; and takes analysts' questions
-    into the audit log.
+    Once a day it runs what retention.yaml says. Every minute it does what OpenDSR wants (requests of controllers, erasures at
+    destinations), sends mails, takes analysts' questions into the audit log, and carries on batches of erasures that were cut
+    off.
     """
 
     def __init__(self, space: Space) -> None:
         self._desk = RequestDesk(space)
         self._processor, self._controller = Processor(space), Controller(space, self._desk.settled)
         self._space, self._database = space, space.database
-        self._log = embedded_log(space)
+        self._log, self._mails = embedded_log(space), Mails(space)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
         self._thread.start()
@@ -134,14 +141,19 @@ class RequestClock:
                     looked = time.monotonic()
                 if self._log is not None:
                     collect_questions(self._space, self._log)
+                self._mails.send()
                 self._processor.work()
                 self._controller.follow()
+                carry_on(self._space, self._desk, "steelthread")
             except (SteelthreadError, psycopg.Error) as error:
                 _LOG.warning("the clock of requests waits", error=type(error).__name__)
             if self._stopping.wait(_FOLLOW_SECONDS):
                 return
 
     def _look(self) -> None:
+        kept = run_daily(self._space, "serve")
+        if kept is not None:
+            _LOG.info("retention ran", **kept.due)
         with self._database.connect() as conn:
             due = self._desk.escalate(conn)
             conn.commit()

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ from nicknames import NickNamer
 from rapidfuzz.distance import JaroWinkler
 
 from steelthread.intake import MappedRecord
+from steelthread.kit import remembered
 
 TITLES = frozenset("mr mrs ms miss mister dr prof professor sir madam mme mlle herr frau fr hr don dona rev".split())  # noqa: SIM905  # a word list reads best so
 SUFFIXES = {
@@ -61,7 +61,7 @@ class NameEvidence(msgspec.Struct, frozen=True, array_like=True):
     suffix: str
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def normal(text: str) -> str:
     """Return a name without accents, case, titles and marks: tokens by single blanks."""
     bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)).casefold()
@@ -80,7 +80,7 @@ def has_first_name(text: str) -> bool:
     return any(_NICK.nicknames_of(word) or _NICK.canonicals_of(word) for word in name_words(text))
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def is_first_name(word: str) -> bool:
     """Whether a word is a common first name, one that has short forms, or a short form."""
     return word in _MORE or bool(short_forms(word))
@@ -108,7 +108,7 @@ def _mailboxes(record: MappedRecord) -> list[str]:
     return [*own, *(str(one["emailAddress"]) for one in parts if one.get("emailAddress"))]
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def mailbox_words(address: str) -> tuple[str, ...]:
     """Return the words of a person's mailbox, one of which is her first name: thomas.fontaine.14@ is some Thomas's.
 
@@ -120,7 +120,7 @@ def mailbox_words(address: str) -> tuple[str, ...]:
     return found if named and not any(map(_FAMILY.search, found)) else ()
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def _bare(first: str) -> str:
     return " ".join(word for word in normal(first).split() if word not in SUFFIXES)
 
@@ -133,13 +133,13 @@ def _first_of(whole: str) -> str:
     return words[0] if len(words) > 1 else ""
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def _suffix(text: str) -> str:
     words = normal(text).split()
     return SUFFIXES.get(words[-1], "") if words else ""
 
 
-@lru_cache(maxsize=131_072)
+@remembered(131_072)
 def _conflict(a: NameEvidence, b: NameEvidence, threshold: float) -> str | None:
     if a.suffix and b.suffix and a.suffix != b.suffix:
         return "different generations (Jr/Sr)"
@@ -167,7 +167,7 @@ def _alike(x: str, y: str, threshold: float) -> bool:
     return min(len(x), len(y)) > 1 and JaroWinkler.similarity(x, y) >= threshold
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def short_forms(name: str) -> frozenset[str]:
     """Return the names of which this may be a short form, and its short forms."""
     longer = _longer(name)
@@ -180,7 +180,7 @@ def short_forms(name: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def formal_names(name: str) -> frozenset[str]:
     """Return the longer names of which this one is a short form: bob is Robert, but Robert is not Bill."""
     longer = _longer(name)
