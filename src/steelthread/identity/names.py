@@ -1,6 +1,5 @@
 """Names as evidence: what the name guard compares."""
 
-import re
 import unicodedata
 from typing import Any
 
@@ -49,8 +48,6 @@ _MORE = frozenset(
     "tomas ulrike uwe valentina vera viktor vincent walter werner wolfgang xavier yasmin yusuf zoe zoey".split()
 )
 """Common first names that the nicknames package does not have, or knows under one spelling only."""
-_FAMILY = re.compile(r"famil|^the|^fam$|^house$|^home$")
-"""Words of mailboxes that say that a family has them."""
 _NICK = NickNamer()
 
 
@@ -86,38 +83,15 @@ def is_first_name(word: str) -> bool:
     return word in _MORE or bool(short_forms(word))
 
 
-def name_evidence(record: MappedRecord, *, is_person: bool = True) -> NameEvidence:
-    """Read first name and generation of a record, from its own attributes or from the whole name.
-
-    A person's record without a first name is called what its mailbox says, if that says a first name.
-    """
+def name_evidence(record: MappedRecord) -> NameEvidence:
+    """Read first name and generation of a record, from its own attributes or from the whole name."""
     values: dict[str, Any] = record.values
     first, last = str(values.get("firstName") or ""), str(values.get("lastName") or "")
     whole = str(values.get("personName") or "")
     if not first and whole:
         first = _first_of(whole)
-    if is_person and not normal(first):
-        first = " ".join(dict.fromkeys(word for one in _mailboxes(record) for word in mailbox_words(one)))
     suffix = _suffix(str(values.get("nameSuffix") or "")) or _suffix(last) or _suffix(whole)
     return NameEvidence(_bare(first), suffix)
-
-
-def _mailboxes(record: MappedRecord) -> list[str]:
-    own = [value for kind, _, value in record.identifiers if kind == "email"]
-    parts = [record.values, *(part.values for part in record.parts)]
-    return [*own, *(str(one["emailAddress"]) for one in parts if one.get("emailAddress"))]
-
-
-@remembered(65_536)
-def mailbox_words(address: str) -> tuple[str, ...]:
-    """Return the words of a person's mailbox, one of which is her first name: thomas.fontaine.14@ is some Thomas's.
-
-    Nothing when none of them is known as a first name, or when it is said to be a family's. Which of the words it is
-    stays open (Thomas Oscar, Oscar Thomas), so a first name conflicts only when it is like none of them.
-    """
-    found = tuple(re.findall(r"[^\W\d_]{2,}", address.rpartition("@")[0].casefold()))
-    named = any(len(word) > 2 and is_first_name(word) for word in found)
-    return found if named and not any(map(_FAMILY.search, found)) else ()
 
 
 @remembered(65_536)

@@ -104,17 +104,15 @@ class Preparer:
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
         is_organisation = self._identifiers.is_organisation(record.entity)
-        is_party = self.is_party(record.entity)
         names = (
-            organisation_evidence(str(record.values.get("name") or ""))
-            if is_organisation
-            else name_evidence(record, is_person=is_party)
+            organisation_evidence(str(record.values.get("name") or "")) if is_organisation else name_evidence(record)
         )
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
         above = (record.parent, record.parent_source) if record.parent_source else record.parent
         content = _PACK([plain, values, parts, record.party, above, row.observed_at])
+        is_party = self.is_party(record.entity)
         at, amount, currency, quantity = _measures(record, self._model) if not is_party else _NOTHING
         return Prepared(
             entity=record.entity,
