@@ -13,6 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -448,6 +449,7 @@ def planted(kind, udt, number):
             "_float8": [float(number)],
             "_int4": [number],
             "_bytea": [f"planted {number}".encode()],
+            "_uuid": [UUID(f"00000000-0000-4000-8000-{number:012}")],
         }[udt]
     assert made is not None, f"a value of {kind} must be made here"
     return made
