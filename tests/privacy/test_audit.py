@@ -8,6 +8,7 @@ import pytest
 from steelthread.kit import Conflict
 from steelthread.privacy import Audit, Entry, checker
 from steelthread.privacy.checker import Edge, consistency, inclusion, is_consistent, is_included, leaf_hash, root_of
+from steelthread.privacy.proofs import Grown
 
 LEAVES = [leaf_hash(str(number).encode()) for number in range(40)]
 CHECKER = checker.__file__
@@ -37,6 +38,25 @@ def test_proofs_of_every_size(size):
         proof = consistency(leaves, former)
         assert is_consistent(former, root_of(leaves[:former]), size, root, proof)
         assert not is_consistent(former, root_of([*leaves[: former - 1], LEAVES[39]]), size, root, proof)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 20, 31])
+def test_what_was_appended_last_is_proved_by_the_edge_alone(size):
+    before = Edge()
+    for leaf in LEAVES[:size]:
+        before.add(leaf)
+    for more in (1, 2, 5, 8, 9):
+        leaves = LEAVES[: size + more]
+        tree = Grown(before, leaves[size:])
+        assert [tree.proof(number) for number in range(size, len(leaves))] == [
+            inclusion(leaves, number) for number in range(size, len(leaves))
+        ]
+
+
+def test_entries_come_with_their_proofs(space, log):
+    audit, conn = log
+    told = audit.append_proved(conn, [Entry("action", "me", f"more {number}") for number in range(5)])
+    assert told == [audit.proof(conn, number) | {"at": one["at"]} for number, one in enumerate(told, 12)]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from steelthread.rights import (
     Processor,
     RequestDesk,
     SqlAccess,
+    carry_on,
     collect_questions,
     embedded_log,
     replay_erasures,
@@ -57,10 +58,12 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "worker":
         with common.space() as space:
             replay_erasures(space)
+            space.forget_with_others()
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
         with common.space() as space:
+            space.forget_with_others()
             _send(Deliverer(space))
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
@@ -84,6 +87,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 
     with common.space() as space:
         replay_erasures(space)  # the gate of a restored backup
+        space.forget_with_others()
         SqlAccess(space).refresh_stale()
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
@@ -110,7 +114,8 @@ class RequestClock:
     """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
 
     Once a day it runs what retention.yaml says. Every minute it does what OpenDSR wants (requests of controllers, erasures at
-    destinations), sends mails, and takes analysts' questions into the audit log.
+    destinations), sends mails, takes analysts' questions into the audit log, and carries on batches of erasures that were cut
+    off.
     """
 
     def __init__(self, space: Space) -> None:
@@ -139,6 +144,7 @@ class RequestClock:
                 self._mails.send()
                 self._processor.work()
                 self._controller.follow()
+                carry_on(self._space, self._desk, "steelthread")
             except (SteelthreadError, psycopg.Error) as error:
                 _LOG.warning("the clock of requests waits", error=type(error).__name__)
             if self._stopping.wait(_FOLLOW_SECONDS):

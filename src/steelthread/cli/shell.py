@@ -16,8 +16,8 @@ from steelthread import __version__
 from steelthread.app import reading_purpose
 from steelthread.kit import Forbidden, Project, open_project
 from steelthread.privacy import Access, Principal, Ruling, load_purposes, permits_operators, read_operators
-from steelthread.rights import Auditor, Mask, glasses_of, principal_name
-from steelthread.thread import Space
+from steelthread.rights import Auditor, Mask, glasses_of, principal_name, replay_erasures
+from steelthread.thread import Restored, Space
 
 app = App(
     name="steelthread",
@@ -53,14 +53,14 @@ class Common:
 
     def space(self) -> Space:
         """Open the project with its database and keyring."""
-        return Space(self.open())
+        return open_space(self.open())
 
     def reading(self, what: str, *refs: str, whole: bool = False) -> Space:
         """Open the project for reading about people: as the operator, for a purpose; the audit log tells.
 
         With `whole` the purpose must show everything: what is read is not made of fields.
         """
-        space = Space(self.purposeful())
+        space = open_space(self.purposeful())
         purpose = reading_purpose(space.project, self.reads_for)
         if whole and not self.mask(space).whole:
             Auditor(space).act(f"operator {actor()}", "refused", wanted=f"{what} for {purpose}", policies=[])
@@ -102,6 +102,17 @@ class Common:
 DEFAULT = Common()
 
 
+def open_space(project: Project) -> Space:
+    """Open a project. A database that was restored first forgets those who were erased since its backup was made."""
+    try:
+        return Space(project)
+    except Restored:
+        err.print("This database was restored: people who were erased since are erased again first.", markup=False)
+    with Space(project, gated=False) as space:
+        replay_erasures(space)
+    return Space(project)
+
+
 def command() -> tuple[str, ...]:
     """Return the words of the command that runs, such as `key create`; none outside of one."""
     return app.parse_commands(sys.argv[1:])[0]
@@ -123,14 +134,14 @@ def _may_read(project: Project, purpose: str) -> Ruling:
     ruling = access.read(who, name, "command line")
     if ruling.allow:
         return ruling
-    with Space(project) as space, space.database.connect() as conn:
+    with open_space(project) as space, space.database.connect() as conn:
         broken = any(one.purpose == name for one in glasses_of(conn, principal_name(who)))
     return access.read(who, name, "command line", glass=broken)
 
 
 def _refused(project: Project, what: str, ruling: Ruling) -> Forbidden:
     """Tell the audit log who was turned away, and return the error."""
-    with Space(project) as space:
+    with open_space(project) as space:
         Auditor(space).act(f"operator {actor()}", "refused", wanted=what, policies=list(ruling.policies))
     why = f" ({', '.join(ruling.policies)})" if ruling.policies else ""
     return Forbidden(f"The access policies keep {what} from operator {actor()}{why}; see: steelthread policy check")

@@ -14,6 +14,7 @@ from steelthread.kit.errors import (
     Unauthorized,
     Unavailable,
 )
+from steelthread.kit.forgetting import forget_remembered, remembered
 from steelthread.kit.ids import births, uuid7
 from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
 
@@ -33,10 +34,12 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "births",
+    "forget_remembered",
     "iso",
     "keep_values_out",
     "now",
     "open_project",
     "place_of",
+    "remembered",
     "uuid7",
 ]

@@ -39,6 +39,7 @@ from steelthread.privacy.tombstones import (
     Tombstones,
     count_fence,
     fence_counts,
+    is_behind,
     read_journal,
     write_journal,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "fold",
     "forget_consent",
     "found_in",
+    "is_behind",
     "keep_signals",
     "last_signals",
     "let_go",

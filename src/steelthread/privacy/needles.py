@@ -4,11 +4,14 @@ A few patterns are found by an automaton (Aho and Corasick, 1975). Very many wou
 are found by their words: of a pattern of at least `step + 7` bytes, a whole word of eight bytes stands at a place that
 `step` divides, wherever the pattern begins. Only those places are looked at, each word in a table that fits a cache, and
 what the table lets through is compared byte by byte.
+
+Short numbers stand by chance in longer ones, and in the hexadecimal digits of random bytes: a pattern of such digits
+counts where it is a whole number, and no part of what looks random.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +30,11 @@ _MIX = 0x9E3779B97F4A7C15
 """2^64 by the golden ratio (Knuth, The Art of Computer Programming, 6.4): spreads words over a table."""
 _AGAIN = 0xC2B2AE3D27D4EB4F
 _AT_ONCE = 1 << 15
+_HEX = frozenset(b"0123456789abcdef")
+_RANDOM = 24
+"""So many hexadecimal digits in a row, letters among them, are a hash, a key, a UUID or sealed: no value that anybody wrote."""
+Chance = Callable[[bytes, int, int], bool]
+"""Whether what stands from one place to another is there by chance."""
 
 
 class Needles:
@@ -47,15 +55,41 @@ class Needles:
         for one in self._exact:
             self._cases.setdefault(one.lower(), set()).add(one)
 
-    def found(self, content: bytes) -> set[tuple[int, str]]:
-        """Return (needle, form) of all that is in these bytes; text is compared in lower case."""
+    def found(self, content: bytes, chance: Chance | None = None) -> set[tuple[int, str]]:
+        """Return (needle, form) of all that is in these bytes, but where `chance` says so; text is compared in lower case."""
         lowered = content.lower()
         found = self._few.found(lowered)
         if self._words is not None:
             found |= self._words.found(lowered)
+        found -= {one for one in found if _HEX.issuperset(one) and not _is_written(lowered, one, chance)}
         told = {self._lower[one] for one in found if one in self._lower}
         cased = [case for one in found for case in self._cases.get(one, ())]
         return told | {self._exact[one] for one in cased if one in content}
+
+
+def _is_written(content: bytes, pattern: bytes, chance: Chance | None) -> bool:
+    """Whether a pattern of hexadecimal digits stands somewhere as more than a part of a number, or of something random."""
+    start = content.find(pattern)
+    while start != -1:
+        end = start + len(pattern)
+        if not _is_part(content, start, end) and not (chance and chance(content, start, end)):
+            return True
+        start = content.find(pattern, start + 1)
+    return False
+
+
+def _is_part(content: bytes, start: int, end: int) -> bool:
+    before, after = content[max(0, start - _RANDOM) : start], content[end : end + _RANDOM]
+    if content[start:end].isdigit() and (before[-1:].isdigit() or after[:1].isdigit()):
+        return True
+    left = _run(before[::-1])
+    run = content[start - left : end + _run(after)]
+    return len(run) >= _RANDOM and not run.replace(b"-", b"").isdigit() and end - start < _RANDOM
+
+
+def _run(content: bytes) -> int:
+    """Return how many hexadecimal digits and dashes there are at the beginning."""
+    return next((number for number, one in enumerate(content) if one not in _HEX and one != 0x2D), len(content))
 
 
 class _Automaton:
@@ -156,7 +190,7 @@ def _derived(value: str) -> list[tuple[str, bytes]]:
             digest = hashlib.new(name, told.encode(), usedforsecurity=False)
             forms += [(f"{of}{name}", digest.hexdigest().encode()), (f"binary {of}{name}", digest.digest())]
     if is_phone:
-        forms += [("digits", digits.encode()), ("national", digits[-9:].encode()), *_written(text)]
+        forms += [("digits", digits.encode()), ("digits", b"00" + digits.encode()), *_written(text)]
     return [(name, pattern) for name, pattern in forms if len(pattern) >= 3]
 
 
@@ -171,4 +205,7 @@ def _written(phone: str) -> list[tuple[str, bytes]]:
         phonenumbers.format_number(number, one).lower()
         for one in (formats.INTERNATIONAL, formats.NATIONAL, formats.RFC3966)
     }
-    return [("written", way.encode()) for way in sorted(ways | {way.replace(" ", "-") for way in ways})]
+    told = [("written", way.encode()) for way in sorted(ways | {way.replace(" ", "-") for way in ways})]
+    national = phonenumbers.national_significant_number(number)
+    runs = (national, f"0{national}", f"{number.country_code}0{national}")
+    return told + [("national", run.encode()) for run in runs]

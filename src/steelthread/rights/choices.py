@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 import psycopg
 
+from steelthread import __version__
 from steelthread.identity import parse_ref
 from steelthread.kit import Conflict, now
 from steelthread.privacy import Decision, NodeState, Purpose, Said, Statement, Subject
@@ -219,7 +220,7 @@ class Choices:
         saying = Saying(
             ref=link.ref, purpose=choice.purpose, said=said, channel=choice.channel, source=_SOURCE, method=shown.method,
             brand=brand.key, jurisdiction=brand.place, notice=shown.notice, notice_sha256=shown.digests.get(choice.purpose, ""),
-            language=shown.language, returns=returns,
+            language=shown.language, returns=returns, interface=f"preference centre {__version__}",
         )  # fmt: skip
         try:
             return self.consents.say(conn, saying, node)

@@ -195,11 +195,11 @@ class Retention:
     def _drop(self, conn: Connection, events: Sequence[int], stores: Counter[str]) -> list[int]:
         rows: list[RecordRow] = intake.records_by_id(conn, events)
         reach = Reach(records=list(events))
-        before = {one.table: one.count(conn, reach) for one in HOLDERS if one.by}  # what taking out deletes itself
+        before = {one.table: len(one.found(conn, reach)) for one in HOLDERS if one.by}  # what taking out deletes itself
         take_out(self._space, conn, rows, self.at)
         for one in HOLDERS:
             if one.by:
-                stores[one.table] += max(before[one.table], one.erase(conn, reach))
+                stores[one.table] += max(before[one.table], len(one.erase(conn, reach)))
         return self._own(conn, rows)
 
     def _own(self, conn: Connection, rows: Sequence[RecordRow]) -> list[int]:
