@@ -119,7 +119,7 @@ def test_10_nothing_is_sent_after_a_withdrawal_was_acknowledged(space, load, rec
     def changes():
         while not ended.is_set():
             change(space, who.values())
-            ended.wait(0.05)
+            ended.wait(count / 1000)
 
     changing = threading.Thread(target=changes)
     changing.start()

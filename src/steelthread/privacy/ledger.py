@@ -10,7 +10,7 @@ import psycopg
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas, Texts, Uuids
+from steelthread.store import Byteas, Texts
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
@@ -29,7 +29,6 @@ _APPEND = (
 _NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
 _PACKED: dict[str, Any] = {
     **{name: Texts for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
-    "event_id": Uuids,
     "node_hash": Byteas,
 }
 """How columns are packed; those of times, and those that may be null, as lists."""
