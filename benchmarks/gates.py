@@ -4,6 +4,7 @@ Two projects side by side, rounds in turns so that both meet the same machine. O
 erased, no signal. In the other every gate asks: its source collects for a purpose and ties devices for another, both by
 consent; people were erased; browsers send what they chose with each event, and one of twenty the signal of GPC.
 `gates.py ROUNDS EVENTS`; it prints the throughput of both and what the gates take away.
+One event of twenty is of a browser that was never seen before.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ PURPOSES = """purposes:
 """
 FILE = "kind: live\npurpose: analytics\nlink_purpose: linking\n"
 CHOICE = {"consent": {"categoryPreferences": {"Statistics": True, "Linking": True}}}
-BATCH, PEOPLE = 100, 20_000
+BATCH, PEOPLE = 100, 5_000
 
 
 class Side:
@@ -39,10 +40,10 @@ class Side:
         self.gates, self._sent = gates, 0
         if gates:
             (folder / "purposes.yaml").write_text(PURPOSES)
-            (folder / "sources" / "web.yaml").write_text(FILE)
         self.space = Space(open_project(folder))
         add_live_source(self.space, "web")
         if gates:
+            (folder / "sources" / "web.yaml").write_text(FILE)
             with self.space.database.connect() as conn:
                 stones = Tombstones(self.space.vault)
                 stones.set(conn, uuid4(), datetime.now(UTC), [stones.token(f"{one}".encode()) for one in range(1000)])
@@ -54,9 +55,9 @@ class Side:
         at = int(time.time() * 1_000_000)
         made = []
         for number in range(self._sent, self._sent + count):
-            person, context = number * 7919 % PEOPLE, {}
+            person, context = PEOPLE + number if number % 20 == 7 else number * 7919 % PEOPLE, {}
             if self.gates:
-                context = {**CHOICE, **({GPC: True} if number % 20 == 0 else {})}
+                context = {**CHOICE, **({GPC: True} if person % 20 == 0 else {})}
             made.append(
                 Message(
                     f"m{number}", "track", at, at, event="Product Viewed", anonymous_id=f"a{person}",

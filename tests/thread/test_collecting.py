@@ -115,7 +115,13 @@ def test_somebody_elses_no_on_a_shared_device_stays_theirs(space):
 
 def test_what_is_stripped_counts_and_names_nobody(space):
     site = Site(space, purpose="analytics", without="strip")
-    said = {"total": 12.5, "gift": True, "note": "call needle@example.com", "order_id": "needle-7"}
+    said = {
+        "total": 12.5,
+        "gift": True,
+        "note": "call needle@example.com",
+        "phone": 442079460958,
+        "order_id": "needle-7",
+    }
     context = {
         "ip": "203.0.113.7",
         "userAgent": "needle/1",
@@ -127,6 +133,7 @@ def test_what_is_stripped_counts_and_names_nobody(space):
     text = site.stored()
     assert "needle" not in text
     assert "203.0" not in text
+    assert "442079460958" not in text, "a number may be somebody's, too"
     assert "12.5" in text
     assert site.counts() == {"droppedWithoutConsent": 1, "strippedWithoutConsent": 1}
     with space.database.connect() as conn:

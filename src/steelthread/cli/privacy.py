@@ -159,11 +159,12 @@ def decide(
         As of this moment; now by default.
     """
     with open_space(common.purposeful()) as space, space.database.connect() as conn:
-        decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at), place=place)
-        auditor = Auditor(space)
-        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel}
+        consents, auditor = Consents(space), Auditor(space)
+        decision = consents.decide(conn, ref, purpose, channel, at=_local(at), place=place)
+        name, through = consents.purposes.told(purpose, channel)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": through}
         subjects = auditor.tokens(conn, [ref])
-        auditor.note(conn, Entry("decision", f"operator {actor()}", "decide", subjects, purpose[:80], details))
+        auditor.note(conn, Entry("decision", f"operator {actor()}", "decide", subjects, name, details))
         conn.commit()
     if common.json:
         emit(decision)

@@ -20,6 +20,7 @@ from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
 from steelthread.rights import (
     Controller,
+    Mails,
     Processor,
     RequestDesk,
     SqlAccess,
@@ -27,6 +28,7 @@ from steelthread.rights import (
     collect_questions,
     embedded_log,
     replay_erasures,
+    run_daily,
 )
 from steelthread.thread import Space, Worker
 
@@ -111,15 +113,16 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 class RequestClock:
     """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
 
-    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations; takes analysts' questions
-    into the audit log; and carries on batches of erasures that were cut off.
+    Once a day it runs what retention.yaml says. Every minute it does what OpenDSR wants (requests of controllers, erasures at
+    destinations), sends mails, takes analysts' questions into the audit log, and carries on batches of erasures that were cut
+    off.
     """
 
     def __init__(self, space: Space) -> None:
         self._desk = RequestDesk(space)
         self._processor, self._controller = Processor(space), Controller(space, self._desk.settled)
         self._space, self._database = space, space.database
-        self._log = embedded_log(space)
+        self._log, self._mails = embedded_log(space), Mails(space)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
         self._thread.start()
@@ -138,6 +141,7 @@ class RequestClock:
                     looked = time.monotonic()
                 if self._log is not None:
                     collect_questions(self._space, self._log)
+                self._mails.send()
                 self._processor.work()
                 self._controller.follow()
                 carry_on(self._space, self._desk, "steelthread")
@@ -147,6 +151,9 @@ class RequestClock:
                 return
 
     def _look(self) -> None:
+        kept = run_daily(self._space, "serve")
+        if kept is not None:
+            _LOG.info("retention ran", **kept.due)
         with self._database.connect() as conn:
             due = self._desk.escalate(conn)
             conn.commit()

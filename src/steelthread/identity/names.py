@@ -36,6 +36,19 @@ _NEVER = {
     "joan": frozenset({"hannah"}),
 }  # fmt: skip
 """What the nicknames package holds for one name, though they are two: in a family it would join two people."""
+_MORE = frozenset(
+    "aaron adele agnes aisha albert alice alina amelie amir anders anja anna anton antonia antonio arthur astrid axel bastian beatrice "  # noqa: SIM905
+    "bernd bianca bjorn boris brian bruno camilla carl carla carlos carmen cecilia chiara claudia clemens colin connor dario "
+    "denis dieter dimitri dirk dmitri eduardo elena eleni elias elif ella elsa emil emilia emma erik esther eva fabian fabio fatima "
+    "felix fernando finn florian frida gerd giovanni giulia grace greta guido gunter gustav hanna heidi helga henrik hugo ibrahim "
+    "ines ingrid irene iris ivan jakob jan jana javier joanna joao johanna jonas jorge juan julia julian jurgen karin karl karla kirsten "
+    "klaus lara lars laura lea lena leon leonie lina linus lorenzo louis luca lucas luis luisa lukas luka magda manuel marco marcel "
+    "maria marie mario marta mateo mathilde matteo maya mia miguel mila milena mohamed mohammed muhammad nadia natalia nico nils nina noah "
+    "noel nora olga oliver omar oscar oskar otto pablo paolo pascal pedro petra pierre pilar rafael ralf raul renate ricardo rosa "
+    "ruth sabine samuel sandra sanne sara sergei sergio silvia simone sofia sonja sophia sophie stefan sven tanja tatiana thea theo tobias "
+    "tomas ulrike uwe valentina vera viktor vincent walter werner wolfgang xavier yasmin yusuf zoe zoey".split()
+)
+"""Common first names that the nicknames package does not have, or knows under one spelling only."""
 _FAMILY = re.compile(r"famil|^the|^fam$|^house$|^home$")
 """Words of mailboxes that say that a family has them."""
 _NICK = NickNamer()
@@ -64,13 +77,13 @@ def name_words(text: str) -> list[str]:
 
 def has_first_name(text: str) -> bool:
     """Whether one of the words is a first name that has short forms, or is one: most common first names of English."""
-    return any(map(is_first_name, name_words(text)))
+    return any(_NICK.nicknames_of(word) or _NICK.canonicals_of(word) for word in name_words(text))
 
 
 @remembered(65_536)
 def is_first_name(word: str) -> bool:
-    """Whether a word is a first name that has short forms, or is one."""
-    return bool(_NICK.nicknames_of(word) or _NICK.canonicals_of(word))
+    """Whether a word is a common first name, one that has short forms, or a short form."""
+    return word in _MORE or bool(short_forms(word))
 
 
 def name_evidence(record: MappedRecord, *, is_person: bool = True) -> NameEvidence:

@@ -16,13 +16,14 @@ from steelthread.kit.errors import (
 )
 from steelthread.kit.forgetting import forget_remembered, remembered
 from steelthread.kit.ids import births, uuid7
-from steelthread.kit.settings import FILE, Project, Settings, open_project
+from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
 
 __all__ = [
     "FILE",
     "Conflict",
     "Forbidden",
     "Invalid",
+    "MailSettings",
     "Misused",
     "NotFound",
     "Overloaded",

@@ -11,9 +11,9 @@ from steelthread.privacy.access import (
     read_policies,
 )
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
-from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end
+from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end, zone_of
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
-from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, was_refused
+from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, were_refused
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
 from steelthread.privacy.ledger import (
     STATEMENT_COLUMNS,
@@ -124,6 +124,7 @@ __all__ = [
     "statements_of",
     "told",
     "try_hold",
-    "was_refused",
+    "were_refused",
     "write_journal",
+    "zone_of",
 ]

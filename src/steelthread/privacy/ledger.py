@@ -4,19 +4,36 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import psycopg
-from psycopg.types.json import Jsonb
 
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas
+from steelthread.store import Byteas, Texts, Uuids
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
     "event_id, node_hash, scope, purpose, said, occurred_at, recorded_at, channel, valid_until, signal, source, method, "
     "actor, brand, jurisdiction, notice, notice_sha256, language, evidence, record_hash"
 )
+_TYPES = (
+    "uuid", "bytea", "text", "text", "text", "timestamptz", "timestamptz", "text", "timestamptz", "text", "text", "text",
+    "text", "text", "text", "text", "bytea", "text", "text", "bytea",
+)  # fmt: skip
+_APPEND = (
+    f"insert into privacy.consent_event ({STATEMENT_COLUMNS}) select "
+    f"{STATEMENT_COLUMNS.replace('evidence', 'evidence::jsonb')} from unnest({', '.join(f'%s::{one}[]' for one in _TYPES)}) "
+    f"as told ({STATEMENT_COLUMNS}) on conflict do nothing"
+)
+_NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
+_PACKED: dict[str, Any] = {
+    **{name: Texts for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
+    "event_id": Uuids,
+    "node_hash": Byteas,
+}
+"""How columns are packed; those of times, and those that may be null, as lists."""
+_JSON = msgspec.json.Encoder(enc_hook=str).encode
 _LOCK = 7_735_002
 """Advisory lock class under which the state of a node is derived: two statements on one node wait for each other."""
 
@@ -27,19 +44,19 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
         return 0
     nodes = sorted({one.node for one in statements})
     lock_nodes(conn, nodes)
-    places = ", ".join(["%s"] * 20)
-    cursor = conn.cursor()
-    cursor.executemany(
-        f"insert into privacy.consent_event ({STATEMENT_COLUMNS}) values ({places}) on conflict do nothing",
-        [
+    columns = zip(
+        *(
             (
                 one.event_id, one.node, one.scope, one.purpose, one.said, one.occurred_at, one.recorded_at, one.channel,
                 one.valid_until, one.signal, one.source, one.method, one.actor, one.brand, one.jurisdiction, one.notice,
-                one.notice_sha256, one.language, Jsonb(one.evidence), one.record,
+                one.notice_sha256, one.language, _JSON(one.evidence).decode(), one.record,
             )
             for one in statements
-        ],
+        ),
+        strict=True,
     )  # fmt: skip
+    packed = [_PACKED.get(name, list)(column) for name, column in zip(_NAMES, columns, strict=True)]
+    cursor = conn.execute(_APPEND, packed)
     count = cursor.rowcount
     _derive(conn, nodes, max(one.recorded_at for one in statements))
     return count
@@ -101,7 +118,14 @@ def forget_consent(conn: Connection, nodes: Collection[bytes]) -> int:
 def _derive(conn: Connection, nodes: Collection[bytes], at: datetime) -> None:
     conn.execute("delete from privacy.consent_state where node_hash = any(%s)", (Byteas(nodes),))
     rows = [row for state in fold(statements_of(conn, nodes), at) for row in _rows(state)]
-    conn.cursor().executemany("insert into privacy.consent_state values (%s, %s, %s, %s, %s, %s)", rows)
+    if rows:
+        node, part, purpose, channel, verdict, until = zip(*rows, strict=True)
+        conn.execute(
+            'insert into privacy.consent_state select node, part::"char", purpose, channel, verdict, until from unnest('
+            "%s::bytea[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[]) "
+            "as told (node, part, purpose, channel, verdict, until)",
+            (Byteas(node), Texts(part), Texts(purpose), Texts(channel), list(verdict), list(until)),
+        )
 
 
 def _rows(state: NodeState) -> Iterable[tuple[Any, ...]]:

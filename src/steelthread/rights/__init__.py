@@ -17,6 +17,7 @@ from steelthread.rights.holders import HOLDERS, Holder, Reach
 from steelthread.rights.holds import Hold, Holds, OnHold
 from steelthread.rights.links import PATH as PREFERENCES
 from steelthread.rights.links import About, Link, Links, Made, Wanted
+from steelthread.rights.mail import Mails
 from steelthread.rights.masks import Mask
 from steelthread.rights.opendsr.configuration import PATH as OPENDSR
 from steelthread.rights.opendsr.controller import Controller
@@ -27,7 +28,7 @@ from steelthread.rights.questions import collect_questions, embedded_log
 from steelthread.rights.receipts import Receipts, check_receipt
 from steelthread.rights.remainder import totals
 from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
-from steelthread.rights.retention import Retained, Retention
+from steelthread.rights.retention import Retained, Retention, run_daily
 from steelthread.rights.sql import SqlAccess
 from steelthread.rights.subject_access import Accessed, access, known_of
 from steelthread.rights.tracing import Edge, lineage, openlineage, through
@@ -64,6 +65,7 @@ __all__ = [
     "Link",
     "Links",
     "Made",
+    "Mails",
     "Mask",
     "Offer",
     "OnHold",
@@ -103,6 +105,7 @@ __all__ = [
     "principal_name",
     "record_of_processing",
     "replay_erasures",
+    "run_daily",
     "show_erasure",
     "standing",
     "through",

@@ -132,11 +132,13 @@ class Consents:
         hashes = self._space.reader(conn).hashes(ref)
         if not hashes:
             raise NotFound("Nobody answers to this reference.")
+        if len(hashes) == 1:  # nobody is looked up: it would take another time for whoever is known
+            return hashes[0]
         known = [one for one in hashes if self._space.reader(conn).is_known(one)]
-        if len(known) > 1 or (len(hashes) > 1 and not known):
+        if len(known) != 1:
             kind = ref.partition(":")[0]
             raise Invalid(f"Say {kind}:NAMESPACE/VALUE: a value of this kind is one of its namespace.")
-        return known[0] if known else hashes[0]
+        return known[0]
 
     def _scope(self, ref: str) -> Scope:
         parsed = parse_ref(ref, self._space.rules)

@@ -138,6 +138,10 @@ HOLDERS: Sequence[Holder] = (
         "privacy.consent_signal", "signals of consent managers, as they came",
         "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
     ),
+    Holder(
+        "privacy.mail", "mails on their way, sealed, and for a day that they went",
+        "mail_id node_hash kind made_at attempts next_at last subject sealed", {"node_hash": "hashes"},
+    ),
     Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
     Holder(
         "privacy.requester", "who asked for something, sealed", "request_id node_hash at subject sealed code code_until",

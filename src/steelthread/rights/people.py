@@ -197,9 +197,11 @@ def _know_values(space: Space, person: Person, views: Iterable[View]) -> None:
 
 
 def requesters_of(conn: Connection, hashes: Collection[bytes]) -> list[tuple[bytes, int]]:
-    """Return (identifier, number under whose key it is sealed) of who asked for something about these identifiers."""
+    """Return (identifier, number under whose key it is sealed) of who asked for something about these, and mails to them."""
     return conn.execute(
-        "select node_hash, subject from privacy.requester where node_hash = any(%s)", (list(hashes),)
+        "select node_hash, subject from privacy.requester where node_hash = any(%(names)s) union "
+        "select node_hash, subject from privacy.mail where node_hash = any(%(names)s) and subject is not null",
+        {"names": list(hashes)},
     ).fetchall()
 
 

@@ -136,12 +136,13 @@ def _open(space: Space, table: str, rows: list[dict[str, Any]]) -> None:
         "intake.violation": b"violation",
         "privacy.requester": b"requester",
         "privacy.letter": b"letter",
+        "privacy.mail": b"mail",
     }.get(table)
     if context is None:
         return
-    keys = space.vault.keys({row["subject"] for row in rows})
+    keys = space.vault.keys({row["subject"] for row in rows if row["subject"] is not None})
     for row in rows:
-        if row["subject"] in keys:
+        if row["subject"] in keys and row["sealed"]:
             row["opened"] = msgspec.msgpack.decode(unseal(keys[row["subject"]], row["sealed"], context))
 
 

@@ -7,6 +7,7 @@ what the event names, or for the person where it names a login. What the event i
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ import psycopg
 
 from steelthread.intake import DocumentMapping, LiveFile, Message, RowRejected, key_hash
 from steelthread.kit import now
-from steelthread.privacy import STATEMENT_COLUMNS, Policy, Statement, Subject, Use, count_fence, fold, statements_of
+from steelthread.privacy import NodeState, Policy, Statement, Subject, Use, count_fence, fold, statements_of
 from steelthread.store import Byteas
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence
@@ -22,14 +23,19 @@ from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, source_file
 
 Connection = psycopg.Connection[Any]
-_COLUMNS = ", ".join(f"c.{one.strip()}" for one in STATEMENT_COLUMNS.split(","))
-_BEHIND = (
-    f"select n.hash, {_COLUMNS} from identity.node n join identity.node m on m.cluster_id = n.cluster_id "
-    "join privacy.consent_event c on c.node_hash = m.hash where n.hash = any(%s) and m.hash <> n.hash"
+_MARKS = (
+    "select node_hash, node_hash, count(*), max(recorded_at) from privacy.consent_event where node_hash = any(%(named)s) group by 1 "
+    "union all select n.hash, m.hash, count(*), max(c.recorded_at) from identity.node n "
+    "join identity.node m on m.cluster_id = n.cluster_id join privacy.consent_event c on c.node_hash = m.hash "
+    "where n.hash = any(%(strongest)s) and m.hash <> n.hash group by 1, 2"
 )
+"""How many statements there are of each node that is named, and of each of the person behind the strongest: whether any is new."""
+_REMEMBERED = 100_000
 _LOGIN = "user_id"
 _DEVICES = frozenset(kind for kind, scope in SCOPES.items() if scope == "device")
 _DEVICE_IDS = ("id", "advertisingId")
+_AMOUNTS = frozenset({"total", "revenue", "value", "price", "quantity", "subtotal", "tax", "shipping", "discount"})
+"""Properties of Segment's e-commerce events that are amounts; another number may be somebody's."""
 _PARTIES = ("Individual", "Account")
 _RECORD = 0
 Named = list[tuple[int, bytes, str, str]]
@@ -51,6 +57,7 @@ class Collecting:
         settings = space.project.settings.project
         self._place = settings.place or settings.country
         self._files: dict[str, _Rules] = {}
+        self._states: dict[bytes, tuple[tuple[int, datetime], list[NodeState]]] = {}
 
     def _rules(self, name: str) -> "_Rules":
         """Return what a live source's file says now."""
@@ -76,11 +83,11 @@ class Collecting:
         file = rules.file
         self._policy.refresh()
         named = [self._named(message, name, namespace, rules.mapping) for message in messages]
-        said, behind = self._said(conn, named)
+        said = self._said(conn, named)
         kept: list[Message | None] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
         for message, own in zip(messages, named, strict=True):
-            subject = _subject(own, said, behind)
+            subject = _subject(own, said)
             one: Message | None = message
             if own and file.purpose and not self._allows(subject, file.purpose, "collect"):
                 one = stripped(message) if file.without == "strip" else None
@@ -113,21 +120,36 @@ class Collecting:
     def _allows(self, subject: Subject, purpose: str, use: Use) -> bool:
         return self._policy.decider.decide(subject, purpose, use=use, at=now(), place=self._place).allow
 
-    def _said(
-        self, conn: Connection, named: Sequence[Named]
-    ) -> tuple[dict[bytes, list[Statement]], dict[bytes, list[Statement]]]:
-        """Return what was said of the nodes that events name, and of the others of the person behind the strongest of them."""
-        said: dict[bytes, list[Statement]] = {}
-        behind: dict[bytes, list[Statement]] = {}
+    def _said(self, conn: Connection, named: Sequence[Named]) -> dict[bytes, dict[bytes, list[NodeState]]]:
+        """Return node -> what holds of it, and of the others of the person behind it where it is the strongest of an event.
+
+        What was said of a node is read and folded when there is more of it than the last time.
+        """
         every = {name for own in named for _, name, _, _ in own}
-        if every:
-            for one in statements_of(conn, every):
-                said.setdefault(one.node, []).append(one)
-            strongest = {name for own in named for name in _strongest(own)}
-            with conn.cursor(binary=True) as cursor:
-                for name, *rest in cursor.execute(_BEHIND, (Byteas(sorted(strongest)),)):
-                    behind.setdefault(name, []).append(Statement(*rest))
-        return said, behind
+        if not every:
+            return {}
+        strongest = {name for own in named for name in _strongest(own)}
+        with conn.cursor(binary=True) as cursor:
+            names = {"named": Byteas(sorted(every)), "strongest": Byteas(sorted(strongest))}
+            marks = [(name, node, (count, last)) for name, node, count, last in cursor.execute(_MARKS, names)]
+        stale = {node for _, node, mark in marks if self._states.get(node, (None,))[0] != mark}
+        if stale:
+            if len(self._states) > _REMEMBERED:
+                self._states.clear()
+                stale = {node for _, node, _ in marks}
+            told: dict[bytes, list[Statement]] = {}
+            for one in statements_of(conn, stale):
+                told.setdefault(one.node, []).append(one)
+            at = now()
+            fresh = {node: mark for _, node, mark in marks}
+            for node in stale:
+                said = told.get(node, [])
+                again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
+                self._states[node] = ((-1, at) if again else fresh[node], fold(said, at))
+        found: dict[bytes, dict[bytes, list[NodeState]]] = {}
+        for name, node, _ in marks:
+            found.setdefault(name, {})[node] = self._states[node][1]
+        return found
 
 
 def _strongest(own: Named) -> list[bytes]:
@@ -135,20 +157,26 @@ def _strongest(own: Named) -> list[bytes]:
     return [name for strength, name, _, _ in own if strength == least]
 
 
-def _subject(own: Named, said: dict[bytes, list[Statement]], behind: dict[bytes, list[Statement]]) -> Subject:
+def _subject(own: Named, said: dict[bytes, dict[bytes, list[NodeState]]]) -> Subject:
+    """Return whoever an event is of: what holds of all that it names, and of the person behind the strongest of it."""
     nodes = {name for _, name, _, _ in own}
-    told = [one for name in nodes for one in said.get(name, ())]
-    told += [one for name in _strongest(own) for one in behind.get(name, ())]
+    states = {name: said[name][name] for name in nodes if name in said.get(name, ())}
+    for name in _strongest(own):
+        states.update(said.get(name, {}))
     login = any(kind in (_LOGIN, "record") for *_, kind in own)
-    return Subject(fold(told, now()) if told else [], None if login else frozenset(nodes))
+    return Subject([one for found in states.values() for one in found], None if login else frozenset(nodes))
 
 
 def stripped(message: Message) -> Message | None:
-    """Return an event without anything that identifies: its kind, name, time, numbers and yes or no. None of what is of nobody then."""
+    """Return an event without anything that identifies: its kind, name, time, amounts, and yes or no; None for what says no more."""
     if message.mapped or message.type not in ("track", "page", "screen"):
         return None
     name = message.event if message.type == "track" else ""
-    left = {key: value for key, value in message.properties.items() if isinstance(value, bool | int | float)}
+    left = {
+        key: value
+        for key, value in message.properties.items()
+        if isinstance(value, bool) or (key in _AMOUNTS and isinstance(value, int | float))
+    }
     return Message(
         message.id, message.type, message.timestamp, message.received, event=name, properties=left,
         per_source=message.per_source,

@@ -140,7 +140,7 @@ class Collector:
         begun: dict[int, int] = {}
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             refused = [*refused, *self._heed(conn, signals)]  # what an event says of consent counts for itself
-            kept = self._asked(conn, self._admitted(conn, facts)) if facts else []
+            kept = self._admitted(conn, facts) if facts else []
             if kept:
                 self._space.log.append(conn, LANE, kept, hours=1)
             for source in sorted({source for source, _ in refused}):
@@ -155,9 +155,7 @@ class Collector:
     def _heed(self, conn: psycopg.Connection[Any], signals: list[tuple[int, Message]]) -> list[tuple[int, Reject]]:
         """Keep what signals say; return those that cannot be read, to be listed: their events are taken all the same."""
         events = [Sent(message, *self._source(conn, source)) for source, message in signals]
-        for one in events:
-            if one.message.context.get(GPC) is True:
-                self._signals.heed(conn, one.message, one.source, one.namespace)
+        self._signals.heed(conn, [one for one in events if one.message.context.get(GPC) is True])
         return [
             (signals[place][0], Reject(0, "context.consent", problem, False, ["message"], [_shown(signals[place][1])]))
             for place, problem in self._consenting.heed(conn, events)
@@ -172,34 +170,32 @@ class Collector:
         return self._names[source]
 
     def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
-        """Return what the fence lets through: what somebody sends who was erased is not even written down."""
-        if not self._fence.stands(conn):
+        """Return what may be kept: nothing of whoever was erased, and for a purpose of those only who allow it.
+
+        What may not is not even written down.
+        """
+        stands = self._fence.stands(conn)
+        asking = {one for one in {fact.source for fact in facts} if self._collecting.asks(self._source(conn, one)[0])}
+        if not stands and not asking:
             return facts
         kept = []
+        grouped: dict[int, dict[int, tuple[Received, Message]]] = {}
         for fact in facts:
-            messages = self._fence.messages(conn, *self._source(conn, fact.source), [_DECODE(fact.message)])
-            kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
+            if stands or fact.source in asking:
+                message = _DECODE(fact.message)
+                grouped.setdefault(fact.source, {})[id(message)] = (fact, message)
+            else:
+                kept.append(fact)
+        for source, mine in sorted(grouped.items()):
+            whose, messages = self._source(conn, source), [message for _, message in mine.values()]
+            if stands:
+                messages = self._fence.messages(conn, *whose, messages)
+            if source in asking:
+                messages = [one for one in self._collecting.messages(conn, *whose, messages) if one is not None]
+            for one in messages:
+                whole = mine.get(id(one))
+                kept.append(whole[0] if whole else Received(source=source, message=_ENCODE(one)))
         return kept
-
-    def _asked(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
-        """Return what may be kept of events whose source collects for a purpose."""
-        asking = {
-            source for source in {fact.source for fact in facts} if self._collecting.asks(self._source(conn, source)[0])
-        }
-        if not asking:
-            return facts
-        found: dict[int, list[tuple[int, Message]]] = {source: [] for source in asking}
-        for place, fact in enumerate(facts):
-            if fact.source in asking:
-                found[fact.source].append((place, _DECODE(fact.message)))
-        kept: dict[int, Received | None] = dict(enumerate(facts))
-        for source, mine in found.items():
-            asked = [message for _, message in mine]
-            told = self._collecting.messages(conn, *self._source(conn, source), asked)
-            for (place, before), after in zip(mine, told, strict=True):
-                if after is not before:
-                    kept[place] = Received(source=source, message=_ENCODE(after)) if after else None
-        return [fact for fact in kept.values() if fact is not None]
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""

@@ -91,7 +91,7 @@ class Consenting:
         nodes = {one.node for one in seen}
         privacy.lock_nodes(conn, nodes)
         nodes -= self._stones.among(conn, nodes)
-        batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes))
+        batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes), privacy.were_refused(conn, nodes))
         for one in sorted((one for one in seen if one.node in nodes), key=lambda one: (one.at, one.place)):
             batch.take(one)
         batch.write()
@@ -115,10 +115,14 @@ class Consenting:
 class _Batch:
     """The signals of one transaction."""
 
-    def __init__(self, conn: Connection, ears: Ears, last: dict[tuple[bytes, str], HeardSignal]) -> None:
+    def __init__(
+        self, conn: Connection, ears: Ears, last: dict[tuple[bytes, str], HeardSignal],
+        refused: dict[tuple[bytes, str], set[tuple[str, str]]],
+    ) -> None:  # fmt: skip
         self._conn = conn
         self._ears = ears
         self._last = last
+        self._noes = refused
         self._rows: dict[tuple[bytes, str, datetime, bytes], HeardSignal] = {}
         self._statements: list[Statement] = []
         self._now = now()
@@ -188,12 +192,7 @@ class _Batch:
 
     def _refused(self, one: _Seen) -> set[tuple[str, str]]:
         """Return what this signal ever closed at this node, in this transaction too."""
-        here = {
-            (said.purpose, said.channel)
-            for said in self._statements
-            if said.node == one.node and said.signal == one.signal and said.said in NEGATIVES
-        }
-        return here | privacy.was_refused(self._conn, one.node, one.signal)
+        return set(self._noes.get((one.node, one.signal), ()))
 
     def _state(self, one: _Seen, told: Told, at: datetime, digest: bytes, until: datetime | None = None) -> None:
         said = Statement(
@@ -202,3 +201,5 @@ class _Batch:
             method=METHODS[one.signal], evidence={"sha256": digest.hex()} if digest else {},
         )  # fmt: skip
         self._statements.append(said)
+        if said.said in NEGATIVES:
+            self._noes.setdefault((one.node, one.signal), set()).add((said.purpose, said.channel))

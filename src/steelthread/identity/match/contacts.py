@@ -32,12 +32,12 @@ def parse_mailbox(text: str) -> Mailbox | None:
         return None
     address = found.group(0)
     key = provider_key(address)
-    return Mailbox(key, key.rpartition("@")[0], tuple(_LETTERS.findall(address.rpartition("@")[0])))
+    return Mailbox(key, key.rpartition("@")[0], tuple(_LETTERS.findall(address.rpartition("@")[0].partition("+")[0])))
 
 
 @remembered(262_144)
-def is_named_after(mailbox: tuple[str, ...], first: str, last: str) -> bool:
-    """Whether the words of a mailbox have this first name in them, or its initial at the last name.
+def is_named_after(box: Mailbox, first: str, last: str) -> bool:
+    """Whether a mailbox has this first name in them, or its initial at the last name.
 
     A person's mailbox mostly does; a family's (smithfamily@, the.smiths@) does not.
     """
@@ -46,9 +46,10 @@ def is_named_after(mailbox: tuple[str, ...], first: str, last: str) -> bool:
     forms = [one for one in (first, *short_forms(first)) if len(one) > 2]
     initials = {first[0] + last, last + first[0]} if last else set()
     whole = {form + last for form in forms} | {last + form for form in forms} | {form + last[:1] for form in forms}
+    letters = "".join(one for one in box.local if one.isalpha())
     return any(
         word in forms or word in whole or word in initials or JaroWinkler.similarity(word, first) >= _TYPED
-        for word in (*mailbox, "".join(mailbox))
+        for word in (*box.words, letters)
     )
 
 

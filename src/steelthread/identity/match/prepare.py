@@ -181,7 +181,7 @@ def _owners(reads: list[_Read]) -> dict[str, str]:
     for read in reads:
         first = _called(read.name)
         for box in read.mails:
-            if first and is_named_after(box.words, first, read.name.last):
+            if first and is_named_after(box, first, read.name.last):
                 owners[box.key][first] += 1
             elif box.words and box.words[0] in read.name.surnames:
                 owners[box.key][""] += 0
@@ -205,7 +205,7 @@ def _open(read: _Read, found: Frequencies) -> list[str]:
             box.key
             for box in read.mails
             if not found.owners.get(box.key, box.words and is_known(box.words[0]))
-            and not is_named_after(box.words, first, read.name.last)
+            and not is_named_after(box, first, read.name.last)
         ),
         *read.landlines,
     ]

@@ -6,7 +6,7 @@ import anyascii
 import jellyfish
 import msgspec
 
-from steelthread.identity.names import SUFFIXES, TITLES, formal_names, short_forms
+from steelthread.identity.names import SUFFIXES, TITLES, formal_names, is_first_name
 from steelthread.kit import remembered
 
 PARTICLES = frozenset(
@@ -136,10 +136,9 @@ def called(first: str) -> tuple[str, ...]:
     return tuple(sorted({first, *formal_names(first)})) if first else ()
 
 
-@remembered(262_144)
 def is_known(first: str) -> bool:
-    """Whether a first name is one that has short forms or is one: then it is no typing error of another."""
-    return bool(short_forms(first))
+    """Whether a first name is a known one: then it is no typing error of another."""
+    return is_first_name(first)
 
 
 def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
