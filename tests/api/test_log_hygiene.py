@@ -97,6 +97,20 @@ def calls(client):
     yield client.post("/api/requests", json={"kind": "access", "ref": REF})
     yield client.get(f"/api/households/{REF}")
     yield client.post("/api/match", json={"emailAddress": NEEDLE, "lastName": "Needle"})
+    yield client.get("/api/review")
+    for path in (
+        "requests",
+        "requests/due",
+        "requests/letters/waiting",
+        "rejects",
+        "alerts",
+        "traits",
+        "sources",
+        "status",
+    ):
+        yield client.get(f"/api/{path}")
+    yield client.get(f"/api/profiles/{REF}/household")
+    yield client.get("/api/changes/head")
 
 
 def commands(space, monkeypatch):

@@ -25,7 +25,7 @@ ROWS = """order,customer,at,total,confirm,gift_recipient,ship_to_name,sold_by,pr
 o1,1,2026-01-02,10.00,cid.third@example.com,Cid Thirdman,Cid Thirdman,Eve Clerk,Teapot,ring +44 20 7946 0999 or write to dee.fourth@example.com,Ann Moss
 o2,1,2026-01-03,12.00,ann@example.com,,Ann Moss,Eve Clerk,Cup,leave at the door,"Moss, Ann"
 """
-OTHERS = ["cid.third", "thirdman", "eve clerk", "0999", "dee.fourth", "gifted", "bob"]
+OTHERS = ["cid.third", "thirdman", "eve clerk", "7946 0999", "79460999", "dee.fourth", "gifted", "bob"]
 OWN = ["ann@example.com", "Ann Moss", "+442079460958", "Teapot", "leave at the door", "Moss, Ann"]
 
 

@@ -23,6 +23,9 @@ def problem(status: int, title: str, detail: str) -> JSONResponse:
     return JSONResponse(content, status, headers=headers, media_type=_TYPE)
 
 
+_DEFECT = problem(500, "Internal error", "This is a defect: the server's log says where. Nothing was answered.")
+
+
 class Guarded:
     """The last edge: an error that nobody foresaw is logged by kind and place, and answered with 500.
 
@@ -49,10 +52,7 @@ class Guarded:
         except Exception as error:  # noqa: BLE001  # the edge: nothing above may see its message
             _LOG.error("a call failed", error=type(error).__name__, at=place_of(error))
             if not begun:
-                answer = problem(
-                    500, "Internal error", "This is a defect: the server's log says where. Nothing was answered."
-                )
-                await answer(scope, receive, send)
+                await _DEFECT(scope, receive, send)  # made before: what makes answers may be what failed
 
 
 def install(api: FastAPI) -> None:

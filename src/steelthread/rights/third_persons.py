@@ -34,9 +34,11 @@ class ThirdPersons:
     def __init__(self, person: Person, views: Sequence[View], keep: Iterable[str] = ()) -> None:
         """`keep` are addresses that are nobody's: the company's own."""
         own = set(person.nodes.values())
-        self._others = [value.casefold() for name, value in person.values if name not in own]
         self._parties = {row.record_id for row in person.rows if row.is_party}
-        self._own = {value.casefold() for name, value in person.values if name in own}
+        told = {value for view in views if view.record_id in self._parties for _, value in view.identifiers}
+        told |= {value.partition("/")[2] for value in told}  # as it is shown, without its namespace
+        self._own = {value.casefold() for name, value in person.values if name in own or value in told}
+        self._others = [value.casefold() for _, value in person.values if value.casefold() not in self._own]
         self._own |= {one.casefold() for one in keep if one}
         names: list[list[str]] = []
         for view in views:
