@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,6 +47,7 @@ class Vault:
         self._source = source
         self._cache: OrderedDict[int, tuple[tuple[int, int], Shard]] = OrderedDict()
         self._cached = 0
+        self._caching = threading.Lock()
         self._partitions: dict[str, bytes] = {}
         index = self._index_key()
         # HMAC (RFC 2104) with both keyed states made once: half the time of the module's own copies.
@@ -123,18 +125,25 @@ class Vault:
         except FileNotFoundError:
             return None
         mark = (stat.st_ino, stat.st_size)
-        cached = self._cache.get(number)
-        if cached is not None and cached[0] == mark:
-            self._cache.move_to_end(number)
-            return cached[1]
+        with self._caching:
+            cached = self._cache.get(number)
+            if cached is not None and cached[0] == mark:
+                self._cache.move_to_end(number)
+                return cached[1]
         shard = Shard(Path(path).read_bytes(), self._root, number)
+        with self._caching:
+            self._keep(number, mark, shard)
+        return shard
+
+    def _keep(self, number: int, mark: tuple[int, int], shard: Shard) -> None:
+        """Have a shard at hand, and let those go that were not asked for the longest."""
+        cached = self._cache.get(number)
         self._cached += len(shard.content) - (len(cached[1].content) if cached else 0)
         self._cache[number] = (mark, shard)
         self._cache.move_to_end(number)
         while self._cached > _CACHE_BYTES and len(self._cache) > 1:
             _, (_, gone) = self._cache.popitem(last=False)
             self._cached -= len(gone.content)
-        return shard
 
     # -- forgetting ----------------------------------------------------------------------------------------------
 
@@ -159,7 +168,9 @@ class Vault:
             there = sum(shard.find(subject) is not None for subject in without)
             if there or not without:
                 shards.replace_generation(path, shards.next_generation(shard, root or self._root, without))
-            self._cache.pop(number, None)
+            with self._caching:
+                _, cached = self._cache.pop(number, (None, None))
+                self._cached -= len(cached.content) if cached else 0
         return there
 
     def rotate(self) -> None:
