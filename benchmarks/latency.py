@@ -72,7 +72,7 @@ async def probe(seconds: float, write: str, read: str, pause: float, mark: str) 
         status, _ = await client.ask("POST", "/v1/track", json.dumps(said).encode())
         assert status == 200, status
         ref = urllib.parse.quote(f"user_id:{who}", safe="")
-        while (await client.ask("GET", f"/api/profiles/{ref}?wait=5", key=read))[0] != 200:  # noqa: ASYNC110  # another process moves it
+        while (await client.ask("GET", f"/api/profiles/{ref}?purpose=operations&wait=5", key=read))[0] != 200:  # noqa: ASYNC110  # another process moves it
             await asyncio.sleep(0.002)
         took.append(time.perf_counter() - began)
         await asyncio.sleep(pause)
@@ -86,7 +86,7 @@ async def reads(seconds: float, read: str) -> list[float]:
     ref = urllib.parse.quote("user_id:idle-1", safe="")
     while time.perf_counter() < until:
         began = time.perf_counter()
-        assert (await client.ask("GET", f"/api/profiles/{ref}", key=read))[0] == 200
+        assert (await client.ask("GET", f"/api/profiles/{ref}?purpose=operations", key=read))[0] == 200
         took.append(time.perf_counter() - began)
         await asyncio.sleep(0.02)
     return took

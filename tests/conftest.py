@@ -70,7 +70,16 @@ def _debian():
     subprocess.run([*initdb, f"--pwfile={folder / 'password'}"], check=True, capture_output=True, **how)
     log.mkdir()
     with (log / "postgresql.log").open("w") as stream:
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+        options = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "fsync=off",
+            "-c",
+            "log_line_prefix=%m [%p] %u ",
+        ]
         process = subprocess.Popen([found[-1], "-D", data, "-p", str(port), *options], stderr=stream, **how)
     conninfo = f"host=127.0.0.1 port={port} user=steelthread password=debian dbname=postgres"
     try:

@@ -106,10 +106,15 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def reading_purpose(project: Project) -> str:
-    """Return the purpose for which the operator reads at the command line; Invalid when the project has no such purpose."""
-    purpose = project.settings.project.default_purpose
+def reading_purpose(project: Project, wanted: str = "") -> str:
+    """Return the purpose for which the operator reads at the command line; Invalid when the project has no such purpose.
+
+    It is the project's default one, unless another is wanted.
+    """
     known = load_purposes(project.folder / "purposes.yaml")
+    if wanted:
+        return known.get(wanted).name
+    purpose = project.settings.project.default_purpose
     if not purpose or purpose not in known:
         there = ", ".join(sorted(one.name for one in known)) or "none yet"
         raise Invalid(
@@ -342,20 +347,29 @@ def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[
 _LIVE = """# A live source: SDKs send events to it over HTTP with its write key. See docs/live.md.
 name: {name}
 kind: live
+{purpose}
 # user_namespace: {name}   # when its user ids are not the company's logins, but its own
 """
+_NO_PURPOSE = (
+    "# purpose: analytics   # what its events are collected for: those of whoever does not allow it are dropped"
+)
 
 
-def add_live_source(space: Space, name: str) -> str:
-    """Make a live source and its first write key, which is returned once. Conflict when there is one of this name."""
+def add_live_source(space: Space, name: str, purpose: str = "") -> str:
+    """Make a live source and its first write key, which is returned once. Conflict when there is one of this name.
+
+    With a purpose its events are kept of those only who allow it.
+    """
     _check_name(name)
+    if purpose:
+        purpose = load_purposes(space.project.folder / "purposes.yaml").get(purpose).name
     path = space.project.folder / "sources" / f"{name}.yaml"
     if path.exists():
         raise Conflict(f"{path} is there already: choose another name, or: steelthread source key {name}")
     with space.database.connect() as conn:
         number, _, _ = intake.source_row(conn, space.vault, name, 0, space.vault.digest(b"live"), unique=False)
         secret = intake.make_write_key(conn, number)
-        _write(path, _LIVE.format(name=name))
+        _write(path, _LIVE.format(name=name, purpose=f"purpose: {purpose}" if purpose else _NO_PURPOSE))
         conn.commit()
     return secret
 

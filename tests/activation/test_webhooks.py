@@ -1,14 +1,14 @@
 """Webhooks to a real receiver: signed, retried, given up, tried again; secrets rotate without a gap."""
 
 import json
-import threading
 import time
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.activation.receivers import Receiver
 
 from steelthread.activation import (
+    Aim,
     Deliverer,
     add_webhook,
     dead_letters,
@@ -23,34 +23,6 @@ from steelthread.activation import (
 from steelthread.kit import Conflict, Invalid, NotFound
 
 
-class Receiver:
-    """A receiver that answers as it is told, and keeps what it got."""
-
-    def __init__(self):
-        self.answers, self.got = [], []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                status = receiver.answers.pop(0) if receiver.answers else 204
-                receiver.got.append((status, headers, body))
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?token=t"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def receiver():
     one = Receiver()
@@ -60,7 +32,7 @@ def receiver():
 
 def add(space, receiver, types=()):
     with space.database.connect() as conn:
-        return add_webhook(conn, space.vault, space.log, "shop", receiver.url, types)
+        return add_webhook(conn, space.vault, space.log, "shop", receiver.url, types, Aim("operations"))
 
 
 def until(condition):
@@ -144,7 +116,7 @@ def test_a_receiver_that_is_gone_is_told_no_more(space, load, receiver, deliver)
 def test_a_dead_address_does_not_hold_up_the_others(space, load, receiver, deliver):
     add(space, receiver, ["profile.created"])
     with space.database.connect() as conn:
-        add_webhook(conn, space.vault, space.log, "nobody", "http://127.0.0.1:9/", [])
+        add_webhook(conn, space.vault, space.log, "nobody", "http://127.0.0.1:9/", [], Aim("operations"))
     deliver()
     load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
     until(lambda: {one.name: one.delivered for one in _listed(space)} == {"shop": 1, "nobody": 0})

@@ -4,6 +4,7 @@ import inspect
 import json
 import sys
 import threading
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -35,6 +36,18 @@ pytestmark = [  # what an injected error leaves open is no defect of its own
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SKIPPED = {"__init__", "__enter__", "__exit__", "__call__", "put", "flush", "_run", "close", "__hash__", "__eq__"}
+
+
+class Client(TestClient):
+    """A client to whom a connection that closes without a word is an answer, too: what failed was the sending."""
+
+    def request(self, *arguments, **options):
+        try:
+            return super().request(*arguments, **options)
+        except AssertionError as error:
+            if str(error) != "TestClient did not receive any response.":
+                raise
+            return SimpleNamespace(status_code=599, text="")
 
 
 def raised(number):
@@ -123,7 +136,8 @@ def survey(space, server, step, capfd, caplog, hooks):
     sys.setprofile(note)
     key = create_key(space, list(SCOPES))
     api = create_api(space)
-    client = TestClient(api, headers={"Authorization": f"Bearer {key}"})
+    client = Client(api, headers={"Authorization": f"Bearer {key}"})
+    client.params = {"purpose": "operations"}
     assert all(one.status_code < 500 for one in calls(client)), "without an error all goes well"
     sys.setprofile(None)
     threading.setprofile(None)

@@ -415,6 +415,6 @@ def test_links_by_command_and_over_http(visitor):
 def test_no_template_switches_escaping_off():
     folder = Path(api_package.__file__).parent / "pages"
     texts = [path.read_text() for path in folder.glob("*.html")]
-    assert len(texts) == 4
+    assert len(texts) == 6
     assert not any(word in text for text in texts for word in ("|safe", "autoescape", "<script", "style=", "onclick"))
     assert all(isinstance(yaml.safe_load(path.read_text()), dict) for path in (folder / "words").glob("*.yaml"))

@@ -41,7 +41,9 @@ def tell(space, *events):
 
 
 def asking(api, key):
-    return TestClient(api, headers={"Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()})
+    return TestClient(
+        api, headers={"Authorization": "Basic " + base64.b64encode(f"{key}:operations:".encode()).decode()}
+    )
 
 
 @pytest.fixture

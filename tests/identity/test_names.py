@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelthread.identity import NameEvidence, conflict, load_rules, parse_ref
+from steelthread.identity import NameEvidence, conflict, load_rules, name_evidence, parse_ref
 from steelthread.identity.normalise import normalise
+from steelthread.intake import MappedPart, MappedRecord
 from steelthread.kit import Invalid
 
 names = st.sampled_from(["", "robert", "bob", "r", "mary", "anna maria", "jon", "john", "ann"])
@@ -53,3 +54,29 @@ def test_references_say_their_forms():
     for wrong in ("ann", "individual:1", "record:crm", "nokind:1"):
         with pytest.raises(Invalid):
             parse_ref(wrong, rules)
+
+
+@pytest.mark.parametrize(
+    ("first", "address", "evidence"),
+    [
+        ("", "thomas.fontaine.14@mail.example", "thomas fontaine"),
+        ("", "Thomas_Fontaine@mail.example", "thomas fontaine"),
+        ("Jess", "thomas.fontaine.14@mail.example", "jess"),
+        ("", "blue.sky@mail.example", ""),
+        ("", "thomas.family@mail.example", ""),
+        ("", "thethomasfamily@mail.example", ""),
+        ("", "info@mail.example", ""),
+    ],
+)
+def test_a_mailbox_says_a_first_name_where_the_record_says_none(first, address, evidence):
+    part = MappedPart("ContactPointEmail", {"emailAddress": address})
+    record = MappedRecord("Individual", "1", {"firstName": first} if first else {}, [part], [])
+    assert name_evidence(record).first == evidence
+    assert name_evidence(record, is_person=False).first == (evidence if first else "")
+
+
+def test_a_mailbox_named_after_another_conflicts_and_one_with_the_name_does_not():
+    mailbox = NameEvidence("thomas fontaine", "")
+    assert conflict(mailbox, NameEvidence("jessica", ""))
+    assert not conflict(mailbox, NameEvidence("tom", ""))
+    assert not conflict(NameEvidence("oscar thomas", ""), NameEvidence("oscar", ""))

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from steelthread.app import cluster_rows, draft_source, load_file, status_of, verify_space
-from steelthread.intake import Format, detect, open_rows
+from steelthread.intake import Format, detect, list_rejects, open_rows
 from steelthread.kit import Invalid
 
 ROWS = [
@@ -246,7 +246,6 @@ def test_a_byte_that_is_not_the_encoding_stops_and_the_mended_file_goes_on(space
         ("cut.parquet", FILES["columns.parquet"][:-10], "cut off|damaged|broken"),
         ("cut.xlsx", FILES["sheet.xlsx"][:-40], "cut off|damaged|broken"),
         ("nothing.csv", b"", "empty"),
-        ("open.csv", b'customer_id,email\n1,"ann@example.com\n' + b"2,b@example.com\n" * 90_000, "quote"),
         ("no-such-file.csv", None, "not there|cannot be read"),
     ],
 )
@@ -263,6 +262,66 @@ def test_a_broken_file_says_what_to_do(space, name, content, word):
     assert "ann@example.com" not in str(caught.value)
     assert load_file(space, "customers", good).rejected == 0
     assert verify_space(space)["same"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "after"),
+    [
+        ('7,"Ann,Lee,1990-01-01', ""),
+        ('7,Ann,Lee,"1990-01-01', ""),
+        ('7,"Ann,Lee,1990-01-01', '8,"Bob",Ray,1990-01-02\n'),
+        ('7,Ann,"Lee,1990-01-01', '8,Bob,"Ray",1990-01-02\n9,"Cid","O\nNeil",1990-01-03\n'),
+    ],
+)
+@pytest.mark.parametrize("many", [3, 60_000])  # the longest cell has a million characters
+def test_an_open_quote_costs_its_own_row_only(space, bad, after, many):
+    space.project.folder.joinpath("good.csv").write_text(
+        "customer_id,first_name,last_name,birth_date\n1,Ann,Lee,1990-01-01\n"
+    )
+    draft_source(space.project, "customers", space.project.folder / "good.csv")
+    path = space.project.folder / "c.csv"
+    rows = "".join(f"{number},Ann,Lee{number},1990-01-01\n" for number in range(100, 100 + many))
+    path.write_text(f"customer_id,first_name,last_name,birth_date\n{bad}\n{rows}{after}")
+    result = load_file(space, "customers", path)
+    whole = after.count("1990")
+    assert (result.accepted, result.rejected) == (many + whole, 1)
+    with space.database.connect() as conn:
+        (reject,) = list_rejects(conn, "customers", 10)
+    assert (reject["line"], reject["reason"]) == (2, "a quote is opened in this row and not closed")
+
+
+def test_two_open_quotes_and_a_note_of_many_lines(space):
+    path = space.project.folder / "c.csv"
+    path.write_text(
+        'customer_id,first_name,last_name,note\n1,Ann,Lee,x\n2,"Bob,Ray,x\n3,Cid,Fox,x\n4,"Dan,Poe,x\n5,Eve,Oak,x\n'
+        '6,Fay,Elm,"one\ntwo, and\nthree, four, five, ""six""\n"\n7,Guy,Ash,"a,b,c,d\na,b,c,d"\n8,Hal,"Yew\nx,9\n'
+    )
+    draft_source(space.project, "customers", path)
+    result = load_file(space, "customers", path)
+    with space.database.connect() as conn:
+        refused = {one["line"]: one["reason"] for one in list_rejects(conn, "customers", 10) if one["row"]}
+        assert refused == {
+            3: "a quote is opened in this row and not closed", 5: "a quote is opened in this row and not closed",
+            14: "the row has 3 cells, the header 4; it has 2 lines: is a quote left open in its first?",
+        }  # fmt: skip
+        keys = {key for _, _, key, _ in cluster_rows(space, conn)}
+    assert keys == {"1", "3", "5", "6", "7"}
+    assert (result.accepted, result.rejected) == (5, 3)
+
+
+def test_a_value_beyond_the_header_of_a_sheet_is_not_lost(space):
+    path = space.project.folder / "c.xlsx"
+    book = openpyxl.Workbook(write_only=True)  # the sheet does not say how wide it is
+    sheet = book.create_sheet()
+    for row in (list(ROWS[0]), *(list(row.values()) for row in ROWS[:2]), [*ROWS[2].values(), "", "", "beyond"]):
+        sheet.append(row)
+    book.save(path)
+    draft_source(space.project, "customers", path)
+    result = load_file(space, "customers", path)
+    with space.database.connect() as conn:
+        (reject,) = (one for one in list_rejects(conn, "customers", 10) if one["row"])
+    assert (result.accepted, result.rejected) == (2, 1)
+    assert (reject["line"], reject["reason"]) == (4, "the row has a value in cell 8, the header 5 cells")
 
 
 def test_a_missing_column_stops_before_anything_is_written(space):

@@ -53,6 +53,11 @@ class Served:
             self.process.wait(timeout=60)
             self.start()
 
+    def wait(self):
+        """Wait while the server is killed and started."""
+        with self._killing:
+            pass
+
     def get(self, path, **query):
         url = f"{self.host}{path}?{urllib.parse.urlencode({'purpose': 'operations', **query})}"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._key}"})
@@ -175,12 +180,8 @@ class Faulty:
             )
             self.reply(call, fault, headers, b"")
             return
-        connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=30)
         try:
-            with contextlib.closing(connection):
-                connection.request(call.command, call.path, body, dict(call.headers))
-                answer = connection.getresponse()
-                content = answer.read()
+            answer, content = self._ask(call, body)
         except (OSError, http.client.HTTPException):  # the server is not there, or goes: so it looks to the client
             self._put_back(fault)
             call.close_connection = True
@@ -200,6 +201,25 @@ class Faulty:
             {name: value for name, value in answer.getheaders() if name.lower() not in left},
             content,
         )
+
+    def _ask(self, call, body):
+        """Return the server's answer to a call and its content.
+
+        An SDK that gets no settings stays silent until the visitor loads the page again: what a page reads, and its leave
+        to read, wait until the server is there.
+        """
+        for last in (True,) if call.command == "POST" else (False, True):
+            connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=30)
+            try:
+                with contextlib.closing(connection):
+                    connection.request(call.command, call.path, body, dict(call.headers))
+                    answer = connection.getresponse()
+                    return answer, answer.read()
+            except (OSError, http.client.HTTPException):
+                if last:
+                    raise
+                self._served.wait()
+        raise AssertionError
 
     def _put_back(self, fault):
         """Keep a fault for the next call: it cannot happen to this one."""

@@ -269,7 +269,7 @@ def test_segments_profile_api_falls_over_nothing(space):
         assert client.post("/v1/batch", content=body).status_code == 200
         with space.writer() as conn:
             LiveThread(space).step(conn)
-        client.auth = (create_key(space, ["profiles:read", "review:decide"]), "")
+        client.auth = (create_key(space, ["profiles:read", "review:decide"]), "operations")
         for _ in range(400):
             part, ref = chance.choice(PARTS), chance.choice(REFS)
             query = {

@@ -39,7 +39,7 @@ def ann(served):
 
 
 def asked(served, path, key=None, **query):
-    user = base64.b64encode(f"{key or served._key}:".encode()).decode()
+    user = base64.b64encode(f"{key or served._key}:operations:".encode()).decode()
     url = f"{served.host}{BASE}/{path}?{urllib.parse.urlencode(query)}"
     request = urllib.request.Request(url, headers={"Authorization": f"Basic {user}"})
     try:
@@ -105,7 +105,7 @@ def test_segments_events(ann):
 def test_pages_of_traits(ann):
     found, url = {}, f"{BASE}/users/profiles/user_id:u%2B1/traits?limit=2"
     while url:
-        user = base64.b64encode(f"{ann._key}:".encode()).decode()
+        user = base64.b64encode(f"{ann._key}:operations:".encode()).decode()
         request = urllib.request.Request(ann.host + url, headers={"Authorization": f"Basic {user}"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             page = json.loads(answer.read())

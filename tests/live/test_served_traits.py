@@ -56,7 +56,7 @@ def test_traits_are_defined_filled_and_served_while_events_come(served):
     assert served.get(ref, traits="views")["traits"] == {"views": found["traits"]["views"]}
     assert {one["name"]: one["ownersDone"] for one in served.get("/api/traits")["traits"]}["views"] >= 1
     url = f"{served.host}/v1/spaces/default/collections/users/profiles/user_id:u1/traits?class=computed_trait"
-    user = base64.b64encode(f"{served._key}:".encode()).decode()
+    user = base64.b64encode(f"{served._key}:operations:".encode()).decode()
     request = urllib.request.Request(url, headers={"Authorization": f"Basic {user}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.loads(answer.read())["traits"] == {"favourite": "tea", "spent": 12.5, "views": 4}

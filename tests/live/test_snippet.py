@@ -4,10 +4,15 @@ import gzip
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from steelthread.privacy.signals import TcString, Vendors, write_tcf
+from steelthread.rights import Consents
+
+GPP = "DBABTA~1YNN"
 SDKS = Path(__file__).with_name("sdks")
 CHROMIUM = shutil.which("chromium")
 
@@ -19,7 +24,9 @@ CHROMIUM = shutil.which("chromium")
 )
 def test_the_snippet_loses_nothing_and_asks_first(served, faulty):
     proxy = faulty(429, 500, "cut", "lost", "kill")
-    command = ["node", "snippet.mjs", CHROMIUM, served.write_key, proxy.host]
+    at = int(time.time()) * 10
+    tc = write_tcf(TcString(created=at, updated=at, consents="1" * 24, disclosed=Vendors.of([755])))
+    command = ["node", "snippet.mjs", CHROMIUM, served.write_key, proxy.host, tc, GPP]
     done = subprocess.run(command, cwd=SDKS, capture_output=True, text=True, check=True, timeout=240)
     told = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
     assert done.stderr == ""
@@ -35,6 +42,12 @@ def test_the_snippet_loses_nothing_and_asks_first(served, faulty):
     assert told["private"] == {"name": "private", "calls": 0, "cookies": [], "storage": []}
     assert told["asked"]["before"] == {"calls": 0, "cookies": 0, "storage": []}
     assert told["asked"]["cookies"] == []
+    assert told["managed"]["before"] == {"calls": 0, "cookies": 0}, "it waits for the consent manager's answer"
+    assert told["managed"]["cookies"] == []
+    with served.space.database.connect() as conn:
+        signals = Consents(served.space).signals(conn, "user_id:user-managed")
+    assert {(one["signal"], one["content"]) for one in signals} == {("tcf", tc), ("gpp", GPP)}, "letter by letter"
+    assert served.profile("user_id:user-managed")["individualId"]
     names = sorted(one["values"]["eventType"] for one in served.timeline("user_id:user-asked"))
     assert names == ["Early", "Signed Up", "page"]
     assert served.status()["rejected"] == 0

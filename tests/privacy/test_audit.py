@@ -8,6 +8,7 @@ import pytest
 from steelthread.kit import Conflict
 from steelthread.privacy import Audit, Entry, checker
 from steelthread.privacy.checker import Edge, consistency, inclusion, is_consistent, is_included, leaf_hash, root_of
+from steelthread.privacy.proofs import Grown
 
 LEAVES = [leaf_hash(str(number).encode()) for number in range(40)]
 CHECKER = checker.__file__
@@ -37,6 +38,25 @@ def test_proofs_of_every_size(size):
         proof = consistency(leaves, former)
         assert is_consistent(former, root_of(leaves[:former]), size, root, proof)
         assert not is_consistent(former, root_of([*leaves[: former - 1], LEAVES[39]]), size, root, proof)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 20, 31])
+def test_what_was_appended_last_is_proved_by_the_edge_alone(size):
+    before = Edge()
+    for leaf in LEAVES[:size]:
+        before.add(leaf)
+    for more in (1, 2, 5, 8, 9):
+        leaves = LEAVES[: size + more]
+        tree = Grown(before, leaves[size:])
+        assert [tree.proof(number) for number in range(size, len(leaves))] == [
+            inclusion(leaves, number) for number in range(size, len(leaves))
+        ]
+
+
+def test_entries_come_with_their_proofs(space, log):
+    audit, conn = log
+    told = audit.append_proved(conn, [Entry("action", "me", f"more {number}") for number in range(5)])
+    assert told == [audit.proof(conn, number) | {"at": one["at"]} for number, one in enumerate(told, 12)]
 
 
 @pytest.fixture
@@ -126,3 +146,91 @@ def test_an_edge_is_the_tree():
     for number, leaf in enumerate(LEAVES, 1):
         edge.add(leaf)
         assert edge.root == root_of(LEAVES[:number])
+
+
+@pytest.fixture
+def entries(log):
+    audit, conn = log
+    return list(audit.entries(conn)), audit.public_key
+
+
+def first_bad(entries, key):
+    found, _ = checker.first_bad(iter(entries), key)
+    return found if isinstance(found, int) else None
+
+
+@pytest.mark.parametrize(
+    "bits", [(0,), pytest.param(range(8), marks=pytest.mark.soak)], ids=["one bit of each byte", "every bit"]
+)
+def test_23_each_flipped_bit_is_found_where_it_is(entries, bits):
+    told, key = entries
+    assert first_bad(told, key) is None
+    missed = []
+    for place, (number, body, signature) in enumerate(told):
+        for at in range(len(body) + len(signature)):
+            for bit in bits:
+                raw = bytearray(body + signature)
+                raw[at] ^= 1 << ((bit + at) % 8)
+                changed = (number, bytes(raw[: len(body)]), bytes(raw[len(body) :]))
+                # entries before it are whole: begin a little before, and only look as far as it
+                if first_bad([*told[:place], changed], key) != place:
+                    missed.append((place, at, bit))
+    assert missed == []
+
+
+def test_23_each_drop_swap_and_insertion_is_found_where_it_is(entries):
+    told, key = entries
+    size = len(told)
+    for place in range(size - 1):
+        assert first_bad([*told[:place], *told[place + 1 :]], key) == place
+    for one in range(size):
+        for other in range(one + 1, size):
+            swapped = list(told)
+            swapped[one], swapped[other] = told[other], told[one]
+            assert first_bad(swapped, key) == one
+            renumbered = list(told)
+            renumbered[one], renumbered[other] = (one, *told[other][1:]), (other, *told[one][1:])
+            assert first_bad(renumbered, key) == one
+    for place in range(size + 1):
+        for again in range(size):
+            inserted = [
+                *told[:place],
+                (place, *told[again][1:]),
+                *((number + 1, *rest) for number, *rest in told[place:]),
+            ]
+            found = first_bad(inserted, key)
+            assert found == (place if again != place else place + 1), "an entry twice: the second of them"
+
+
+def test_23_a_fork_fits_no_head_of_the_other(space, other_space):
+    """Two logs of one key that part after five entries: each is good by itself, neither grows out of a head of the other."""
+    audit = Audit(space.vault)
+    logs = []
+    for place, conn_of in enumerate((space, other_space)):
+        with conn_of.database.connect() as conn:
+            for number in range(5):
+                audit.append(conn, [Entry("action", "me", f"act {number}")])
+            if not logs:
+                common = list(audit.entries(conn))
+            else:  # the same first five, letter by letter
+                conn.execute("alter table privacy.audit disable trigger append_only")
+                for number, body, signature in common:
+                    conn.execute(
+                        "update privacy.audit set body = %s, signature = %s where number = %s",
+                        (body, signature, number),
+                    )
+                edge = Edge()
+                for _, body, _ in common:
+                    edge.add(leaf_hash(body))
+                conn.execute("update privacy.audit_tree set peaks = %s", (b"".join(edge.peaks),))
+            for number in range(5, 9):
+                audit.append(conn, [Entry("action", "me", f"side {place} {number}")])
+            logs.append([leaf_hash(body) for _, body, _ in audit.entries(conn)])
+            assert first_bad(list(audit.entries(conn)), audit.public_key) is None
+            conn.rollback()
+    one, other = logs
+    for former in range(1, 10):
+        for size in range(former, 10):
+            proof = consistency(other[:size], former)
+            fits = is_consistent(former, root_of(one[:former]), size, root_of(other[:size]), proof)
+            assert fits is (former <= 5), (former, size)

@@ -1,8 +1,12 @@
 """Jurisdiction packs: their own cases, and the table of clocks over leap days, holidays, time zones, pauses, extensions."""
 
-from datetime import UTC, date, datetime
+import calendar
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
+from holidays import country_holidays
 
 from steelthread.kit import Invalid
 from steelthread.privacy import Decider, Purpose, Purposes, Subject, clocks, load_jurisdictions, run_cases
@@ -47,6 +51,61 @@ def test_18_clocks(right, place, zone, received, extended, pauses, expected):
     clock = PACKS.law(place, day).edition.right(right)[1]
     stood = [Pause(date.fromisoformat(since), date.fromisoformat(until)) for since, until in pauses]
     assert clocks.answer_due(clock, day, place, extended=extended, pauses=stood) == date.fromisoformat(expected)
+
+
+DAYS = [date(2023, 12, 1) + timedelta(days=one) for one in range(5 * 366)]
+
+
+def _months_on(day, months):
+    """The oracle of month arithmetic: by counting, not by the rule."""
+    year, month = day.year + (day.month - 1 + months) // 12, (day.month - 1 + months) % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def _off(place, subdivision=None):
+    return np.array(sorted(country_holidays(place, subdiv=subdivision, years=range(2023, 2031))), dtype="datetime64[D]")
+
+
+@pytest.mark.parametrize(("place", "off"), [("US-CA", ("US", "CA")), ("US-NY", ("US", "NY"))], ids=["US-CA", "US-NY"])
+@pytest.mark.parametrize("length", [10, 15])
+def test_18_business_days_of_five_years(place, off, length):
+    """Each day of five years, leap years and movable holidays among them, against numpy's calendar."""
+    expected = np.busday_offset(np.array(DAYS, dtype="datetime64[D]"), length, roll="backward", holidays=_off(*off))
+    found = [clocks.span_end(day, Span(business_days=length), place) for day in DAYS]
+    assert found == list(expected.astype(object))
+
+
+@pytest.mark.parametrize(("place", "months"), [("DE", (1, 3)), ("ES", (1, 3)), ("FR", (1, 3)), ("GB", (1, 3))], ids=str)
+def test_18_months_of_five_years(place, months):
+    """The same day of the month, or its last; one that falls on no working day goes to the next (Regulation 1182/71, Art. 3(4))."""
+    for extended, count in zip((False, True), months, strict=True):
+        ends = np.array([_months_on(day, count) for day in DAYS], dtype="datetime64[D]")
+        expected = list(np.busday_offset(ends, 0, roll="forward", holidays=_off(place)).astype(object))
+        clock = PACKS.law(place, date(2026, 1, 1)).edition.right("access")[1]
+        assert [clocks.answer_due(clock, day, place, extended=extended) for day in DAYS] == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "right", "days"), [("US-CA", "access", (45, 90)), ("US-VA", "access", (45, 90)), ("US-MD", "access", (45, 90)), ("BR", "access", (15, 15))]
+)  # fmt: skip
+def test_18_days_of_five_years(place, right, days):
+    clock = PACKS.law(place, date(2026, 1, 1)).edition.right(right)[1]
+    for extended, count in zip((False, True), days, strict=True):
+        found = [clocks.answer_due(clock, day, place, extended=extended) for day in DAYS]
+        assert found == [day + timedelta(days=count) for day in DAYS]
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/Los_Angeles", "America/Sao_Paulo", "Pacific/Kiritimati", "Asia/Kolkata"]
+)
+def test_18_the_day_is_the_receivers_through_every_change_of_clocks(zone):
+    """A minute before local midnight is the day before, at midnight the day, on each day of five years."""
+    wrong = []
+    for day in DAYS:
+        midnight = datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+        if clocks.local_day(midnight, zone) != day or clocks.local_day(midnight - timedelta(minutes=1), zone) >= day:
+            wrong.append(day)
+    assert wrong == []
 
 
 def test_a_pause_that_goes_on_counts_up_to_today():

@@ -47,6 +47,22 @@ class Authority:
             .not_valid_before(_NOW - timedelta(days=since)).not_valid_after(_NOW + timedelta(days=days))
         )  # fmt: skip
 
+    def revoke(self, *certificates, days=7, since=1):
+        """Return a list of revocation, PEM."""
+        made = (
+            x509.CertificateRevocationListBuilder().issuer_name(self._name)
+            .last_update(_NOW - timedelta(days=since)).next_update(_NOW + timedelta(days=days))
+        )  # fmt: skip
+        for one in certificates:
+            serial = x509.load_pem_x509_certificate(one).serial_number
+            made = made.add_revoked_certificate(
+                x509.RevokedCertificateBuilder()
+                .serial_number(serial)
+                .revocation_date(_NOW - timedelta(hours=1))
+                .build()
+            )
+        return made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
     def vouch(self, domain, days=30, kind="ec"):
         """Return the private key of a domain and its certificate, both PEM."""
         key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)

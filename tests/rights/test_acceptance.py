@@ -13,6 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -379,6 +380,30 @@ def test_22_the_list_tells_nobody_without_its_pepper(space, load):
         assert scan_database(conn, stored)[1] == []
 
 
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("count", [20_000, pytest.param(10_000_000, marks=pytest.mark.soak)])
+def test_22_guesses_recover_nobody(space, load, count):
+    """Each guess goes the whole way of the code, blind index and tombstone, under keys that a thief may try: none fits."""
+    load("crm", people(3))
+    erase(space, ANN, "me")
+    with space.database.connect() as conn:
+        tokens = {bytes(token) for (token,) in conn.execute("select token from privacy.tombstone")}
+    keys = (bytes(32), b"suppression")
+    mac, sha = hmac.digest, hashlib.sha256
+    found = 0
+    for number in range(count):
+        guess = b"ann.needle-7@example.com" if number == count // 2 else b"kim%d@example.com" % number
+        name = b"email\x00" + guess
+        found += sha(name).digest()[:16] in tokens
+        for key in keys:
+            blind = mac(key, name, "sha256")[:16]
+            found += blind in tokens
+            found += mac(key, blind, "sha256")[:16] in tokens
+    assert found == 0
+    stone = Tombstones(space.vault).token(space.vault.blind("email", "ann.needle-7@example.com"))
+    assert stone in tokens, "with index key and pepper the same way leads to her"
+
+
 AGAIN = [
     "ann.needle-7@example.com",
     "ANN.NEEDLE-7@EXAMPLE.COM",
@@ -448,6 +473,7 @@ def planted(kind, udt, number):
             "_float8": [float(number)],
             "_int4": [number],
             "_bytea": [f"planted {number}".encode()],
+            "_uuid": [UUID(int=number)],
         }[udt]
     assert made is not None, f"a value of {kind} must be made here"
     return made

@@ -17,7 +17,7 @@ from steelthread.model import Received
 from steelthread.privacy import JOURNAL, Needles, fence_counts, scan_database
 from steelthread.rights import erase, replay_erasures
 from steelthread.store import backup, restore
-from steelthread.thread import Collector, LiveThread, Space, Tail
+from steelthread.thread import Collector, LiveThread, Restored, Space, Tail
 
 T0 = 1_790_000_000_000_000
 NUMBERS = itertools.count()
@@ -145,7 +145,9 @@ def test_a_restored_backup_serves_nobody_before_it_forgot(space, load, tmp_path,
     project.data.mkdir(exist_ok=True)
     (project.data / JOURNAL).write_bytes((space.project.data / JOURNAL).read_bytes())
     restore(project, tmp_path / "b.tar")
-    with Space(project) as other:
+    with pytest.raises(Restored, match="erased since"):
+        Space(project)
+    with Space(project, gated=False) as other:
         assert profile(other, "email:ann@example.com"), "the backup knew her"
         with other.database.connect() as conn:
             subjects = [one for (one,) in conn.execute("select subject from intake.record")]
@@ -158,3 +160,5 @@ def test_a_restored_backup_serves_nobody_before_it_forgot(space, load, tmp_path,
         with other.database.connect() as conn:
             assert scan_database(conn, Needles(["ann@example.com"], derived=True))[1] == []
         assert verify_space(other)["same"]
+    with Space(project) as other:
+        assert profile(other, "email:bob@example.com")

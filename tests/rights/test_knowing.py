@@ -1,6 +1,7 @@
 """The record of processing from what ran, with alarms; lineage to the receivers; the breach kit."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -9,8 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from steelthread.api import create_api, create_key
+from steelthread.app import add_live_source
 from steelthread.kit import Invalid, NotFound
 from steelthread.rights import Delivered, breach, erase, lineage, openlineage, record_of_processing, through
+from steelthread.thread import LiveThread
 
 CRM = (
     "customer_id,first_name,email,birth_date,passport\n1,Ann,ann@example.com,1980-02-03,P1\n2,Bob,bob@example.com,,P2\n"
@@ -63,7 +66,7 @@ def api(space, load):
 
 def read(api, space, purpose, ref="email:ann@example.com", **how):
     key = create_key(space, ["profiles:read"], [purpose], **how)
-    answer = TestClient(api, headers={"Authorization": f"Bearer {key}"}).get(f"/api/profiles/{ref}")
+    answer = TestClient(api, headers={"Authorization": f"Bearer {key}"}).get(f"/api/profiles/{ref}?purpose={purpose}")
     assert answer.status_code == 200
     api.state.desk.queue.flush()
     return answer.json()["individualId"]
@@ -99,6 +102,30 @@ def test_an_alarm_tells_where_it_differs(space, api):
     for part in ("key 2 reads for support on behalf of Mail House Ltd", "key 3 asked 1 times for operations",
                  "webhook partner was delivered to 2 times", "sources/orders.yaml is not there"):  # fmt: skip
         assert any(part in one for one in alarms), alarms
+
+
+def test_a_receiver_is_declared_by_the_purpose_for_which_it_is_told(space, api):
+    """A webhook by its own purpose; a processor of OpenDSR by any, as it is told of erasures only."""
+    told = record(space, [Delivered("shop-events", "webhook", 3, "operations")])
+    assert told.alarms == []
+    assert record(space, [Delivered("shop-events", "webhook", 3, "support")]).alarms == [
+        "webhook shop-events was delivered to 3 times, and support does not name it as a recipient"
+    ]
+    (space.project.folder / "opendsr.yaml").write_text(
+        "destinations:\n  mailhouse: {domain: m.example, url: https://m.example, authorities: a.pem}\n"
+    )
+    told = record(space)
+    assert told.recipients == [{"name": "mailhouse", "what": "OpenDSR destination", "count": 0, "declared": False}]
+    assert told.alarms == []
+    with space.database.connect() as conn:
+        conn.execute(
+            "insert into privacy.destination_notice (notice_id, erasure_id, destination, kind, state, made_at, attempts, next_at, told, subject) "
+            "values (gen_random_uuid(), gen_random_uuid(), 'mailhouse', 'erasure', 'pending', now(), 1, now(), '', 1)"
+        )
+        conn.commit()
+    assert record(space).alarms == [
+        "OpenDSR destination mailhouse was delivered to 1 times, and no purpose names it as a recipient"
+    ]
 
 
 def test_lineage_goes_from_the_column_to_whoever_receives_it(space, api):
@@ -172,3 +199,51 @@ def test_the_command_line(space, api, tmp_path):
     assert len((tmp_path / "people").read_text().splitlines()) == 2
     (space.project.folder / "purposes.yaml").write_text("purposes: {support: {legalBasis: contract}}")
     assert run("processing", "--check", code=1)["alarms"]
+
+
+def test_the_lineage_of_live_events_is_what_the_mapping_does(space):
+    key = add_live_source(space, "web")
+    add_live_source(space, "hook")
+    (space.project.sources / "hook.yaml").write_text(
+        "name: hook\nkind: live\nkey: id\nentities:\n  - {entity: Individual, attributes: {firstName: person.first}}\n"
+        "identifiers:\n  - {kind: email, column: person.mail}\n"
+    )
+    client = TestClient(create_api(space))
+    products = [{"product_id": "p1", "price": 5, "name": "Tea"}]
+    for path, said in (
+        ("track", {"event": "Order Completed", "userId": "u1", "properties": {"order_id": "1", "total": 5, "gift": "no", "products": products}}),
+        ("identify", {"userId": "u1", "traits": {"first_name": "Ann", "shoe": 9}}),
+        ("page", {"name": "Home", "anonymousId": "a1", "properties": {"url": "https://x.example/"}}),
+    ):  # fmt: skip
+        assert client.post(f"/v1/{path}", json=said, auth=(key, "")).status_code == 200
+    with space.writer() as conn:
+        thread = LiveThread(space)
+        while thread.step(conn, 4000).read:
+            pass
+    with space.database.connect() as conn:
+        edges = {(one.source, one.target, one.how) for one in lineage(space, conn, [])}
+    assert edges >= {
+        ("web:Order Completed.total", "SalesOrder.grandTotalAmount", "mapped"),
+        ("web:Order Completed.products[].price", "SalesOrderProduct.unitPriceAmount", "mapped"),
+        ("web:identify.first_name", "Individual.firstName", "mapped"),
+        ("Individual.firstName", "profile.firstName", "folded"),
+        ("web:page.url", "WebsiteEngagement.pageUrl", "mapped"),
+        ("web:userId", "identifier.user_id", "identifies"),
+        ("hook:person.first", "Individual.firstName", "mapped"),
+        ("hook:person.mail", "identifier.email", "identifies"),
+    }  # fmt: skip
+    assert not any("gift" in source or "shoe" in source for source, _, _ in edges), "what has no home has no step"
+
+
+def test_a_new_source_tells_what_its_columns_hold(space):
+    (space.project.folder / "new.csv").write_text("id,mail,note\n1,ann@example.com,hello\n2,bob@example.com,there\n")
+    command = [sys.executable, "-m", "steelthread", "source", "new", "new", str(space.project.folder / "new.csv")]
+    where = ["--project", str(space.project.folder)]
+    wide = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run([*command, *where], capture_output=True, text=True, check=True, env=wide)
+    assert "user.contact.email" in done.stderr
+    assert "unlabelled" in done.stderr
+    assert "ann@example.com" not in done.stderr
+    told = subprocess.run([*command, "--force", "--json", *where], capture_output=True, text=True, check=True)
+    columns = {one["column"]: one["label"] for one in json.loads(told.stdout)["columns"]}
+    assert columns["mail"] == "user.contact.email"

@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 
 from steelthread.api import create_api, create_key
 from steelthread.kit import Invalid, NotFound, open_project
-from steelthread.rights import Consents, Receipts, Saying, check_receipt
+from steelthread.rights import Consents, DoubleOptIn, Receipts, Saying, check_receipt
+from steelthread.rights.receipts import _MANDATORY, lacks
 from steelthread.thread import Space
 
 TEXT = "We write to you once a week about tools. Leave whenever you like.\n"
@@ -69,6 +70,66 @@ def test_13_a_receipt_proves_a_yes_and_a_changed_one_does_not(shop):
     with pytest.raises(Invalid):
         check_receipt(told["jws"], "00" * 32)
     assert client.get(f"/api/consents/{uuid4()}/receipt").status_code == 404
+
+
+DOUBLE = """purposes:
+  marketing: {legalBasis: consent}
+  marketing.newsletter: {legalBasis: consent, channels: [email], doubleOptIn: true, fields: [emailAddress]}
+"""
+
+
+def test_13_who_when_how_on_what_and_by_which_token(shop):
+    """All that test 13 names, of a yes that was confirmed by a mail."""
+    (shop.project.folder / "purposes.yaml").write_text(DOUBLE)
+    consents = Consents(shop)
+    twice, receipts = DoubleOptIn(shop, consents), Receipts(shop, consents)
+    digest = hashlib.sha256(TEXT.encode()).hexdigest()
+    said = {
+        **SAYING,
+        "notice_sha256": digest,
+        "notice_version": "3.1",
+        "interface": "web checkout 5.2",
+        "language": "de",
+    }
+    with shop.database.connect() as conn:
+        given = consents.say(conn, Saying(**said))
+        token = twice.token(given)
+        confirmed = twice.confirm(conn, token)
+        conn.commit()
+        began = time.monotonic()
+        told = receipts.receipt(conn, confirmed.event_id)
+        assert time.monotonic() - began < 1
+    body = check_receipt(told["jws"], told["publicKey"])
+    processing, (happened,) = body["pii_processing"], body["events"]
+    assert told["noticeText"] == TEXT
+    assert (processing["privacy_notice"], processing["privacy_notice_version"], processing["language"]) == (
+        "newsletter-3", "3.1", "de",
+    )  # fmt: skip
+    assert processing["privacy_notice_sha256"] == digest
+    assert body["pii_principal_id"]
+    assert (happened["entity_id"], happened["method"], happened["interface"]) == (
+        "self",
+        "double opt-in",
+        "web checkout 5.2",
+    )
+    assert happened["event_time"]
+    assert happened["double_opt_in_nonce_sha256"] == hashlib.sha256(token.encode()).hexdigest()
+    assert happened["evidence"]["confirms"] == str(given.event_id)
+    assert token not in json.dumps(told), "the token itself is kept nowhere"
+
+
+@pytest.mark.parametrize("part", [*_MANDATORY], ids=[one or "whole" for one in _MANDATORY])
+def test_13_each_mandatory_field_is_asked_for(shop, part):
+    event = say(shop)
+    with shop.database.connect() as conn:
+        told = Receipts(shop, Consents(shop)).receipt(conn, event)
+    assert lacks(told["receipt"]) == []
+    for name in _MANDATORY[part]:
+        body = json.loads(json.dumps(told["receipt"]))
+        whole = body[part] if part else body
+        for one in whole if isinstance(whole, list) else [whole]:
+            del one[name]
+        assert name in lacks(body)
 
 
 def test_13_every_kind_of_word_has_its_state(shop):

@@ -9,8 +9,8 @@ import pytest
 
 from steelthread.app import verify_space
 from steelthread.kit import Conflict, Invalid, NotFound
-from steelthread.privacy import Needles, Purposes, load_retention, scan_database
-from steelthread.rights import HOLDERS, Asking, Consents, Holds, RequestDesk, Retention, Saying, erase
+from steelthread.privacy import Needles, Purposes, add_months, load_retention, scan_database
+from steelthread.rights import HOLDERS, Asking, Consents, Holds, RequestDesk, Retention, Saying, erase, run_daily
 
 CRM = "customer_id,first_name,email\n1,Ann,ann@example.com\n2,Bob,bob@example.com\n3,Cid,cid@example.com\n"
 ORDERS = "order_id,customer_email,order_date,total\n" + "".join(
@@ -77,6 +77,79 @@ def test_24_at_no_tick_is_anything_older_than_its_rule(space, filled):
     assert verify_space(space)["same"]
     with space.database.connect() as conn:
         assert space.reader(conn).profile(ANN)["individualId"], "the person stays"
+
+
+RULES = """rules:
+  books: {of: events, entities: [SalesOrder], keep: 6 years, after: happened, purpose: accounting}
+  post: {of: events, entities: [SalesOrder], keep: 20 months, after: happened, purpose: letters}
+  refused: {of: rejects, keep: 90 days, after: kept}
+  cases: {of: requests, keep: 24 months, after: closed}
+"""
+
+
+@pytest.mark.parametrize("months", [6, pytest.param(1, marks=pytest.mark.soak)])
+def test_24_ten_years_of_ticks_with_purposes_a_hold_and_what_was_refused(space, filled, load, months):
+    """At each tick nothing is older than its rule but what is on hold; Bob objects to letters, and his orders stay for the books."""
+    rules(space, RULES)
+    load("bad", "customer_id,first_name,email,birth_date\n8,Eve,eve@example.com,yesterday\n")
+    holds = Holds(space)
+    with space.database.connect() as conn:
+        Consents(space).say(conn, Saying(ref=BOB, purpose="letters", said="objected"))
+        reader = space.reader(conn)
+        mine = {ref: [one.node_id for one in reader.members(ref)] for ref in (ANN, BOB)}
+        hold = holds.place(conn, ANN, "Regional Court, case 7", datetime.now(UTC) + timedelta(days=4000), "me")
+        conn.commit()
+    keeps = {ANN: 20, BOB: 72}
+    held, at = True, datetime(2018, 1, 1, tzinfo=UTC)
+    while at < datetime(2032, 1, 1, tzinfo=UTC):
+        if held and at.year == 2024:
+            with space.database.connect() as conn:
+                holds.lift(conn, hold.hold_id, "me")
+                conn.commit()
+            held = False
+        before = tables(space)
+        done = Retention(space, at).run("me")
+        after = tables(space)
+        gone = {table: before[table] - after[table] for table in before if before[table] > after[table]}
+        assert {table: count for table, count in done.stores.items() if table in before} == gone
+        with space.database.connect() as conn:
+            for ref, keep in keeps.items():
+                (first,) = conn.execute(
+                    "select min(at) from profiles.event where owner = any(%s)", (mine[ref],)
+                ).fetchone()
+                if ref == ANN and held:
+                    assert first == datetime(2016, 3, 1, tzinfo=UTC), "what is on hold stays"
+                else:
+                    limit = add_months(at.date(), -keep)
+                    assert first is None or first.date() >= limit, (ref, at)
+            (refused,) = conn.execute(
+                "select count(*) from intake.reject where at < %s", (at - timedelta(days=90),)
+            ).fetchone()
+            assert refused == 0
+        at = datetime.combine(add_months(at.date(), months), datetime.min.time(), UTC)
+    assert (oldest(space), verify_space(space)["same"]) == ((None, 0), True)
+
+
+def test_24_serve_runs_it_once_a_day_at_its_time(space, filled):
+    rules(space, "rules: {orders: {of: events, keep: 2 years, after: happened}}\n")
+    settings = space.project.settings
+    settings.project.time_zone = "America/New_York"
+    day = datetime.now(UTC).replace(hour=7, minute=59, second=0, microsecond=0)  # before 03:00 there, or just after it
+    morning = day.replace(hour=8, minute=30)
+    first = run_daily(space, "serve", day)
+    assert first.due["events"] > 0, "what was missed is made up for"
+    assert run_daily(space, "serve", day + timedelta(seconds=1)) is None
+    with space.database.connect() as conn:
+        conn.execute("update privacy.retention_run set at = %s", (day - timedelta(hours=5),))
+        conn.commit()
+    assert run_daily(space, "serve", morning) is not None
+    settings.retention.daily_at = ""
+    assert run_daily(space, "serve", morning + timedelta(days=3)) is None
+    settings.retention.daily_at = "at three"
+    with pytest.raises(Invalid, match="daily_at"):
+        run_daily(space, "serve", morning + timedelta(days=3))
+    (space.project.folder / "retention.yaml").unlink()
+    assert run_daily(space, "serve", morning + timedelta(days=3)) is None
 
 
 def test_24_of_two_purposes_the_shortest_that_is_valid_counts(space, filled):

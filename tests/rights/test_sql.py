@@ -9,7 +9,8 @@ import pytest
 from psycopg import sql as compose
 
 from steelthread.kit import Forbidden, NotFound, open_project
-from steelthread.rights import Consents, Saying, SqlAccess
+from steelthread.privacy import Audit
+from steelthread.rights import Consents, Saying, SqlAccess, breach, collect_questions
 from steelthread.store import backup, migrate, restore
 from steelthread.thread import Space
 
@@ -269,3 +270,47 @@ def test_the_command_line(shop):
     assert run("sql", "refresh") == {"purposes": 1}
     run("sql", "revoke", told["role"])
     assert run("sql", "list") == []
+
+
+def asked(space):
+    with space.database.connect() as conn:
+        told = [json.loads(body) for _, body, _ in Audit(space.vault).entries(conn)]
+    return [one for one in told if one["what"] == "sql"]
+
+
+def test_what_analysts_ask_is_in_the_audit_log(shop, server):
+    granted = SqlAccess(shop).grant("marketing", "eve", "me")
+    log = server.logs / "postgresql.log"
+    collect_questions(shop, log)
+    with psycopg.connect(granted["dsn"]) as conn:
+        conn.execute('select "birthDate" from people where "birthDate" = $needle$1980-02-03$needle$')
+        conn.rollback()
+        conn.execute("select count(*) from events, addresses")
+        conn.rollback()
+        conn.execute("select 1")
+    assert collect_questions(shop, log) == 2, "each question once, also of two views, also when it was rolled back"
+    assert collect_questions(shop, log) == 0
+    told = asked(shop)
+    assert {(one["actor"], one["purpose"]) for one in told} == {(f"analyst {granted['role']}", "marketing")}
+    assert all(one["details"]["asked"] > "2026" for one in told)
+    assert "1980-02-03" not in log.read_text()
+    with shop.database.connect() as conn:
+        found = breach(shop, conn, actor=f"analyst {granted['role']}")
+        assert (len(found.people), found.reads) == (3, {"sql": 2})
+        assert Audit(shop.vault).verify(conn).good
+
+
+def test_nobody_asks_in_anothers_name_or_unheard(shop, server, analyst):
+    log = server.logs / "postgresql.log"
+    collect_questions(shop, log)
+    forged = "steelthread question: st_other for operations at 1.5 in 1"
+    for text in (forged, f"x\n2026-11-26 08:00:00.000 UTC [1] st_other LOG:  {forged}"):
+        rows_of = compose.SQL("do $do$ begin raise log '%', {}; end $do$").format(compose.Literal(text))
+        analyst.execute(rows_of)
+    for setting in ("log_min_messages", "log_destination", "log_line_prefix"):
+        with pytest.raises(psycopg.Error):
+            analyst.execute(f"set {setting} = 'panic'")
+    collect_questions(shop, log)
+    assert [one["actor"] for one in asked(shop)] == []
+    with pytest.raises(NotFound):
+        collect_questions(shop, log.with_name("nothing.log"))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
-from tests.activation.test_webhooks import Receiver
+from tests.activation.receivers import Receiver
 
 from steelthread import intake
 from steelthread.activation import Deliverer, add_webhook, list_webhooks

@@ -1,5 +1,6 @@
 """Telling other systems of changes: from the log to a queue per webhook, from there to the receiver until it says ok.
 
+Of each person in a delivery it is asked at the last moment whether the receiver may be told (sending.py).
 What was read and how far commit together, so each change is queued once; a delivery that was sent but not noted (a crash)
 is sent again under the same `webhook-id`. Retries follow the schedule that Standard Webhooks proposes; what still fails is
 dead: it stays on a list and can be tried again. Any number of processes may deliver.
@@ -21,8 +22,8 @@ import structlog
 
 from steelthread.activation import queries
 from steelthread.activation.queries import Due, Endpoint
-from steelthread.activation.signing import signed
-from steelthread.kit import SteelthreadError, uuid7
+from steelthread.activation.sending import Outcome, Sender
+from steelthread.kit import SteelthreadError, now, uuid7
 from steelthread.log import channel
 from steelthread.thread import OUTCOMES, Space, events_of
 
@@ -36,7 +37,7 @@ _FACTS = 200
 _TIMEOUT = 15.0
 _LEASE = timedelta(seconds=60)
 _PER_WEBHOOK = 4
-_TYPE = "application/cloudevents-batch+json"
+_TIDY_SECONDS = 3600.0
 _JSON = msgspec.json.Encoder().encode
 
 
@@ -48,6 +49,8 @@ class Deliverer:
         self._schedule = schedule
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="deliverer", daemon=True)
+        self._sender = Sender(space)
+        self._tidied = -_TIDY_SECONDS
         self._busy: Counter[int] = Counter()
         self._lock = threading.Lock()
 
@@ -77,6 +80,7 @@ class Deliverer:
 
     def _work(self, heard: Connection, conn: Connection, client: httpx2.Client, senders: ThreadPoolExecutor) -> None:
         while not self._stopping.is_set():
+            self._tidy(conn)
             read = self.queue(conn)
             taken = self._claimed(conn)
             for one, endpoint in taken:
@@ -123,34 +127,38 @@ class Deliverer:
                 self._busy[one.webhook_id] -= 1
 
     def _attempt(self, client: httpx2.Client, one: Due, endpoint: Endpoint) -> None:
-        at = time.time()
-        headers = {"content-type": _TYPE, **signed(endpoint.in_force(at), one.message, int(at), one.body)}
-        status, after = 0, 0.0
-        try:
-            answer = client.post(endpoint.url, content=one.body, headers=headers)
-            status, what = answer.status_code, str(answer.status_code)
-            after = _seconds(answer.headers.get("retry-after", ""))
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            what = type(error).__name__
-        self._note(one, status, what, after)
-
-    def _note(self, one: Due, status: int, what: str, after: float) -> None:
         with self._space.database.connect() as conn:
-            if 200 <= status < 300:
-                queries.delivered(conn, one)
-            elif status == 410 or one.attempts >= len(self._schedule):
-                queries.failed(conn, one, what, None, gone=status == 410)
-            else:
-                pause = self._schedule[one.attempts] * random.uniform(1.0, 1.1)  # noqa: S311  # only spreads the load
-                queries.failed(conn, one, what, max(pause, after), gone=False)
+            outcome = self._sender.send(client, conn, one, endpoint)
+            self._note(conn, one, outcome)
             conn.commit()
+
+    def _note(self, conn: Connection, one: Due, outcome: Outcome) -> None:
+        if outcome.later:
+            queries.postpone(conn, one, outcome.later * random.uniform(1.0, 2.0))  # noqa: S311  # only spreads the load
+        elif not outcome.sent:
+            queries.let_be(conn, one)
+        elif 200 <= outcome.status < 300:
+            queries.delivered(conn, one)
+        elif outcome.status == 410 or one.attempts >= len(self._schedule):
+            queries.failed(conn, one, outcome.what, None, gone=outcome.status == 410)
+        else:
+            pause = self._schedule[one.attempts] * random.uniform(1.0, 1.1)  # noqa: S311  # only spreads the load
+            queries.failed(conn, one, outcome.what, max(pause, outcome.after), gone=False)
+
+    def _tidy(self, conn: Connection) -> None:
+        """Hourly: let go of what the log of deliveries has kept long enough, and say which webhooks wait for a purpose."""
+        if time.monotonic() - self._tidied < _TIDY_SECONDS:
+            return
+        self._tidied = time.monotonic()
+        waiting = queries.aimless(conn)
+        days = self._space.project.settings.activation.log_days
+        if days:
+            queries.forget_log(conn, now() - timedelta(days=days))
+        conn.commit()
+        if waiting:
+            _LOG.warning("webhooks wait for a purpose: steelthread webhook purpose NAME PURPOSE", webhooks=waiting)
 
 
 def _parts(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     for start in range(0, len(events), _EVENTS):
         yield events[start : start + _EVENTS]
-
-
-def _seconds(retry_after: str) -> float:
-    """Return the seconds that a receiver asks for, at most a day."""
-    return min(float(retry_after), 86_400.0) if retry_after.isdecimal() else 0.0

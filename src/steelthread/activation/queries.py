@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 import psycopg
 
 from steelthread.activation.signing import new_secret
-from steelthread.kit import Conflict, Invalid, NotFound, now
+from steelthread.kit import Conflict, Invalid, Misused, NotFound, now
 from steelthread.log import Log
+from steelthread.privacy import Decision, Purposes
 from steelthread.thread import CHANGE_TYPES, OUTCOMES
 from steelthread.vault import Vault, seal, unseal
 
@@ -32,6 +34,16 @@ class Endpoint(msgspec.Struct, array_like=True):
         return [secret for secret, until in self.secrets if not until or until > at]
 
 
+class Aim(msgspec.Struct, frozen=True):
+    """What a receiver is told for: a purpose of purposes.yaml and, where it matters, the channel. Without one it hears of nobody."""
+
+    purpose: str = ""
+    channel: str = ""
+
+
+NO_AIM = Aim()
+
+
 class Webhook(msgspec.Struct, rename="camel"):
     """A webhook as it is listed: without address and secrets."""
 
@@ -41,6 +53,10 @@ class Webhook(msgspec.Struct, rename="camel"):
     dead: int
     delivered: int
     disabled: bool
+    purpose: str = ""
+    channel: str = ""
+    withheld: int = 0
+    """How often somebody was left out since the answer was no."""
 
 
 class Dead(msgspec.Struct, rename="camel"):
@@ -62,14 +78,37 @@ class Due(msgspec.Struct):
     message: str
     body: bytes
     attempts: int
+    webhook: str
+    aim: Aim
 
 
+OF_NOBODY = frozenset({"alert.raised"})
+"""Types that tell of no person, so of no purpose either."""
+_AIMED = "(purpose <> '' or types <@ %s::text[])"
 _PACK = msgspec.msgpack.Encoder().encode
 _ENDPOINT = msgspec.msgpack.Decoder(Endpoint).decode
 
 
-def add_webhook(conn: Connection, vault: Vault, log: Log, name: str, url: str, types: Sequence[str]) -> str:
-    """Make a webhook that is told of all changes from now on; return its signing secret, which is shown once."""
+def aim_at(purposes: Purposes, purpose: str, channel: str, types: Sequence[str]) -> Aim:
+    """Return what a receiver of these types is told for; Misused without a purpose, but for what tells of nobody."""
+    if not purpose:
+        if types and OF_NOBODY.issuperset(types) and not channel:
+            return Aim()
+        there = ", ".join(sorted(one.name for one in purposes)) or "none yet"
+        raise Misused(f"Say for what the receiver is told, --purpose, one of purposes.yaml: {there}.")
+    known = purposes.get(purpose)
+    if channel and known.channels and channel not in known.channels:
+        raise Invalid(f"{known.name} has the channels {', '.join(known.channels)} only (purposes.yaml).")
+    return Aim(known.name, channel)
+
+
+def add_webhook(
+    conn: Connection, vault: Vault, log: Log, name: str, url: str, types: Sequence[str], aim: Aim = NO_AIM
+) -> str:
+    """Make a webhook that is told of all changes from now on; return its signing secret, which is shown once.
+
+    Without a purpose in `aim` nothing about anybody is sent.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Invalid("The address of a webhook is an http or https URL.")
@@ -79,16 +118,27 @@ def add_webhook(conn: Connection, vault: Vault, log: Log, name: str, url: str, t
     ((subject, key),) = vault.new_subjects(1)
     secret = new_secret()
     row = conn.execute(
-        "insert into activation.webhook (name, types, subject, sealed) values (%s, %s, %s, %s) "
+        "insert into activation.webhook (name, types, subject, sealed, purpose, channel) values (%s, %s, %s, %s, %s, %s) "
         "on conflict do nothing returning webhook_id",
-        (name, list(types) or list(CHANGE_TYPES), subject, seal(key, _PACK(Endpoint(url, [(secret, 0.0)])), _CONTEXT)),
-    ).fetchone()
+        (
+            name, list(types) or list(CHANGE_TYPES), subject,
+            seal(key, _PACK(Endpoint(url, [(secret, 0.0)])), _CONTEXT), aim.purpose, aim.channel,
+        ),
+    ).fetchone()  # fmt: skip
     if row is None:
         raise Conflict(f"There is a webhook {name} already: choose another name, or remove that one.")
     reader = reader_of(row[0])
     log.position(conn, reader, OUTCOMES)
     log.advance(conn, reader, OUTCOMES, log.head(conn, OUTCOMES))
     return secret
+
+
+def set_aim(conn: Connection, name: str, aim: Aim) -> None:
+    """Change what a receiver is told for, from the next attempt on."""
+    if not conn.execute(
+        "update activation.webhook set purpose = %s, channel = %s where name = %s", (aim.purpose, aim.channel, name)
+    ).rowcount:
+        raise NotFound(f"There is no webhook {name}; see: steelthread webhook list")
 
 
 def reader_of(webhook: int) -> str:
@@ -131,8 +181,8 @@ def list_webhooks(conn: Connection) -> list[Webhook]:
     """List the webhooks with their counts."""
     rows = conn.execute(
         "select name, types, count(delivery_id) filter (where next_at is not null), "
-        "count(delivery_id) filter (where delivery_id is not null and next_at is null), delivered, disabled_at is not null "
-        "from activation.webhook left join activation.delivery using (webhook_id) group by webhook_id order by name"
+        "count(delivery_id) filter (where delivery_id is not null and next_at is null), delivered, disabled_at is not null, "
+        "purpose, channel, withheld from activation.webhook left join activation.delivery using (webhook_id) group by webhook_id order by name"
     )
     return [Webhook(*row) for row in rows]
 
@@ -161,12 +211,18 @@ def _endpoint(conn: Connection, vault: Vault, name: str) -> tuple[int, int, Endp
 
 
 def reading_webhooks(conn: Connection) -> list[tuple[int, list[str]]]:
-    """Return (number, types) of the webhooks that are enabled and have room for more."""
+    """Return (number, types) of the webhooks that are enabled, have a purpose and have room for more."""
     return conn.execute(
-        "select webhook_id, types from activation.webhook w where disabled_at is null and "
+        f"select webhook_id, types from activation.webhook w where disabled_at is null and {_AIMED} and "
         "(select count(*) from activation.delivery d where d.webhook_id = w.webhook_id and next_at is not null) < %s",
-        (BACKLOG,),
+        (list(OF_NOBODY), BACKLOG),
     ).fetchall()
+
+
+def aimless(conn: Connection) -> list[str]:
+    """Return the names of the webhooks that wait for a purpose."""
+    rows = conn.execute(f"select name from activation.webhook where not {_AIMED} order by 1", (list(OF_NOBODY),))
+    return [name for (name,) in rows]
 
 
 def endpoints(conn: Connection, vault: Vault, webhooks: Sequence[int]) -> dict[int, Endpoint]:
@@ -196,12 +252,87 @@ def claim(conn: Connection, lease: timedelta, per_webhook: int, busy: Sequence[i
         "with due as (select d.delivery_id from activation.webhook w cross join lateral ("
         "select delivery_id from activation.delivery d where d.webhook_id = w.webhook_id and next_at <= now() "
         "order by delivery_id limit greatest(0, %(most)s - (select count(*) from unnest(%(busy)s::int[]) b where b = w.webhook_id)) "
-        "for update skip locked) d where w.disabled_at is null) "
-        "update activation.delivery d set next_at = now() + %(lease)s from due where d.delivery_id = due.delivery_id "
-        "returning d.delivery_id, webhook_id, message, body, attempts",
-        {"most": per_webhook, "busy": list(busy), "lease": lease},
+        "for update skip locked) d where w.disabled_at is null and (w.purpose <> '' or w.types <@ %(nobody)s::text[])) "
+        "update activation.delivery d set next_at = now() + %(lease)s from due, activation.webhook w "
+        "where d.delivery_id = due.delivery_id and w.webhook_id = d.webhook_id "
+        "returning d.delivery_id, d.webhook_id, message, body, attempts, w.name, w.purpose, w.channel",
+        {"most": per_webhook, "busy": list(busy), "lease": lease, "nobody": list(OF_NOBODY)},
     ).fetchall()
-    return [Due(*row) for row in sorted(rows)]
+    return [
+        Due(number, webhook, message, body, attempts, name, Aim(purpose, channel))
+        for number, webhook, message, body, attempts, name, purpose, channel in sorted(rows)
+    ]
+
+
+def narrow(conn: Connection, one: Due, body: bytes, events: int, rest: tuple[str, bytes, int]) -> None:
+    """Make two deliveries of one: this one keeps the first changes, the rest goes after it."""
+    conn.execute(
+        "update activation.delivery set body = %s, events = %s where delivery_id = %s", (body, events, one.delivery_id)
+    )
+    queue(conn, one.webhook_id, [rest])
+
+
+def keep_log(conn: Connection, one: Due, at: datetime, told: Sequence[tuple[UUID, Decision]]) -> None:
+    """Write down of whom a receiver is told, or not, at this moment, under which decision."""
+    conn.cursor().executemany(
+        "insert into activation.sending (webhook, message, at, individual_id, purpose, allowed, reason, evidence, policy_version) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            (
+                one.webhook, one.message, at, person, one.aim.purpose, decision.allow, decision.reasons[0],
+                [each.event_id for each in decision.evidence], decision.policy_version,
+            )
+            for person, decision in told
+        ],
+    )  # fmt: skip
+
+
+def count_withheld(conn: Connection, one: Due, more: int) -> None:
+    """Add to how often somebody was left out."""
+    conn.execute("update activation.webhook set withheld = withheld + %s where webhook_id = %s", (more, one.webhook_id))
+
+
+def let_be(conn: Connection, one: Due) -> None:
+    """Let go of a delivery of which nothing may be told."""
+    conn.execute("delete from activation.delivery where delivery_id = %s", (one.delivery_id,))
+
+
+def postpone(conn: Connection, one: Due, seconds: float) -> None:
+    """Have a delivery tried again soon, without counting an attempt: nothing was sent."""
+    conn.execute(
+        "update activation.delivery set next_at = now() + make_interval(secs => %s) where delivery_id = %s",
+        (seconds, one.delivery_id),
+    )
+
+
+def forget_log(conn: Connection, before: datetime) -> int:
+    """Delete of the log of deliveries what is older; return how many rows went."""
+    return conn.execute("delete from activation.sending where at < %s", (before,)).rowcount
+
+
+class Sending(msgspec.Struct, rename="camel"):
+    """A line of the log of deliveries."""
+
+    webhook: str
+    message: str
+    at: datetime
+    individual_id: UUID
+    purpose: str
+    allowed: bool
+    reason: str
+    evidence: list[UUID]
+    policy_version: str
+
+
+def sendings(conn: Connection, webhook: str, individual: UUID | None, limit: int) -> list[Sending]:
+    """List of whom receivers were told, or not, newest first; of one webhook or one person, if they are named."""
+    rows = conn.execute(
+        "select webhook, message, at, individual_id, purpose, allowed, reason, evidence, policy_version "
+        "from activation.sending where (%(name)s = '' or webhook = %(name)s) "
+        "and (%(person)s::uuid is null or individual_id = %(person)s) order by sending_id desc limit %(limit)s",
+        {"name": webhook, "person": individual, "limit": limit},
+    )
+    return [Sending(*row) for row in rows]
 
 
 def delivered(conn: Connection, one: Due) -> None:

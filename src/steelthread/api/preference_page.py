@@ -81,9 +81,17 @@ class Page:
             **content,
         )  # fmt: skip
 
-    def closed(self) -> str:
-        """Return the page of a link that does not work: always the same."""
-        return self.render("closed.html", self.words["closed_title"])
+    def closed(self, *, ask: bool = False) -> str:
+        """Return the page of a link that does not work: always the same; with the way to a new one where mails can go."""
+        return self.render("closed.html", self.words["closed_title"], ask=ask)
+
+    def asking(self) -> str:
+        """Return the form for whoever has no link."""
+        return self.render("ask.html", self.words["ask_title"])
+
+    def asked(self) -> str:
+        """Return the page after it: always the same."""
+        return self.render("asked.html", self.words["ask_title"])
 
     def failed(self, text: str, back: str) -> str:
         """Return the page of something that did not work."""

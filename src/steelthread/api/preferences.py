@@ -4,6 +4,7 @@ No cookie and no script: the link itself is what lets in, so no foreign page can
 browser that says that another site sent the form is refused besides. Opening a page changes nothing, whoever opens it.
 """
 
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,22 +18,26 @@ from fastapi import Depends, FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
+from steelthread import identity
 from steelthread.api.collect import body_of
+from steelthread.api.confirming import PATH as CONFIRM
 from steelthread.api.desk import Desk
 from steelthread.api.keys import needs
 from steelthread.api.preference_page import POINTS, Page, brand_style, field_of, spoken, style
 from steelthread.api.reading import answer
 from steelthread.api.requests import zipped
 from steelthread.kit import Conflict, Forbidden, Invalid, NotFound, Overloaded, SteelthreadError, now
-from steelthread.privacy import Entry
+from steelthread.privacy import Entry, Statement
 from steelthread.rights import (
     PREFERENCES,
     Asking,
     Choice,
     Choices,
     Consents,
+    DoubleOptIn,
     Link,
     Links,
+    Mails,
     RequestDesk,
     Shown,
     Wanted,
@@ -43,12 +48,24 @@ from steelthread.thread import Space
 Connection = psycopg.Connection[Any]
 Form = dict[str, str]
 _ACTOR = "the person"
+_ADDRESS = re.compile(r"[^\s@<>,;:]{1,64}@[^\s@<>,;:]{1,255}").fullmatch
 _HEADERS = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex",
     "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin", "Vary": "Accept-Language",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }  # fmt: skip
-_NOTES = ("saved", "unchanged", "stopped", "objected", "resumed", "shown", "none_held", "taken")
+_NOTES = (
+    "saved",
+    "saved_confirm",
+    "saved_pending",
+    "unchanged",
+    "stopped",
+    "objected",
+    "resumed",
+    "shown",
+    "none_held",
+    "taken",
+)
 _PROBLEMS = ("not_enough", "not_sure")
 
 
@@ -61,7 +78,12 @@ class Centre:
         self.links = Links(space)
         self._choices = Choices(space, self.consents)
         self._desk = RequestDesk(space)
+        self._double, self._mails = DoubleOptIn(space, self.consents), Mails(space)
         self._points = tuple(one for one in POINTS if "_" not in one or one in space.rules.kinds)
+
+    def mails_ready(self) -> bool:
+        """Whether mails can go."""
+        return self._mails.ready
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -112,8 +134,52 @@ class Centre:
             for choice in offer.choices
             if form.get(field_of(choice)) in ("yes", "no")
         }
-        count = self._choices.choose(conn, link, page.brand, wanted, self._shown(page, standing.offers))
-        return "saved" if count else "unchanged"
+        done = self._choices.choose(conn, link, page.brand, wanted, self._shown(page, standing.offers))
+        if not done.unconfirmed:
+            return "saved" if done.count else "unchanged"
+        asked = [self._ask_to_confirm(conn, link, page, one) for one in done.unconfirmed]
+        return "saved_confirm" if all(asked) else "saved_pending"
+
+    def _ask_to_confirm(self, conn: Connection, link: Link, page: Page, said: Statement) -> bool:
+        """Send the link that confirms a yes to the address of which it was said; whether that can be."""
+        reader = self._space.reader(conn)
+        members = reader.members(link.ref)
+        points = (
+            reader.profile(f"individual:{identity.present(conn, members[0].node_id)[1]}")["contactPoints"]
+            if members
+            else []
+        )
+        refs = [link.ref, *(f"email:{one['value']}" for one in points if one["kind"] == "email")]
+        address = next((ref for ref in refs if ref.startswith("email:") and said.node in reader.hashes(ref)), "")
+        if not (address and self._mails.ready):
+            return False
+        purpose = self.consents.purposes.get(said.purpose)
+        url = f"{self.links.base(page.brand)}{CONFIRM}?token={self._double.token(said)}"
+        what = page.brand.text(purpose.name, page.language, purpose.description or purpose.name)[0]
+        return self._mails.put(
+            conn,
+            "confirm",
+            address.partition(":")[2],
+            said.node,
+            page.language,
+            brand=page.brand.name,
+            url=url,
+            what=what,
+        )
+
+    def ask(self, conn: Connection, page: Page, form: Form) -> None:
+        """Send a link to an address, if anybody is known by it. The work, and what the page says, is the same for all."""
+        try:
+            if not _ADDRESS(given := form.get("address", "").strip()):
+                return
+            ref = f"email:{given}"
+            reader = self._space.reader(conn)
+            (node,) = reader.hashes(ref)
+        except (SteelthreadError, ValueError):
+            return  # no address
+        url = self.links.make(Wanted(ref=ref, brand=page.brand.key, language=page.language)).url
+        address, known = ref.partition(":")[2], reader.is_known(node)
+        self._mails.put(conn, "link", address, node, page.language, brand=page.brand.name, url=url, known=known)
 
     def stop(self, conn: Connection, link: Link, page: Page, _: Form) -> str:
         """Stop what the message of a link was for."""
@@ -217,6 +283,8 @@ def _looks(api: FastAPI, centre: Centre) -> None:
             headers={"Cache-Control": "public, max-age=300"},
         )
 
+    _asking(api, centre)
+
     @api.get(f"{PREFERENCES}/{{token}}", include_in_schema=False)
     @api.head(f"{PREFERENCES}/{{token}}", include_in_schema=False)
     def look(request: Request, token: str, lang: str = "", note: str = "", case: str = "") -> Response:
@@ -226,6 +294,38 @@ def _looks(api: FastAPI, centre: Centre) -> None:
             return _page(centre.show(token, language, note, case))
         except (NotFound, ValueError):
             return _closed(centre, language)
+
+
+def _asking(api: FastAPI, centre: Centre) -> None:
+    def page_of(request: Request, brand: str, lang: str) -> Page:
+        brands = centre.links.brands
+        return Page(
+            brands.get(brand) or next(iter(brands.values())),
+            spoken(lang, request.headers.get("accept-language", ""), ""),
+        )
+
+    @api.get(f"{PREFERENCES}/ask", include_in_schema=False)
+    async def form(request: Request, brand: str = "", lang: str = "") -> Response:
+        """A form for whoever has no link: it is sent to the address, if anybody is known by it."""
+        page = page_of(request, brand, lang)
+        return _page(page.asking()) if centre.mails_ready() else _page(page.closed(), 404)
+
+    @api.post(f"{PREFERENCES}/ask", include_in_schema=False)
+    async def ask(request: Request) -> Response:
+        """Take an address. The answer is the same whether anybody is known by it, or it was asked for too often."""
+        said = {name: one[0] for name, one in parse_qs((await body_of(request)).decode("utf-8", "replace")).items()}
+        page = page_of(request, said.get("brand", ""), said.get("lang", ""))
+        if not centre.mails_ready():
+            return _page(page.closed(), 404)
+        if not _own_site(request):
+            raise Forbidden("Another site sent this form: open the page, and send it there.")
+
+        def within() -> None:
+            with api.state.pool.connection() as conn, conn.transaction():
+                centre.ask(conn, page, said)
+
+        await run_in_threadpool(within)
+        return _page(page.asked())
 
 
 def _deeds(api: FastAPI, centre: Centre, space: Space) -> None:
@@ -293,7 +393,7 @@ def _language(centre: Centre, request: Request, token: str, asked: str) -> str:
 
 
 def _closed(centre: Centre, language: str) -> Response:
-    return _page(Page(next(iter(centre.links.brands.values())), language).closed(), 404)
+    return _page(Page(next(iter(centre.links.brands.values())), language).closed(ask=centre.mails_ready()), 404)
 
 
 def _page(text: str, status: int = 200) -> Response:

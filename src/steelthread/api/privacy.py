@@ -105,15 +105,16 @@ def _decisions(api: FastAPI, consents: Consents) -> None:
     ) -> Decision:
         with api.state.pool.connection() as conn:
             decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known, place=place)
-        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel[:80]}
-        _note(api, "decision", "decide", individual, purpose, details)
+        name, through = consents.purposes.told(purpose, channel)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": through}
+        _note(api, "decision", "decide", individual, name, details)
         return decision
 
 
 def _note(api: FastAPI, kind: Kind, what: str, individual: UUID | None, purpose: str, details: dict[str, Any]) -> None:
     desk: Desk = api.state.desk
     subjects = [desk.auditor.audit.token(individual.bytes)] if individual else []
-    desk.queue.put(Entry(kind, "http", what, subjects, purpose[:80], details))
+    desk.queue.put(Entry(kind, "http", what, subjects, purpose, details))
 
 
 def _json(content: Any, status: int = 200) -> Response:

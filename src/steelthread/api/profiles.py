@@ -87,11 +87,14 @@ def profiles(api: FastAPI, space: Space) -> None:
             return answer(granted.mask.explanation(reader.explain(a, b)))
 
     @api.get("/api/search", tags=["profiles"], responses=OBJECT)
-    def search(granted: Granted, name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
-        """People by whole words of their names, as far as they may be read for the purpose."""
+    def search(
+        granted: Granted, name: str, limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: UUID | None = None
+    ) -> Response:
+        """People by whole words of their names, as far as they may be read for the purpose; `next` is the cursor of the next page."""
         with api.state.pool.connection() as conn:
-            found = space.reader(conn).search(name, limit)
-            return answer({"profiles": granted.filtered(conn, "search", found)})
+            found = space.reader(conn).search(name, limit, cursor)
+            following = found[-1]["individualId"] if len(found) == limit else None
+            return answer({"profiles": granted.filtered(conn, "search", found), "next": following})
 
 
 def _households(api: FastAPI, space: Space) -> None:

@@ -1,7 +1,7 @@
 """The Profile API as Segment has it, so that what reads profiles there reads them here by changing the host.
 
 `/v1/spaces/{space}/collections/{users|accounts}/profiles/{type:value}/{traits|external_ids|events|metadata|links}`, with
-Basic authentication (an API key as user, no password), its paging, its verbose form and its errors; and
+Basic authentication (an API key as user, a purpose as password), its paging, its verbose form and its errors; and
 `POST .../external_ids/delete`. The space is the
 project's name, or `default`.
 """
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from steelthread.api.basic import basic_user
+from steelthread.api.basic import basic_purpose, basic_user
 from steelthread.api.desk import Desk, Reading
 from steelthread.api.keys import Caller, admit
 from steelthread.api.profiles import moment
@@ -136,9 +136,10 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
 
 
 def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
-    """Read for `purpose=`; clients of Segment's know of none: they need a key that carries one only."""
+    """Read for `purpose=`, or for what the password says: clients of Segment's know of no purpose."""
     desk: Desk = api.state.desk
-    granted = desk.grant(caller, request.query_params.get("purpose", ""), "profiles:read")
+    purpose = request.query_params.get("purpose", "") or basic_purpose(request)
+    granted = desk.grant(caller, purpose, "profiles:read")
     if not granted.mask.whole:
         raise Forbidden("This shows people as a whole: it wants a purpose whose fields are all (*).")
     return granted

@@ -100,10 +100,15 @@ def _records(api: FastAPI, space: Space) -> None:
             return answer({"records": granted.mask.records(reader.records(ref))})
 
     @api.get("/api/rejects", tags=["records"], dependencies=[Depends(needs("rejects:read"))], responses=OBJECT)
-    def rejects(source: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
-        """Rows refused and values set aside, with their reasons."""
+    def rejects(
+        source: str = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        cursor: Annotated[int | None, Query(ge=1, lt=1 << 63)] = None,
+    ) -> Response:
+        """Rows refused and values set aside, with their reasons, newest first; `next` is the cursor of the next page."""
         with api.state.pool.connection() as conn:
-            return answer({"rejects": list_rejects(conn, source, limit)})
+            listed = list_rejects(conn, source, limit, cursor)
+        return answer({"rejects": listed, "next": listed[-1]["id"] if len(listed) == limit else None})
 
     @api.get("/api/alerts", tags=["operation"], dependencies=[Depends(needs("changes:read"))], responses=OBJECT)
     def alerts(ended: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:  # noqa: FBT001, FBT002  # a query parameter

@@ -19,6 +19,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     contracts,
     decisions,
     demo,
+    erasing,
     growth,
     jurisdictions,
     knowing,

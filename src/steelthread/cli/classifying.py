@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from steelthread.app import files_of
@@ -22,29 +23,35 @@ def classify_command(source: str, /, *, common: Common = DEFAULT) -> None:
     source
         A source of the project, or a file that is none yet.
     """
-    found = _classified(common.open(), source)
+    found = classified(common.open(), source)
     if common.json:
         emit(found)
         return
+    draw_classes(found, out)
+
+
+def draw_classes(found: list[Classified], console: Console) -> None:
+    """Draw what columns hold."""
     table = Table()
     for column in ("column", "label", "treated as", "sure", "why", "maps to"):
         table.add_column(column, overflow="fold")
     for one in found:
         row = (one.column, one.label or "unlabelled", one.privacy, one.confidence, "; ".join(one.why), one.attribute)
         table.add_row(*(cell(value) for value in row))
-    out.print(table)
+    console.print(table)
     for one in found:
         if one.warning:
-            out.print(f"{one.column}: {one.warning}", markup=False)
+            console.print(f"{one.column}: {one.warning}", markup=False)
 
 
-def _classified(project: Project, source: str) -> list[Classified]:
+def classified(project: Project, source: str, file: Path | None = None) -> list[Classified]:
+    """Say what the columns of a source, of a file of it, or of a file that is no source yet hold."""
     model = load_model(project.folder / "model", special=project.settings.project.special_attributes)
     known = source in list_sources(project.folder)
     mapping = load_source(project.folder, source, model) if known else None
     if mapping is None and not Path(source).exists():
         raise NotFound(f"{source} is neither a source of the project nor a file.")
-    path = files_of(project, mapping, None)[0] if mapping else Path(source)
+    path = files_of(project, mapping, file)[0] if mapping else Path(source)
     rows = open_rows(path, detect(path, mapping.format if mapping else None), batch=_ROWS)
     first = next(iter(rows), None)
     rows.close()

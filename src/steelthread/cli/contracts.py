@@ -92,7 +92,7 @@ def alerts(source: str, /, *, common: Common = DEFAULT) -> None:
 
 
 def _show(source: str, what: str, common: Common) -> None:
-    with common.reading(f"contract {what}") as space:
+    with common.reading(f"contract {what}", whole=what == "violations") as space:
         rows = watch_contract(space, source, what)
     if common.json:
         emit({"source": source, what: rows})

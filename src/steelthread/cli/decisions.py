@@ -84,7 +84,7 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
         The other one.
     """
     with common.reading("explain", a, b) as space, space.database.connect() as conn:
-        told = space.reader(conn).explain(a, b)
+        told = common.mask(space).explanation(space.reader(conn).explain(a, b))
     if common.json:
         emit(told)
         return
@@ -207,7 +207,7 @@ def clusters(*, format: Literal["csv"] = "csv", common: Common = DEFAULT) -> Non
     """
     if common.json:
         raise Invalid("clusters prints CSV: leave --json out.")
-    with common.reading("clusters") as space, space.database.connect() as conn:
+    with common.reading("clusters", whole=True) as space, space.database.connect() as conn:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("source", "entity", "key", "individual_id"))
         writer.writerows(cluster_rows(space, conn))

@@ -16,7 +16,7 @@ from steelthread.rights import Delivered, breach, lineage, openlineage, record_o
 
 
 def _delivered(conn: psycopg.Connection[Any]) -> list[Delivered]:
-    return [Delivered(one.name, "webhook", one.delivered) for one in list_webhooks(conn)]
+    return [Delivered(one.name, "webhook", one.delivered, one.purpose) for one in list_webhooks(conn)]
 
 
 @app.command
@@ -94,6 +94,7 @@ def breach_command(
     source: str = "",
     key: int = 0,
     operator: str = "",
+    analyst: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
     known: datetime | None = None,
@@ -110,6 +111,8 @@ def breach_command(
         What the API key of this number read.
     operator
         What this operator read.
+    analyst
+        What was read by SQL under this role, as `sql list` shows it.
     since
         From when on; with neither source, key nor operator, what anybody read.
     until
@@ -119,7 +122,8 @@ def breach_command(
     output
         Write the universal IDs of the people into this file, one a line.
     """
-    actor = f"key {key}" if key else f"operator {operator}" if operator else ""
+    named = {"key": str(key or ""), "operator": operator, "analyst": analyst}
+    actor = next((f"{kind} {name}" for kind, name in named.items() if name), "")
     times = [one and one.astimezone() for one in (since, until, known)]
     with common.acting("breach", source=source, by=actor) as space, space.database.connect() as conn:
         told = breach(space, conn, source=source, actor=actor, since=times[0], until=times[1], known_at=times[2])

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from steelthread.app import add_live_source, add_write_key, draft_source, load_file, preview_source, replay_rejects
+from steelthread.cli.classifying import classified, draw_classes
 from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, err, note, out
 from steelthread.intake import Format, list_rejects, list_sources
 from steelthread.kit import NotFound
@@ -30,7 +31,7 @@ def source_new(
     force: bool = False,
     common: Common = DEFAULT,
 ) -> None:
-    """Draft sources/NAME.yaml by looking at a file; it loads unedited.
+    """Draft sources/NAME.yaml by looking at a file; it loads unedited. Says too what each column holds of people.
 
     Parameters
     ----------
@@ -48,16 +49,22 @@ def source_new(
         Overwrite a mapping that is there.
     """
     hint = Format(sheet=sheet, member=member, root=root)
-    path, text = draft_source(common.open(), name, file, force=force, hint=hint)
+    project = common.open()
+    path, text = draft_source(project, name, file, force=force, hint=hint)
+    found = classified(project, name, file)
     if common.json:
-        emit({"source": name, "mapping": str(path)})
+        classes = [
+            {"column": one.column, "label": one.label, "privacy": one.privacy, "warning": one.warning} for one in found
+        ]
+        emit({"source": name, "mapping": str(path), "columns": classes})
         return
     out.print(text, markup=False)
+    draw_classes(found, err)
     note(f"Written to {path}. Check the guesses, then: steelthread source preview {name}")
 
 
 @source.command(name="add")
-def source_add(name: str, /, *, kind: Literal["live"], common: Common = DEFAULT) -> None:
+def source_add(name: str, /, *, kind: Literal["live"], purpose: str = "", common: Common = DEFAULT) -> None:
     """Make a source that receives live events, and its first write key: SDKs send to it over HTTP.
 
     Parameters
@@ -66,14 +73,18 @@ def source_add(name: str, /, *, kind: Literal["live"], common: Common = DEFAULT)
         Name of the source: letters, digits, _ and -.
     kind
         live.
+    purpose
+        What its events are collected for: those of whoever does not allow it are dropped; by default nobody is asked.
     """
     with common.space() as space:
-        secret = add_live_source(space, name)
+        secret = add_live_source(space, name, purpose)
     if common.json:
         emit({"name": name, "writeKey": secret})
         return
     out.print(secret, markup=False)
     note("Give this write key to the SDK, with this server as its host; it is not shown again. See docs/live.md.")
+    if not purpose:
+        note(f"Its events are kept whatever people say of consent, unless sources/{name}.yaml says a purpose.")
 
 
 @source.command(name="key")

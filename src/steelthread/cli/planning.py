@@ -21,7 +21,7 @@ def plan(*, new_model: Annotated[bool, Parameter(negative="")] = False, common: 
     new_model
         With a model learned anew, instead of the one in force.
     """
-    with common.reading("plan") as space:
+    with common.reading("plan", whole=True) as space:
         told = what_if(space, new_model=new_model)
     if common.json:
         emit(told)

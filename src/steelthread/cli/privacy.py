@@ -1,4 +1,4 @@
-"""`consent set|show`, `decide`, `erase`, `access`, `scan`."""
+"""`consent set|show`, `decide`, `totals`, `access`, `scan`."""
 
 import sys
 from datetime import datetime
@@ -9,13 +9,11 @@ from uuid import UUID
 import msgspec
 from cyclopts import App, Parameter
 
-from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
+from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, open_space, out
 from steelthread.kit import Invalid
 from steelthread.privacy import METHODS, Entry, Needles, Said, scan_database, scan_files, told
 from steelthread.rights import Auditor, Consents, Receipts, Saying, totals
 from steelthread.rights import access as access_person
-from steelthread.rights import erase as erase_person
-from steelthread.thread import Space
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
 app.command(consent)
@@ -160,62 +158,18 @@ def decide(
     at
         As of this moment; now by default.
     """
-    with Space(common.purposeful()) as space, space.database.connect() as conn:
-        decision = Consents(space).decide(conn, ref, purpose, channel, at=_local(at), place=place)
-        auditor = Auditor(space)
-        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": channel}
+    with open_space(common.purposeful()) as space, space.database.connect() as conn:
+        consents, auditor = Consents(space), Auditor(space)
+        decision = consents.decide(conn, ref, purpose, channel, at=_local(at), place=place)
+        name, through = consents.purposes.told(purpose, channel)
+        details = {"allow": decision.allow, "policy": decision.policy_version, "channel": through}
         subjects = auditor.tokens(conn, [ref])
-        auditor.note(conn, Entry("decision", f"operator {actor()}", "decide", subjects, purpose[:80], details))
+        auditor.note(conn, Entry("decision", f"operator {actor()}", "decide", subjects, name, details))
         conn.commit()
     if common.json:
         emit(decision)
     else:
         _answer(msgspec.to_builtins(decision))
-
-
-@app.command
-def erase(
-    ref: str,
-    /,
-    *,
-    dry_run: Annotated[bool, Parameter(name="--dry-run")] = False,
-    anonymise: bool = False,
-    output: Path | None = None,
-    common: Common = DEFAULT,
-) -> None:
-    """Erase a person over the whole graph, with proof: rows deleted, keys destroyed, everything searched, a certificate.
-
-    Parameters
-    ----------
-    ref
-        Any of the person's identifiers or records, or the universal ID.
-    dry_run
-        Say what would go, and change nothing.
-    anonymise
-        Keep what the person came to in counts by month of nobody in particular, so that totals stay true.
-    output
-        File for the certificate; it is in the answer of --json too.
-    """
-    with common.space() as space:
-        done = erase_person(space, ref, f"operator {actor()}", dry_run=dry_run, anonymise=anonymise)
-    if output is not None and done.certificate:
-        output.write_bytes(msgspec.json.encode(done.certificate))
-    if common.json:
-        emit(done)
-        return
-    verb = "would go" if dry_run else "went"
-    for store in done.stores:
-        if store["rows"]:
-            out.print(f"{store['rows']:>8,}  {store['store']}", markup=False)
-    out.print(
-        f"{done.rows:,} rows {verb}, {done.keys_destroyed:,} data keys; {done.kept_shared} identifiers stay with others."
-    )
-    if not dry_run:
-        out.print(f"Searched everything: {len(done.hits)} hits. Request {done.request_id}", markup=False)
-        for hit in done.hits:
-            out.print(f"  {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
-    if done.hits:
-        sys.exit(1)
 
 
 @app.command(name="totals")
@@ -242,7 +196,7 @@ def access(ref: str, /, *, output: Annotated[Path, Parameter(name="--out")], com
     output
         The folder to write.
     """
-    with Space(common.purposeful()) as space:
+    with open_space(common.purposeful()) as space:
         done = access_person(space, ref, output, f"operator {actor()}")
     if common.json:
         emit(done)

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out
-from steelthread.kit import Invalid, now
+from steelthread.kit import Forbidden, Invalid, now
 from steelthread.profiles import Wanted, export_profiles, households, shown_entry
+from steelthread.rights import Mask
 
 export = App(name="export", help="Take data out.")
 app.command(export)
@@ -28,21 +29,23 @@ def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
         individual:UUID, KIND:VALUE (email:ann@example.com) or record:SOURCE/ENTITY/KEY.
     """
     with common.reading("profile", ref) as space, space.database.connect() as conn:
-        reader = space.reader(conn)
-        content = {**reader.profile(ref), "household": reader.share(ref)}
-        timeline = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
-        reasons = [] if common.json else _reasons(reader, content)
+        reader, mask = space.reader(conn), common.mask(space)
+        whole = {**reader.profile(ref), "household": reader.share(ref)}
+        content = mask.profile(whole)
+        found = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
+        timeline = mask.timeline(found)
+        reasons = [] if common.json or not mask.shows("records") else _reasons(reader, whole, mask)
     if common.json:
         emit(content)
         return
     draw(content, timeline, reasons)
 
 
-def _reasons(reader: Any, content: dict[str, Any]) -> list[str]:
+def _reasons(reader: Any, content: dict[str, Any], mask: Mask) -> list[str]:
     records = [f"record:{one['source']}/{one['entity']}/{one['key']}" for one in content["records"][:6]]
     told: list[str] = []
     for other in records[1:]:
-        for step in reader.explain(records[0], other)["path"]:
+        for step in mask.explanation(reader.explain(records[0], other))["path"]:
             line = f"{step['from']}  --  {step['to']}   {step['reason']}"
             if line not in told:
                 told.append(line)
@@ -54,9 +57,9 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
     name = _name(content)
     home = content.get("household")
     lives = f"household of {home['size']}, {home['role']} (shares {', '.join(home['via'])})" if home else ""
-    aliases = f"formerly {', '.join(content['aliases'])}" if content["aliases"] else ""
-    counts = "   ".join(f"{count:,} {what}" for what, count in content["counts"].items())
-    totals = "   ".join(f"{one['entity']} {one['amount']} {one['currency'] or ''}" for one in content["totals"])
+    aliases = f"formerly {', '.join(content['aliases'])}" if content.get("aliases") else ""
+    counts = "   ".join(f"{count:,} {what}" for what, count in content.get("counts", {}).items())
+    totals = "   ".join(f"{one['entity']} {one['amount']} {one['currency'] or ''}" for one in content.get("totals", ()))
     lines = (
         content["individualId"],
         aliases,
@@ -90,11 +93,11 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
         for one in content["identifiers"]
     ])  # fmt: skip
     _table("records", ("source", "entity", "key"), [
-        (one["source"], one["entity"], one["key"]) for one in content["records"]
+        (one["source"], one["entity"], one["key"]) for one in content.get("records", ())
     ])  # fmt: skip
     _table("timeline", ("when", "what", "source", "key", "amount", "lines"), [
-        (one["at"][:16].replace("T", " "), one["entity"], one["source"], one["key"],
-         f"{one['amount']} {one['currency'] or ''}" if one["amount"] else "", one["lines"] or "")
+        (one["at"][:16].replace("T", " "), one["entity"], one.get("source", ""), one.get("key", ""),
+         f"{one['amount']} {one['currency'] or ''}" if one.get("amount") else "", one.get("lines") or "")
         for one in timeline
     ])  # fmt: skip
     if reasons:
@@ -131,9 +134,14 @@ def household(ref: str, /, *, common: Common = DEFAULT) -> None:
     """
     with common.reading("household", ref) as space, space.database.connect() as conn:
         reader = space.reader(conn)
+        mask = common.mask(space)
+        if not mask.shows("household"):
+            raise Forbidden(
+                "The purpose does not show households: its fields do not name household. Read --for another."
+            )
         home = reader.household(ref)
         names = {} if common.json or home is None else {
-            one.individual_id: _name(reader.profile(f"individual:{one.individual_id}")) for one in home.members
+            one.individual_id: _name(mask.profile(reader.profile(f"individual:{one.individual_id}"))) for one in home.members
         }  # fmt: skip
     if common.json:
         emit(home)
@@ -156,7 +164,7 @@ def _name(content: dict[str, Any]) -> str:
 def export_households(*, common: Common = DEFAULT) -> None:
     """Export every household as CSV, one row for each member: household_id, individual_id, role, via, records."""
     count = 0
-    with common.reading("export households") as space, space.database.connect() as conn:
+    with common.reading("export households", whole=True) as space, space.database.connect() as conn:
         conn.execute("set transaction isolation level repeatable read, read only")
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("household_id", "individual_id", "role", "via", "records"))
@@ -179,13 +187,14 @@ def search(name: str, /, *, limit: int = 20, common: Common = DEFAULT) -> None:
         How many people at most.
     """
     with common.reading("search") as space, space.database.connect() as conn:
-        found = space.reader(conn).search(name, limit)
+        mask = common.mask(space)
+        found = [mask.profile(one) for one in space.reader(conn).search(name, limit)]
     if common.json:
         emit(found)
         return
     _table("people", ("individual", "name", "records", "last seen"), [
         (one["individualId"], " ".join(str(one["attributes"][part]["value"]) for part in ("firstName", "lastName")
-         if part in one["attributes"]), one["counts"]["records"], (one["lastSeen"] or "")[:10])
+         if part in one["attributes"]), one.get("counts", {}).get("records", ""), (one["lastSeen"] or "")[:10])
         for one in found
     ])  # fmt: skip
 
@@ -209,7 +218,9 @@ def export_profiles_command(
     if common.json and output is None:
         raise Invalid("The profiles go to stdout: leave --json out, or name a file with --output.")
     with common.reading("export profiles") as space, space.database.connect() as conn:
-        count = export_profiles(conn, space.reader(conn), format, output, sys.stdout)
+        mask = common.mask(space)
+        shown = None if mask.whole else mask.profile
+        count = export_profiles(conn, space.reader(conn), format, output, sys.stdout, shown)
     if common.json:
         emit({"profiles": count, "format": format, "output": str(output)})
     note(f"{count:,} profiles")

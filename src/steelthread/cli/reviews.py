@@ -42,7 +42,7 @@ def review(
     limit
         At most so many pairs.
     """
-    with common.reading("review") as space:
+    with common.reading("review", whole=True) as space:
         if pair:
             _one(space, common, pair, answer, reason)
             return

@@ -18,7 +18,18 @@ from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError
-from steelthread.rights import Controller, Processor, RequestDesk, SqlAccess, replay_erasures
+from steelthread.rights import (
+    Controller,
+    Mails,
+    Processor,
+    RequestDesk,
+    SqlAccess,
+    carry_on,
+    collect_questions,
+    embedded_log,
+    replay_erasures,
+    run_daily,
+)
 from steelthread.thread import Space, Worker
 
 Part = Literal["all", "collector", "worker", "api", "sender"]
@@ -47,10 +58,12 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "worker":
         with common.space() as space:
             replay_erasures(space)
+            space.forget_with_others()
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
         with common.space() as space:
+            space.forget_with_others()
             _send(Deliverer(space))
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
@@ -74,6 +87,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 
     with common.space() as space:
         replay_erasures(space)  # the gate of a restored backup
+        space.forget_with_others()
         SqlAccess(space).refresh_stale()
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
         beside = WorkerBeside(space) if only == "all" else None
@@ -99,13 +113,16 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
 class RequestClock:
     """Looks every hour which requests of people are due: each level is noted in the case file, and said in the log.
 
-    Every minute it does what OpenDSR wants: requests of controllers, erasures at destinations.
+    Once a day it runs what retention.yaml says. Every minute it does what OpenDSR wants (requests of controllers, erasures at
+    destinations), sends mails, takes analysts' questions into the audit log, and carries on batches of erasures that were cut
+    off.
     """
 
     def __init__(self, space: Space) -> None:
         self._desk = RequestDesk(space)
         self._processor, self._controller = Processor(space), Controller(space, self._desk.settled)
-        self._database = space.database
+        self._space, self._database = space, space.database
+        self._log, self._mails = embedded_log(space), Mails(space)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request-clock", daemon=True)
         self._thread.start()
@@ -122,14 +139,21 @@ class RequestClock:
                 if time.monotonic() - looked >= _DUE_SECONDS:
                     self._look()
                     looked = time.monotonic()
+                if self._log is not None:
+                    collect_questions(self._space, self._log)
+                self._mails.send()
                 self._processor.work()
                 self._controller.follow()
+                carry_on(self._space, self._desk, "steelthread")
             except (SteelthreadError, psycopg.Error) as error:
                 _LOG.warning("the clock of requests waits", error=type(error).__name__)
             if self._stopping.wait(_FOLLOW_SECONDS):
                 return
 
     def _look(self) -> None:
+        kept = run_daily(self._space, "serve")
+        if kept is not None:
+            _LOG.info("retention ran", **kept.due)
         with self._database.connect() as conn:
             due = self._desk.escalate(conn)
             conn.commit()

@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
@@ -16,8 +16,8 @@ from steelthread import __version__
 from steelthread.app import reading_purpose
 from steelthread.kit import Forbidden, Project, open_project
 from steelthread.privacy import Access, Principal, Ruling, load_purposes, permits_operators, read_operators
-from steelthread.rights import Auditor, glasses_of, principal_name
-from steelthread.thread import Space
+from steelthread.rights import Auditor, Mask, glasses_of, principal_name, replay_erasures
+from steelthread.thread import Restored, Space
 
 app = App(
     name="steelthread",
@@ -38,6 +38,8 @@ class Common:
     """Folder of the project."""
     json: bool = False
     """Print one line of JSON on stdout, for programs."""
+    reads_for: Annotated[str, Parameter(name="--for")] = ""
+    """The purpose for which people are read about, one of purposes.yaml; the project's default_purpose by default."""
 
     def open(self) -> Project:
         """Read the project's settings; Forbidden when the access policies keep the command from the operator."""
@@ -51,19 +53,39 @@ class Common:
 
     def space(self) -> Space:
         """Open the project with its database and keyring."""
-        return Space(self.open())
+        return open_space(self.open())
 
-    def reading(self, what: str, *refs: str) -> Space:
-        """Open the project for reading about people: as the operator, under its default purpose; the audit log tells."""
-        space = Space(self.purposeful())
-        purpose = space.project.settings.project.default_purpose
+    def reading(self, what: str, *refs: str, whole: bool = False) -> Space:
+        """Open the project for reading about people: as the operator, for a purpose; the audit log tells.
+
+        With `whole` the purpose must show everything: what is read is not made of fields.
+        """
+        space = open_space(self.purposeful())
+        purpose = reading_purpose(space.project, self.reads_for)
+        if whole and not self.mask(space).whole:
+            Auditor(space).act(f"operator {actor()}", "refused", wanted=f"{what} for {purpose}", policies=[])
+            space.close()
+            raise Forbidden(
+                f"{what} shows people as a whole: it wants a purpose whose fields are all (*), and {purpose} shows some. "
+                "Name another with --for."
+            )
         Auditor(space).read(f"operator {actor()}", what, purpose, refs)
         return space
+
+    def mask(self, space: Space) -> Mask:
+        """Return the mask of what is read: the fields of the purpose, less those that access policies forbid the operator."""
+        purposes = load_purposes(space.project.folder / "purposes.yaml")
+        purpose = purposes.get(reading_purpose(space.project, self.reads_for))
+        hidden: frozenset[str] = frozenset()
+        if not permits_operators(space.project.folder):
+            access = Access(space.project.folder, purposes, space.model)
+            hidden = access.hidden(operator(space.project), purpose.name)
+        return Mask(purpose, space.model, hidden)
 
     def purposeful(self) -> Project:
         """Read the project's settings; Invalid when there is no purpose under which the operator may read."""
         project = self.open()
-        purpose = reading_purpose(project)
+        purpose = reading_purpose(project, self.reads_for)
         if not permits_operators(project.folder):
             ruling = _may_read(project, purpose)
             if not ruling.allow:
@@ -78,6 +100,17 @@ class Common:
 
 
 DEFAULT = Common()
+
+
+def open_space(project: Project) -> Space:
+    """Open a project. A database that was restored first forgets those who were erased since its backup was made."""
+    try:
+        return Space(project)
+    except Restored:
+        err.print("This database was restored: people who were erased since are erased again first.", markup=False)
+    with Space(project, gated=False) as space:
+        replay_erasures(space)
+    return Space(project)
 
 
 def command() -> tuple[str, ...]:
@@ -101,14 +134,14 @@ def _may_read(project: Project, purpose: str) -> Ruling:
     ruling = access.read(who, name, "command line")
     if ruling.allow:
         return ruling
-    with Space(project) as space, space.database.connect() as conn:
+    with open_space(project) as space, space.database.connect() as conn:
         broken = any(one.purpose == name for one in glasses_of(conn, principal_name(who)))
     return access.read(who, name, "command line", glass=broken)
 
 
 def _refused(project: Project, what: str, ruling: Ruling) -> Forbidden:
     """Tell the audit log who was turned away, and return the error."""
-    with Space(project) as space:
+    with open_space(project) as space:
         Auditor(space).act(f"operator {actor()}", "refused", wanted=what, policies=list(ruling.policies))
     why = f" ({', '.join(ruling.policies)})" if ruling.policies else ""
     return Forbidden(f"The access policies keep {what} from operator {actor()}{why}; see: steelthread policy check")

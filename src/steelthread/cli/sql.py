@@ -1,10 +1,13 @@
 """`sql grant|list|revoke|refresh`: SQL for analysts, for one purpose each."""
 
+from pathlib import Path
+
 from cyclopts import App
 from rich.table import Table
 
 from steelthread.cli.shell import DEFAULT, Common, actor, app, cell, emit, note, out
-from steelthread.rights import SqlAccess
+from steelthread.kit import Misused
+from steelthread.rights import SqlAccess, collect_questions, embedded_log
 
 sql = App(name="sql", help="SQL for analysts: the people who allow a purpose, the fields that it shows.")
 app.command(sql)
@@ -75,3 +78,23 @@ def sql_refresh(*, common: Common = DEFAULT) -> None:
         emit({"purposes": count})
     else:
         out.print(f"Made the views of {count} purposes anew.")
+
+
+@sql.command(name="collect")
+def sql_collect(log: Path | None = None, /, *, common: Common = DEFAULT) -> None:
+    """Take what analysts asked from the server's log into the audit log; `serve` does so every minute for the embedded server.
+
+    Parameters
+    ----------
+    log
+        The log of a server of your own; of the embedded one by default.
+    """
+    with common.space() as space:
+        path = log or embedded_log(space)
+        if path is None:
+            raise Misused("Name the log of the database's server: steelthread sql collect LOG")
+        count = collect_questions(space, path)
+    if common.json:
+        emit({"questions": count})
+    else:
+        out.print(f"{count:,} questions of analysts are in the audit log now.")

@@ -21,7 +21,7 @@ def tail(*, events: int = 0, common: Common = DEFAULT) -> None:
     events
         Stop after so many; 0 goes on until stopped. With --json each event is a line.
     """
-    with common.reading("tail") as space:
+    with common.reading("tail", whole=True) as space:
         note("Watching live events; Ctrl-C ends it.")
         _watch(space, events, as_json=common.json)
 

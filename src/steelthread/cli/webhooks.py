@@ -2,21 +2,28 @@
 
 from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.table import Table
 
 from steelthread.activation import (
     add_webhook,
+    aim_at,
     dead_letters,
     list_webhooks,
     remove_webhook,
     retry_webhook,
     rotate_secret,
+    sendings,
+    set_aim,
 )
 from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
-from steelthread.kit import Invalid
+from steelthread.kit import Invalid, Misused
+from steelthread.privacy import Purposes, load_purposes
+from steelthread.thread import Space
 
 webhook = App(name="webhook", help="Who is told of changes, by signed webhooks.")
 app.command(webhook)
@@ -28,10 +35,14 @@ def webhook_add(
     url: str,
     /,
     *,
+    purpose: str = "",
+    channel: str = "",
     type: Annotated[tuple[str, ...], Parameter(name="--type")] = (),  # the interface's word
     common: Common = DEFAULT,
 ) -> None:
-    """Tell an address of all changes from now on; the signing secret is shown once.
+    """Tell an address of all changes from now on, for a purpose; the signing secret is shown once.
+
+    Each person is asked before every delivery: of whoever says no, nothing is sent.
 
     Parameters
     ----------
@@ -39,13 +50,77 @@ def webhook_add(
         What to call it.
     url
         Where to send to.
+    purpose
+        For what the receiver is told, one of purposes.yaml; only alert.raised alone needs none.
+    channel
+        Through which channel it will be used, such as email; by default any of them.
     type
         profile.created, profile.changed, profile.merged, profile.split, profile.erased or alert.raised; repeat for several; all by default.
     """
     with common.space() as space, space.database.connect() as conn:
-        secret = add_webhook(conn, space.vault, space.log, name, url, type)
+        aim = aim_at(_purposes(space), purpose, channel, type)
+        secret = add_webhook(conn, space.vault, space.log, name, url, type, aim)
         conn.commit()
     _secret(name, secret, common)
+
+
+def _purposes(space: Space) -> Purposes:
+    return load_purposes(space.project.folder / "purposes.yaml")
+
+
+@webhook.command(name="purpose")
+def webhook_purpose(name: str, purpose: str, /, *, channel: str = "", common: Common = DEFAULT) -> None:
+    """Change what a receiver is told for; what waits goes out for this purpose too.
+
+    Parameters
+    ----------
+    name
+        Which.
+    purpose
+        One of purposes.yaml.
+    channel
+        Through which channel it will be used; by default any of them.
+    """
+    with common.acting("webhook purpose", webhook=name, purpose=purpose) as space, space.database.connect() as conn:
+        aim = aim_at(_purposes(space), purpose, channel, ())
+        set_aim(conn, name, aim)
+        conn.commit()
+    if common.json:
+        emit({"name": name, "purpose": aim.purpose, "channel": aim.channel})
+    else:
+        out.print(f"{name} is told for {aim.purpose} from now on.", markup=False)
+
+
+@webhook.command(name="log")
+def webhook_log(
+    name: str = "",
+    /,
+    *,
+    individual: str = "",
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
+    common: Common = DEFAULT,
+) -> None:
+    """List of whom receivers were told or not told, when, for what, and why: universal IDs, newest first.
+
+    Parameters
+    ----------
+    name
+        Of one webhook only.
+    individual
+        Of one person only, by universal ID.
+    limit
+        How many at most.
+    """
+    with common.space() as space, space.database.connect() as conn:
+        found = msgspec.to_builtins(sendings(conn, name, _individual(individual), limit))
+    _rows(found, ("at", "webhook", "individualId", "purpose", "allowed", "reason"), common)
+
+
+def _individual(text: str) -> UUID | None:
+    try:
+        return UUID(text.removeprefix("individual:")) if text else None
+    except ValueError:
+        raise Misused("--individual is a universal ID, such as `steelthread profile` shows.") from None
 
 
 @webhook.command(name="rotate")
@@ -82,7 +157,9 @@ def webhook_list(*, common: Common = DEFAULT) -> None:
     """List the webhooks, and how much waits for each."""
     with common.space() as space, space.database.connect() as conn:
         found = msgspec.to_builtins(list_webhooks(conn))
-    _rows(found, ("name", "types", "waiting", "dead", "delivered", "disabled"), common)
+    _rows(
+        found, ("name", "purpose", "channel", "types", "waiting", "dead", "delivered", "withheld", "disabled"), common
+    )
 
 
 @webhook.command(name="dead")

@@ -1,7 +1,7 @@
 """Names as evidence: what the name guard compares."""
 
+import re
 import unicodedata
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from nicknames import NickNamer
 from rapidfuzz.distance import JaroWinkler
 
 from steelthread.intake import MappedRecord
+from steelthread.kit import remembered
 
 TITLES = frozenset("mr mrs ms miss mister dr prof professor sir madam mme mlle herr frau fr hr don dona rev".split())  # noqa: SIM905  # a word list reads best so
 SUFFIXES = {
@@ -35,6 +36,21 @@ _NEVER = {
     "joan": frozenset({"hannah"}),
 }  # fmt: skip
 """What the nicknames package holds for one name, though they are two: in a family it would join two people."""
+_MORE = frozenset(
+    "aaron adele agnes aisha albert alice alina amelie amir anders anja anna anton antonia antonio arthur astrid axel bastian beatrice "  # noqa: SIM905
+    "bernd bianca bjorn boris brian bruno camilla carl carla carlos carmen cecilia chiara claudia clemens colin connor dario "
+    "denis dieter dimitri dirk dmitri eduardo elena eleni elias elif ella elsa emil emilia emma erik esther eva fabian fabio fatima "
+    "felix fernando finn florian frida gerd giovanni giulia grace greta guido gunter gustav hanna heidi helga henrik hugo ibrahim "
+    "ines ingrid irene iris ivan jakob jan jana javier joanna joao johanna jonas jorge juan julia julian jurgen karin karl karla kirsten "
+    "klaus lara lars laura lea lena leon leonie lina linus lorenzo louis luca lucas luis luisa lukas luka magda manuel marco marcel "
+    "maria marie mario marta mateo mathilde matteo maya mia miguel mila milena mohamed mohammed muhammad nadia natalia nico nils nina noah "
+    "noel nora olga oliver omar oscar oskar otto pablo paolo pascal pedro petra pierre pilar rafael ralf raul renate ricardo rosa "
+    "ruth sabine samuel sandra sanne sara sergei sergio silvia simone sofia sonja sophia sophie stefan sven tanja tatiana thea theo tobias "
+    "tomas ulrike uwe valentina vera viktor vincent walter werner wolfgang xavier yasmin yusuf zoe zoey".split()
+)
+"""Common first names that the nicknames package does not have, or knows under one spelling only."""
+_FAMILY = re.compile(r"famil|^the|^fam$|^house$|^home$")
+"""Words of mailboxes that say that a family has them."""
 _NICK = NickNamer()
 
 
@@ -45,7 +61,7 @@ class NameEvidence(msgspec.Struct, frozen=True, array_like=True):
     suffix: str
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def normal(text: str) -> str:
     """Return a name without accents, case, titles and marks: tokens by single blanks."""
     bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)).casefold()
@@ -64,18 +80,47 @@ def has_first_name(text: str) -> bool:
     return any(_NICK.nicknames_of(word) or _NICK.canonicals_of(word) for word in name_words(text))
 
 
-def name_evidence(record: MappedRecord) -> NameEvidence:
-    """Read first name and generation of a record, from its own attributes or from the whole name."""
+@remembered(65_536)
+def is_first_name(word: str) -> bool:
+    """Whether a word is a common first name, one that has short forms, or a short form."""
+    return word in _MORE or bool(short_forms(word))
+
+
+def name_evidence(record: MappedRecord, *, is_person: bool = True) -> NameEvidence:
+    """Read first name and generation of a record, from its own attributes or from the whole name.
+
+    A person's record without a first name is called what its mailbox says, if that says a first name.
+    """
     values: dict[str, Any] = record.values
     first, last = str(values.get("firstName") or ""), str(values.get("lastName") or "")
     whole = str(values.get("personName") or "")
     if not first and whole:
         first = _first_of(whole)
+    if is_person and not normal(first):
+        first = " ".join(dict.fromkeys(word for one in _mailboxes(record) for word in mailbox_words(one)))
     suffix = _suffix(str(values.get("nameSuffix") or "")) or _suffix(last) or _suffix(whole)
     return NameEvidence(_bare(first), suffix)
 
 
-@lru_cache(maxsize=65_536)
+def _mailboxes(record: MappedRecord) -> list[str]:
+    own = [value for kind, _, value in record.identifiers if kind == "email"]
+    parts = [record.values, *(part.values for part in record.parts)]
+    return [*own, *(str(one["emailAddress"]) for one in parts if one.get("emailAddress"))]
+
+
+@remembered(65_536)
+def mailbox_words(address: str) -> tuple[str, ...]:
+    """Return the words of a person's mailbox, one of which is her first name: thomas.fontaine.14@ is some Thomas's.
+
+    Nothing when none of them is known as a first name, or when it is said to be a family's. Which of the words it is
+    stays open (Thomas Oscar, Oscar Thomas), so a first name conflicts only when it is like none of them.
+    """
+    found = tuple(re.findall(r"[^\W\d_]{2,}", address.rpartition("@")[0].casefold()))
+    named = any(len(word) > 2 and is_first_name(word) for word in found)
+    return found if named and not any(map(_FAMILY.search, found)) else ()
+
+
+@remembered(65_536)
 def _bare(first: str) -> str:
     return " ".join(word for word in normal(first).split() if word not in SUFFIXES)
 
@@ -88,13 +133,13 @@ def _first_of(whole: str) -> str:
     return words[0] if len(words) > 1 else ""
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def _suffix(text: str) -> str:
     words = normal(text).split()
     return SUFFIXES.get(words[-1], "") if words else ""
 
 
-@lru_cache(maxsize=131_072)
+@remembered(131_072)
 def _conflict(a: NameEvidence, b: NameEvidence, threshold: float) -> str | None:
     if a.suffix and b.suffix and a.suffix != b.suffix:
         return "different generations (Jr/Sr)"
@@ -122,7 +167,7 @@ def _alike(x: str, y: str, threshold: float) -> bool:
     return min(len(x), len(y)) > 1 and JaroWinkler.similarity(x, y) >= threshold
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def short_forms(name: str) -> frozenset[str]:
     """Return the names of which this may be a short form, and its short forms."""
     longer = _longer(name)
@@ -135,7 +180,7 @@ def short_forms(name: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def formal_names(name: str) -> frozenset[str]:
     """Return the longer names of which this one is a short form: bob is Robert, but Robert is not Bill."""
     longer = _longer(name)

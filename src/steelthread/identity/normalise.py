@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 
 import phonenumbers
 
 from steelthread.identity.config import Kind
 from steelthread.identity.organisations import domain_of
+from steelthread.kit import remembered
 
 _DOTLESS = {"gmail.com", "googlemail.com"}
 _TAGGED = {"outlook.com", "hotmail.com", "live.com", "fastmail.com", "proton.me", "protonmail.com", "icloud.com"}
@@ -55,7 +55,7 @@ def provider_key(email: str) -> str:
     return email
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def _phone(value: str, country: str) -> str | None:
     if _CANONICAL_PHONE.match(value):
         return value

@@ -7,13 +7,13 @@ conflict, as first names do for people; a registration number joins by itself.
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from rapidfuzz.distance import JaroWinkler
 
 from steelthread.identity.names import NameEvidence, normal
 from steelthread.identity.places import home_of
+from steelthread.kit import remembered
 
 MARK = "\x1forganisation"
 """How the evidence of an organisation's name begins: no first name does."""
@@ -52,7 +52,7 @@ def organisation_evidence(name: str) -> NameEvidence:
     return NameEvidence(f"{MARK}|{' '.join(forms)}|{' '.join(rest)}" if rest else "", "")
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def organisations_conflict(one: str, other: str) -> str | None:
     """Say why the names of two accounts cannot be one organisation's, or None. Symmetric.
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import anyascii
 import msgspec
+
+from steelthread.kit import remembered
 
 _SHORT = {
     "street": "st", "str": "st", "strasse": "st", "avenue": "ave", "av": "ave", "road": "rd", "lane": "ln", "drive": "dr",
@@ -56,20 +57,20 @@ def _words(text: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_postcode(text: str) -> str:
     """Return a postcode without blanks and marks, ZIP+4 cut to five digits."""
     bare = re.sub(r"[^a-z0-9]", "", _plain(text))
     return bare[:5] if len(bare) == 9 and bare.isdigit() else bare
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_city(text: str) -> str:
     """Return a place name without accents and marks."""
     return " ".join(re.findall(r"[a-z0-9]+", _plain(text)))
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_address(line: str, house: str, unit: str, city: str, postcode: str) -> Address:
     """Take an address apart; one that is written in a single line gives up its postcode and place, too."""
     code, town = parse_postcode(postcode), parse_city(city)

@@ -106,6 +106,22 @@ def members(conn: Connection, cluster: int) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
+def nodes_of_individuals(conn: Connection, individuals: Collection[UUID]) -> dict[UUID, list[bytes]]:
+    """Return universal ID, present or former -> the hashes of all nodes of whoever answers to it now; none of nobody."""
+    rows = conn.execute(
+        "with placed as (select individual_id, cluster_id from identity.cluster where individual_id = any(%(ids)s) union "
+        "select a.individual_id, n.cluster_id from identity.alias a join identity.node n using (node_id) "
+        "where a.individual_id = any(%(ids)s)) "
+        "select p.individual_id, m.hash from placed p join identity.node m using (cluster_id)",
+        {"ids": sorted(individuals)},
+        binary=True,
+    )
+    found: dict[UUID, list[bytes]] = {}
+    for individual, hashed in rows:
+        found.setdefault(individual, []).append(hashed)
+    return found
+
+
 class Family(msgspec.Struct):
     """A cluster with all that belongs to it, as one question to the database gives it."""
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import msgspec
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from steelthread.kit import Conflict
 from steelthread.store import carry_out
@@ -188,13 +186,15 @@ def prune_seen(conn: Connection, source: int, load: Load) -> None:
         "and exists (select from intake.load_seen s where s.load_id = l.load_id) order by as_of desc, load_id desc limit %s",
         (source, load.as_of, load.load_id, _PRUNED),
     ).fetchall()
+    import pyarrow.compute  # noqa: PLC0415  # a seventh of the start of a command
+
     shown = _packed(own)
     for (number,) in before:
         rows = conn.execute("select first_row, records from intake.load_seen where load_id = %s", (number,)).fetchall()
         for start in range(0, len(rows), _TOGETHER):
             group = rows[start : start + _TOGETHER]
             there = _packed(_all([body for _, body in group]))
-            left = there.filter(pc.invert(pc.is_in(there, value_set=shown))).to_pylist()
+            left = there.filter(pyarrow.compute.invert(pyarrow.compute.is_in(there, value_set=shown))).to_pylist()
             if len(left) < len(there):
                 conn.execute(
                     "delete from intake.load_seen where load_id = %s and first_row = any(%s)",
@@ -203,7 +203,9 @@ def prune_seen(conn: Connection, source: int, load: Load) -> None:
                 note_seen(conn, number, group[0][0], left)
 
 
-def _packed(numbers: "array[int]") -> pa.Array:
+def _packed(numbers: "array[int]") -> Any:
+    import pyarrow as pa  # noqa: PLC0415
+
     return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
 
 

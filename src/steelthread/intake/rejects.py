@@ -66,14 +66,15 @@ def keep_rejects(conn: Connection, vault: Vault, source: int, load: int, file: s
     )  # fmt: skip
 
 
-def list_rejects(conn: Connection, source: str, limit: int) -> list[dict[str, Any]]:
-    """List what was refused and not replayed, newest first; without its content."""
+def list_rejects(conn: Connection, source: str, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """List what was refused and not replayed, newest first, from `before` this number on; without its content."""
     rows = conn.execute(
-        'select s.name, file, line, "column", reason, is_row, at from intake.reject join intake.source s using (source_id) '
-        "where replayed_at is null and (%s = '' or s.name = %s) order by reject_id desc limit %s",
-        (source, source, limit),
+        'select reject_id, s.name, file, line, "column", reason, is_row, at from intake.reject join intake.source s using (source_id) '
+        "where replayed_at is null and (%s = '' or s.name = %s) and (%s::int8 is null or reject_id < %s) "
+        "order by reject_id desc limit %s",
+        (source, source, before, before, limit),
     )
-    names = ("source", "file", "line", "column", "reason", "row", "at")
+    names = ("id", "source", "file", "line", "column", "reason", "row", "at")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 

@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import phonenumbers
@@ -12,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from steelthread.intake.moments import day, instant
 from steelthread.intake.numbers import decimal, integer
 from steelthread.intake.types import Unreadable
+from steelthread.kit import remembered
 
 NULLS = frozenset(
     {
@@ -71,7 +71,7 @@ def email(value: str) -> str:
         raise Unreadable("not an e-mail address") from None
 
 
-@lru_cache(maxsize=32_768)
+@remembered(32_768)
 def phone(value: str, country: str) -> str:
     """Return a phone number as E.164 (ITU-T); a number without prefix is of the default country."""
     if _is_written_so(value):
@@ -99,7 +99,7 @@ def _is_written_so(value: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=2_048)
+@remembered(2_048)
 def _plan(code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | None:
     """Return how long national numbers of a calling code are, and what is their trunk prefix; None for no such code."""
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code))

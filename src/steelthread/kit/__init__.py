@@ -14,14 +14,16 @@ from steelthread.kit.errors import (
     Unauthorized,
     Unavailable,
 )
+from steelthread.kit.forgetting import forget_remembered, remembered
 from steelthread.kit.ids import births, uuid7
-from steelthread.kit.settings import FILE, Project, Settings, open_project
+from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
 
 __all__ = [
     "FILE",
     "Conflict",
     "Forbidden",
     "Invalid",
+    "MailSettings",
     "Misused",
     "NotFound",
     "Overloaded",
@@ -32,10 +34,12 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "births",
+    "forget_remembered",
     "iso",
     "keep_values_out",
     "now",
     "open_project",
     "place_of",
+    "remembered",
     "uuid7",
 ]

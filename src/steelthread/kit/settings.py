@@ -7,7 +7,7 @@ The environment wins.
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -72,8 +72,36 @@ class ServerSettings(msgspec.Struct, forbid_unknown_fields=True):
 
     host: str = "127.0.0.1"
     port: int = 8360
-    require_purpose: bool = False
+    require_purpose: bool = True
     """Whether a call must say what it reads for, also when its key carries one purpose only."""
+
+
+class MailSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """The server by which mails go that the program writes by itself."""
+
+    host: str = ""
+    """Empty: none is sent."""
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: str = ""
+    """Best by environment."""
+    sender: str = ""
+    """From whom they come, such as privacy@example.com."""
+
+
+class ActivationSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """What other systems are told."""
+
+    log_days: int = 730
+    """For how long the log of deliveries is kept: of whom which receiver was told, or not; 0 keeps it."""
+
+
+class RetentionSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """How long data is kept."""
+
+    daily_at: str = "03:00"
+    """When `serve` runs what retention.yaml says, in the project's time zone; empty: never by itself."""
 
 
 class LogSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -116,6 +144,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     database: DatabaseSettings = msgspec.field(default_factory=DatabaseSettings)
     keyring: KeyringSettings = msgspec.field(default_factory=KeyringSettings)
     server: ServerSettings = msgspec.field(default_factory=ServerSettings)
+    mail: MailSettings = msgspec.field(default_factory=MailSettings)
+    activation: ActivationSettings = msgspec.field(default_factory=ActivationSettings)
+    retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     load: LoadSettings = msgspec.field(default_factory=LoadSettings)
     live: LiveSettings = msgspec.field(default_factory=LiveSettings)

@@ -11,23 +11,27 @@ from steelthread.privacy.access import (
     read_policies,
 )
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
-from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end
+from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end, zone_of
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
-from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, was_refused
+from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, were_refused
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
 from steelthread.privacy.ledger import (
     STATEMENT_COLUMNS,
     allowed_sql,
     append,
     forget_consent,
+    let_go,
     lock_nodes,
     said_by,
     statements_of,
+    try_hold,
 )
+from steelthread.privacy.needles import Needles
 from steelthread.privacy.pack_cases import Case, run_cases
+from steelthread.privacy.policy import Policy
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
-from steelthread.privacy.scan import Hit, Needles, scan_database, scan_files, told
+from steelthread.privacy.scan import Hit, scan_database, scan_files, told
 from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
@@ -35,6 +39,7 @@ from steelthread.privacy.tombstones import (
     Tombstones,
     count_fence,
     fence_counts,
+    is_behind,
     read_journal,
     write_journal,
 )
@@ -71,6 +76,7 @@ __all__ = [
     "Needles",
     "NodeState",
     "Pause",
+    "Policy",
     "Principal",
     "Purpose",
     "Purposes",
@@ -96,8 +102,10 @@ __all__ = [
     "fold",
     "forget_consent",
     "found_in",
+    "is_behind",
     "keep_signals",
     "last_signals",
+    "let_go",
     "load_jurisdictions",
     "load_purposes",
     "load_retention",
@@ -115,6 +123,8 @@ __all__ = [
     "span_end",
     "statements_of",
     "told",
-    "was_refused",
+    "try_hold",
+    "were_refused",
     "write_journal",
+    "zone_of",
 ]

@@ -133,12 +133,19 @@ class Access:
         return self._asked(principal, "break_glass", [("Purpose", purpose)], {"minutes": minutes}, [])[0]
 
     def hidden(self, principal: Principal, purpose: str) -> frozenset[str]:
-        """Return the fields that one may not see, whatever the purpose shows."""
+        """Return the fields that one may not see, whatever the purpose shows.
+
+        A key sees what a policy permits; an operator what none forbids: roles of operators order work.
+        """
         known = self._hidden.get((principal, purpose))
         if known is None:
             context = {"purpose": {"__entity": {"type": "Purpose", "id": purpose}}}
             rulings = self._asked(principal, "see", [("Field", one) for one in self._fields], context, [])
-            known = frozenset(name for name, one in zip(self._fields, rulings, strict=True) if not one.allow)
+            known = frozenset(
+                name
+                for name, one in zip(self._fields, rulings, strict=True)
+                if not one.allow and (principal.kind == "Key" or one.policies)
+            )
             if len(self._hidden) > _REMEMBERED:
                 self._hidden.clear()
             self._hidden[principal, purpose] = known

@@ -19,11 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from steelthread.kit import Conflict, iso, now
 from steelthread.privacy import checker
 from steelthread.privacy.checker import Edge
+from steelthread.privacy.proofs import Grown
 from steelthread.store import Byteas, Int8s
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
-Kind = Literal["read", "decision", "consent", "action", "configuration", "erasure", "request", "certificate"]
+Kind = Literal[
+    "read", "decision", "delivery", "consent", "action", "configuration", "erasure", "request", "certificate"
+]
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _PEAK = 32
 HEADS = "audit.heads"
@@ -81,9 +84,28 @@ class Audit:
 
     def append(self, conn: Connection, entries: Sequence[Entry]) -> int:
         """Append in the caller's transaction; return the number of the last entry."""
+        before, bodies = self._append(conn, entries)
+        return before.size + len(bodies) - 1
+
+    def append_proved(self, conn: Connection, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+        """Append in the caller's transaction; return each entry with the proof that the log, as it then is, contains it."""
+        before, bodies = self._append(conn, entries)
+        leaves = [checker.leaf_hash(body) for body in bodies]
+        tree, edge = Grown(before, leaves), Edge(before.size, before.peaks)
+        for leaf in leaves:
+            edge.add(leaf)
+        head = msgspec.to_builtins(self._head(edge))
+        return [
+            {"entry": body.decode(), "index": number, "proof": [step.hex() for step in tree.proof(number)], **head}
+            for number, body in enumerate(bodies, before.size)
+        ]
+
+    def _append(self, conn: Connection, entries: Sequence[Entry]) -> tuple[Edge, list[bytes]]:
+        """Append; return the edge of the tree before, and what was written."""
         row = conn.execute("select size, peaks from privacy.audit_tree for update").fetchone()
         assert row is not None
         edge = Edge(row[0], [row[1][start : start + _PEAK] for start in range(0, len(row[1]), _PEAK)])
+        before = Edge(edge.size, edge.peaks)
         moment = now()
         numbers, bodies, signatures = [], [], []
         for one in entries:
@@ -99,7 +121,7 @@ class Audit:
             "from unnest(%s, %s, %s) as told (number, body, signature)",
             (edge.size, b"".join(edge.peaks), moment, Int8s(numbers), Byteas(bodies), Byteas(signatures)),
         )
-        return edge.size - 1
+        return before, bodies
 
     def entries(self, conn: Connection) -> Iterator[tuple[int, bytes, bytes]]:
         """Yield (number, entry, signature) of all entries in order."""

@@ -25,7 +25,8 @@ def leaf_hash(entry: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + entry).digest()
 
 
-def _join(left: bytes, right: bytes) -> bytes:
+def join(left: bytes, right: bytes) -> bytes:
+    """Return the node above two nodes."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -40,7 +41,7 @@ class Edge:
         """Append a leaf."""
         node, size = leaf, self.size
         while size & 1:
-            node = _join(self.peaks.pop(), node)
+            node = join(self.peaks.pop(), node)
             size >>= 1
         self.peaks.append(node)
         self.size += 1
@@ -52,7 +53,7 @@ class Edge:
             return EMPTY
         node = self.peaks[-1]
         for left in reversed(self.peaks[:-1]):
-            node = _join(left, node)
+            node = join(left, node)
         return node
 
 
@@ -101,11 +102,11 @@ def is_included(leaf: bytes, index: int, size: int, proof: Iterable[bytes], root
         if last == 0:
             return False
         if place & 1 or place == last:
-            node = _join(step, node)
+            node = join(step, node)
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            node = _join(node, step)
+            node = join(node, step)
         place, last = place >> 1, last >> 1
     return last == 0 and node == root
 
@@ -129,11 +130,11 @@ def is_consistent(former: int, former_root: bytes, size: int, root: bytes, proof
         if last == 0:
             return False
         if place & 1 or place == last:
-            old, new = _join(step, old), _join(step, new)
+            old, new = join(step, old), join(step, new)
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            new = _join(new, step)
+            new = join(new, step)
         place, last = place >> 1, last >> 1
     return old == former_root and new == root and last == 0
 

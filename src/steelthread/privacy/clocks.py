@@ -50,8 +50,13 @@ class Pause(msgspec.Struct, frozen=True, rename="camel"):
 
 def local_day(moment: datetime, zone: str) -> date:
     """Return the day of a moment in a time zone; Invalid for an unknown zone."""
+    return moment.astimezone(zone_of(zone)).date()
+
+
+def zone_of(zone: str) -> ZoneInfo:
+    """Return a time zone by its name; Invalid for an unknown one."""
     try:
-        return moment.astimezone(ZoneInfo(zone)).date()
+        return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Invalid(f"{zone[:60]!r} is no time zone: say one such as Europe/Berlin.") from None
 

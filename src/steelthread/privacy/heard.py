@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from steelthread.privacy.signals import Signal
-from steelthread.store import Byteas
+from steelthread.store import Byteas, Texts
 
 Connection = psycopg.Connection[Any]
 
@@ -51,22 +51,40 @@ def signals_of(conn: Connection, nodes: Collection[bytes], at: datetime) -> list
 
 def keep_signals(conn: Connection, heard: Sequence[HeardSignal], at: datetime) -> None:
     """Keep signals, new ones and those seen again."""
-    conn.cursor().executemany(
-        f"insert into privacy.consent_signal ({_COLUMNS}, recorded_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+    if not heard:
+        return
+    rows = [
+        (one.node, one.signal, one.first_at, one.last_at, one.sha256, one.content, one.problem, one.source)
+        for one in heard
+    ]
+    node, signal, first, last, digest, content, problem, source = zip(*rows, strict=True)
+    conn.execute(
+        f"insert into privacy.consent_signal ({_COLUMNS}, recorded_at) select told.*, %s from unnest(%s::bytea[], %s::text[], "
+        "%s::timestamptz[], %s::timestamptz[], %s::bytea[], %s::text[], %s::text[], %s::text[]) as told "
         "on conflict (node_hash, signal, first_at, sha256) do update set last_at = excluded.last_at "
         "where consent_signal.last_at < excluded.last_at",
-        [
-            (one.node, one.signal, one.first_at, one.last_at, one.sha256, one.content, one.problem, one.source, at)
-            for one in heard
-        ],
+        (
+            at,
+            Byteas(node),
+            Texts(signal),
+            list(first),
+            list(last),
+            Byteas(digest),
+            Texts(content),
+            Texts(problem),
+            Texts(source),
+        ),
     )
 
 
-def was_refused(conn: Connection, node: bytes, signal: str) -> set[tuple[str, str]]:
-    """Return the (purpose, channel) to which a signal of a node ever said no."""
+def were_refused(conn: Connection, nodes: Collection[bytes]) -> dict[tuple[bytes, str], set[tuple[str, str]]]:
+    """Return (node, signal) -> the (purpose, channel) to which this signal of the node ever said no."""
     rows = conn.execute(
-        "select distinct purpose, channel from privacy.consent_event where node_hash = %s and signal = %s "
-        "and said in ('refused', 'withdrawn', 'objected', 'opted_out', 'limited')",
-        (node, signal),
+        "select distinct node_hash, signal, purpose, channel from privacy.consent_event where node_hash = any(%s) "
+        "and signal <> '' and said in ('refused', 'withdrawn', 'objected', 'opted_out', 'limited')",
+        (Byteas(sorted(nodes)),),
     ).fetchall()
-    return {(purpose, channel) for purpose, channel in rows}
+    found: dict[tuple[bytes, str], set[tuple[str, str]]] = {}
+    for node, signal, purpose, channel in rows:
+        found.setdefault((node, signal), set()).add((purpose, channel))
+    return found

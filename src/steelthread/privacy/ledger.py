@@ -4,19 +4,36 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import psycopg
-from psycopg.types.json import Jsonb
 
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas
+from steelthread.store import Byteas, Texts, Uuids
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
     "event_id, node_hash, scope, purpose, said, occurred_at, recorded_at, channel, valid_until, signal, source, method, "
     "actor, brand, jurisdiction, notice, notice_sha256, language, evidence, record_hash"
 )
+_TYPES = (
+    "uuid", "bytea", "text", "text", "text", "timestamptz", "timestamptz", "text", "timestamptz", "text", "text", "text",
+    "text", "text", "text", "text", "bytea", "text", "text", "bytea",
+)  # fmt: skip
+_APPEND = (
+    f"insert into privacy.consent_event ({STATEMENT_COLUMNS}) select "
+    f"{STATEMENT_COLUMNS.replace('evidence', 'evidence::jsonb')} from unnest({', '.join(f'%s::{one}[]' for one in _TYPES)}) "
+    f"as told ({STATEMENT_COLUMNS}) on conflict do nothing"
+)
+_NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
+_PACKED: dict[str, Any] = {
+    **{name: Texts for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
+    "event_id": Uuids,
+    "node_hash": Byteas,
+}
+"""How columns are packed; those of times, and those that may be null, as lists."""
+_JSON = msgspec.json.Encoder(enc_hook=str).encode
 _LOCK = 7_735_002
 """Advisory lock class under which the state of a node is derived: two statements on one node wait for each other."""
 
@@ -27,19 +44,19 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
         return 0
     nodes = sorted({one.node for one in statements})
     lock_nodes(conn, nodes)
-    places = ", ".join(["%s"] * 20)
-    cursor = conn.cursor()
-    cursor.executemany(
-        f"insert into privacy.consent_event ({STATEMENT_COLUMNS}) values ({places}) on conflict do nothing",
-        [
+    columns = zip(
+        *(
             (
                 one.event_id, one.node, one.scope, one.purpose, one.said, one.occurred_at, one.recorded_at, one.channel,
                 one.valid_until, one.signal, one.source, one.method, one.actor, one.brand, one.jurisdiction, one.notice,
-                one.notice_sha256, one.language, Jsonb(one.evidence), one.record,
+                one.notice_sha256, one.language, _JSON(one.evidence).decode(), one.record,
             )
             for one in statements
-        ],
+        ),
+        strict=True,
     )  # fmt: skip
+    packed = [_PACKED.get(name, list)(column) for name, column in zip(_NAMES, columns, strict=True)]
+    cursor = conn.execute(_APPEND, packed)
     count = cursor.rowcount
     _derive(conn, nodes, max(one.recorded_at for one in statements))
     return count
@@ -51,6 +68,23 @@ def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:
         "select pg_advisory_xact_lock(%s, hashtext(encode(n, 'hex'))) from (select unnest(%s::bytea[]) n order by 1) one",
         (_LOCK, Byteas(sorted(set(nodes)))),
     )
+
+
+def try_hold(conn: Connection, nodes: Collection[bytes]) -> bool:
+    """Let nobody say anything of these nodes until `let_go`; False, without waiting, where somebody does so at this moment.
+
+    It is the connection's, not the transaction's. Whoever says something waits, so what is asked meanwhile is the last word.
+    """
+    row = conn.execute(
+        "select coalesce(bool_and(pg_try_advisory_lock_shared(%s, hashtext(encode(n, 'hex')))), true) from unnest(%s::bytea[]) n",
+        (_LOCK, Byteas(sorted(set(nodes)))),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def let_go(conn: Connection) -> None:
+    """Let people speak again of all nodes that this connection held."""
+    conn.execute("select pg_advisory_unlock_all()")
 
 
 def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]:
@@ -84,7 +118,14 @@ def forget_consent(conn: Connection, nodes: Collection[bytes]) -> int:
 def _derive(conn: Connection, nodes: Collection[bytes], at: datetime) -> None:
     conn.execute("delete from privacy.consent_state where node_hash = any(%s)", (Byteas(nodes),))
     rows = [row for state in fold(statements_of(conn, nodes), at) for row in _rows(state)]
-    conn.cursor().executemany("insert into privacy.consent_state values (%s, %s, %s, %s, %s, %s)", rows)
+    if rows:
+        node, part, purpose, channel, verdict, until = zip(*rows, strict=True)
+        conn.execute(
+            'insert into privacy.consent_state select node, part::"char", purpose, channel, verdict, until from unnest('
+            "%s::bytea[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[]) "
+            "as told (node, part, purpose, channel, verdict, until)",
+            (Byteas(node), Texts(part), Texts(purpose), Texts(channel), list(verdict), list(until)),
+        )
 
 
 def _rows(state: NodeState) -> Iterable[tuple[Any, ...]]:
@@ -107,24 +148,28 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     """Return the question "who of these may be used for it?" as SQL over `relation` (subject, node_hash), and its parameters.
 
     It gives the subjects for whom `decide` says yes, as a set: the second form of the same rules. `at` is a parameter
-    that the caller sets: up to when a yes must last. A million people take under a second with `work_mem` of 64MB and
-    `jit` off (benchmarks/privacy.py).
+    that the caller sets: up to when a yes must last. For a place take the purpose as its law has it (`Law.effective`).
+    `work_mem` of 64MB, `jit` off and `parallel_tuple_cost` of .01 make it fast (benchmarks/privacy.py).
     """
     channels = "" if not channel else "and s.channel in ('', %(channel)s)"
-    against = []
+    against, states = [], "privacy.consent_state s"
     if not purpose.despite_restriction:
         against.append("(s.part = 'r' and s.purpose = any(%(above)s))")
     if purpose.legal_basis == "consent" or purpose.effect != "ordinary" or "sharing" in purpose.covers:
-        against.append(
-            "(s.part = 'm' and not exists (select from privacy.consent_state g where g.node_hash = s.node_hash "
-            "and g.part = 'a' and g.purpose = %(purpose)s))"
+        against.append("(s.part = 'm' and g.node_hash is null)")
+        states += (
+            " left join (select node_hash from privacy.consent_state where part = 'a' and purpose = %(purpose)s) g "
+            "on g.node_hash = s.node_hash and s.part = 'm'"
         )
     if purpose.heeds:
         against.append(f"(s.part = 'c' and s.verdict < 0 and s.purpose = any(%(above)s) {channels})")
     no = " or ".join(against) or "false"
     parameters = {"above": list(above), "channel": channel, "purpose": purpose.name}
     if purpose.legal_basis != "consent":
-        refused = f"select r.subject from ({relation}) r join privacy.consent_state s using (node_hash) where s.verdict < 0 and ({no})"
+        refused = (
+            f"select r.subject from ({relation}) r join (select s.node_hash from {states} where s.verdict < 0 and ({no})) s "
+            "using (node_hash)"
+        )
         return f"select subject from ({relation}) r except {refused}", parameters
     least = 2 if purpose.double_opt_in else 1
     yes = (
@@ -133,7 +178,7 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     )
     sql = (
         f"select r.subject from ({relation}) r join (select s.node_hash, (s.verdict > 0) as yes "
-        f"from privacy.consent_state s where ({yes}) or (s.verdict < 0 and ({no}))) s using (node_hash) "
+        f"from {states} where ({yes}) or (s.verdict < 0 and ({no}))) s using (node_hash) "
         "group by r.subject having bool_and(s.yes)"
     )
     return sql, parameters

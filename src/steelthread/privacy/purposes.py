@@ -112,6 +112,12 @@ class Purposes:
             raise Invalid(f"purposes.yaml has no purpose {name[:80]!r}; there are: {there}.")
         return found
 
+    def told(self, name: str, channel: str) -> tuple[str, str]:
+        """Return purpose and channel as a log may hold them: by our names, and empty where there is none; else they are anybody's words."""
+        found = self.find(name)
+        there = {one for purpose in self._purposes.values() for one in purpose.channels}
+        return found.name if found else "", channel if channel in there else ""
+
     def above(self, name: str) -> tuple[str, ...]:
         """Return a purpose and all above it, the roots included."""
         parts = name.split(".")

@@ -15,12 +15,13 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.store import Byteas
+from steelthread.store import Byteas, Uuids
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
 JOURNAL = "erasures.jsonl"
 _TOKEN = 16
+_TAIL = 1 << 16
 
 
 class Line(msgspec.Struct, rename="camel"):
@@ -64,9 +65,15 @@ class Tombstones:
 
     def set(self, conn: Connection, request: UUID, at: datetime, tokens: Collection[bytes]) -> None:
         """Set tombstones in the caller's transaction."""
+        self.set_all(conn, at, {request: tokens})
+
+    def set_all(self, conn: Connection, at: datetime, tokens: Mapping[UUID, Collection[bytes]]) -> None:
+        """Set the tombstones of many requests in the caller's transaction."""
+        pairs = sorted((token, request) for request, some in tokens.items() for token in some)
         conn.execute(
-            "insert into privacy.tombstone select token, %s, %s from unnest(%s::bytea[]) as token on conflict do nothing",
-            (request, at, Byteas(sorted(tokens))),
+            "insert into privacy.tombstone select token, request, %s from unnest(%s::bytea[], %s::uuid[]) "
+            "as told (token, request) on conflict do nothing",
+            (at, Byteas(token for token, _ in pairs), Uuids([request for _, request in pairs])),
         )
 
     def lift(self, conn: Connection, names: Collection[bytes]) -> list[bytes]:
@@ -76,11 +83,13 @@ class Tombstones:
         return [token for (token,) in rows]
 
 
-def write_journal(folder: Path, line: Line) -> None:
+def write_journal(folder: Path, *lines: Line) -> None:
     """Append to the journal; it is on disk when this returns."""
     descriptor = os.open(folder / JOURNAL, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, msgspec.json.encode(line) + b"\n")
+        content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        while content:
+            content = content[os.write(descriptor, content) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -96,6 +105,40 @@ def read_journal(folder: Path) -> Iterable[Line]:
         except msgspec.MsgspecError:
             continue
     return lines
+
+
+def is_behind(conn: Connection, folder: Path) -> bool:
+    """Whether the journal knows of an erasure that the database does not: it is one of before, brought back.
+
+    It looks at the end of the journal only: a database that knows the last erasure knows those before it.
+    """
+    last = _last_erasure(folder)
+    if last is None:
+        return False
+    row = conn.execute("select exists (select from privacy.erasure where request_id = %s)", (last,)).fetchone()
+    return not (row and row[0])
+
+
+def _last_erasure(folder: Path) -> UUID | None:
+    """Return the last request of the journal that set tombstones; of a lift nothing depends that must be kept from readers."""
+    path = folder / JOURNAL
+    size = path.stat().st_size if path.exists() else 0
+    length = _TAIL
+    while size:
+        with path.open("rb") as file:
+            file.seek(max(0, size - length))
+            lines = file.read().splitlines()
+        for text in reversed(lines if length >= size else lines[1:]):
+            try:
+                line = msgspec.json.decode(text, type=Line)
+            except msgspec.MsgspecError:
+                continue  # a crash cut it off
+            if not line.lifted:
+                return line.request_id
+        if length >= size:
+            break
+        length *= 8
+    return None
 
 
 def count_fence(conn: Connection, counts: Mapping[str, int]) -> None:

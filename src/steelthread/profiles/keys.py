@@ -46,7 +46,9 @@ class RecordKeys:
 
     def of(self, conn: Connection, records: Collection[int]) -> dict[int, str]:
         """Return the keys of these records; a record whose data key was shredded has none."""
-        missing = [record for record in records if record not in self._known]
+        known = self._known  # as it is now: another thread may forget all of it meanwhile
+        found = {record: known[record] for record in records if record in known}
+        missing = [record for record in records if record not in found]
         if missing:
             with conn.cursor(binary=True) as cursor:
                 rows = cursor.execute(
@@ -56,8 +58,13 @@ class RecordKeys:
             keys = self._vault.keys({row[1] for row in rows})
             for record, subject, key_hash, sealed in rows:
                 if subject in keys:
-                    self.know(record, _UNPACK(unseal(keys[subject], sealed, key_hash))[0])
-        return {record: self._known[record] for record in records if record in self._known}
+                    found[record] = _UNPACK(unseal(keys[subject], sealed, key_hash))[0]
+                    self.know(record, found[record])
+        return found
+
+    def forget(self) -> None:
+        """Forget all of them: somebody was erased."""
+        self._known = {}
 
 
 def tied(clusters: Iterable[Collection[Tying]]) -> set[int]:

@@ -286,8 +286,8 @@ class Reader:
         parties = [member.node_id for member in family.members if member.kind == 0 and member.evidence > 0]
         return assemble.told(self._views(parties))
 
-    def search(self, name: str, limit: int = 20) -> list[dict[str, Any]]:
-        """Find people by whole name tokens: all of them must occur in one record."""
+    def search(self, name: str, limit: int = 20, after: UUID | None = None) -> list[dict[str, Any]]:
+        """Find people by whole name tokens: all of them must occur in one record. In the order of their IDs, `after` this one."""
         words = identity.name_words(name)
         if not words:
             raise Invalid("Say at least one whole word of a name.")
@@ -295,8 +295,8 @@ class Reader:
         rows = self._conn.execute(
             "select distinct c.individual_id from profiles.name_words w join intake.record r using (record_id) "
             "join identity.node n on n.node_id = w.record_id join identity.cluster c using (cluster_id) "
-            "where w.tokens @> %s::int8[] and r.closed_at is null limit %s",
-            (tokens, limit),
+            "where w.tokens @> %s::int8[] and r.closed_at is null and (%s::uuid is null or c.individual_id > %s) order by 1 limit %s",
+            (tokens, after, after, limit),
         ).fetchall()
         return [self.profile(f"individual:{individual}") for (individual,) in rows]
 

@@ -32,7 +32,7 @@ _HIGH = (
     "user.criminal",
     "user.location.precise",
 )
-_EVERYBODY = ("export profiles", "export households", "clusters", "changes", "tail", "search")
+_EVERYBODY = ("export profiles", "export households", "clusters", "changes", "tail", "search", "sql")
 """What shows people whom the audit log does not name one by one."""
 
 

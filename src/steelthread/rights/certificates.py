@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,14 +21,23 @@ def certify(
 
     `kind` is what it is of, such as `erase`; `subjects` of the body are tokens.
     """
-    body = {**body, "publicKey": auditor.audit.public_key.hex()}
-    header = _JSON({"alg": "EdDSA", "typ": "steelthread-erasure+jws"})
-    signing = f"{_text(header)}.{_text(_JSON(body))}"
-    jws = f"{signing}.{_text(auditor.audit.sign(signing.encode()))}"
-    digest = hashlib.sha256(jws.encode()).hexdigest()
-    entry = Entry("certificate", actor, kind, body.get("subjects", []), certificate=digest)
-    number = auditor.audit.append(conn, [entry])
-    return {"certificate": jws, "publicKey": body["publicKey"], "audit": auditor.audit.proof(conn, number)}
+    return certify_all(auditor, conn, [body], kind, actor)[0]
+
+
+def certify_all(
+    auditor: Auditor, conn: "psycopg.Connection[Any]", bodies: Sequence[dict[str, Any]], kind: str, actor: str
+) -> list[dict[str, Any]]:
+    """Sign and anchor many certificates, each with its own entry and proof."""
+    key = auditor.audit.public_key.hex()
+    header = _text(_JSON({"alg": "EdDSA", "typ": "steelthread-erasure+jws"}))
+    signed, entries = [], []
+    for body in bodies:
+        signing = f"{header}.{_text(_JSON({**body, 'publicKey': key}))}"
+        signed.append(f"{signing}.{_text(auditor.audit.sign(signing.encode()))}")
+        digest = hashlib.sha256(signed[-1].encode()).hexdigest()
+        entries.append(Entry("certificate", actor, kind, body.get("subjects", []), certificate=digest))
+    proofs = auditor.audit.append_proved(conn, entries)
+    return [{"certificate": jws, "publicKey": key, "audit": proof} for jws, proof in zip(signed, proofs, strict=True)]
 
 
 def _text(content: bytes) -> str:

@@ -10,9 +10,10 @@ from datetime import datetime
 import msgspec
 import psycopg
 
+from steelthread import __version__
 from steelthread.identity import parse_ref
 from steelthread.kit import Conflict, now
-from steelthread.privacy import Decision, NodeState, Purpose, Said, Subject
+from steelthread.privacy import Decision, NodeState, Purpose, Said, Statement, Subject
 from steelthread.rights.brands import Brand
 from steelthread.rights.consent import Consents, Saying
 from steelthread.rights.links import Link
@@ -147,21 +148,21 @@ class Choices:
 
     def choose(
         self, conn: Connection, link: Link, brand: Brand, wanted: Mapping[tuple[str, str], bool], shown: "Shown"
-    ) -> int:
-        """Keep what was chosen otherwise than it stands, in the caller's transaction; return how many statements that took."""
+    ) -> "Chosen":
+        """Keep what was chosen otherwise than it stands, in the caller's transaction."""
         standing = self.standing(conn, link, brand)
-        count = 0
+        done = Chosen()
         for offer in standing.offers:
             for choice in offer.choices:
                 yes = wanted.get((choice.purpose, choice.channel))
                 if yes is None or (yes == choice.allowed and choice.asked):
                     continue
                 if yes and choice.opens:
-                    count += self._yes(conn, link, brand, offer, choice, shown, wanted, returns=standing.erased)
+                    self._yes(conn, link, brand, offer, choice, shown, wanted, done, returns=standing.erased)
                 elif not yes and not standing.erased:
                     self._say(conn, link, brand, choice, _no(offer.purpose, choice), shown)
-                    count += 1
-        return count
+                    done.count += 1
+        return done
 
     def stop(self, conn: Connection, link: Link, brand: Brand, shown: "Shown") -> bool:
         """Stop what the message of a link was for, in its channel; whether there was anything to stop."""
@@ -181,17 +182,19 @@ class Choices:
 
     def _yes(
         self, conn: Connection, link: Link, brand: Brand, offer: Offer, choice: Choice, shown: "Shown",
-        wanted: Mapping[tuple[str, str], bool], *, returns: bool,
-    ) -> int:  # fmt: skip
+        wanted: Mapping[tuple[str, str], bool], done: "Chosen", *, returns: bool,
+    ) -> None:  # fmt: skip
+        given: list[Statement | None] = []
         if not choice.own:
-            for node in choice.nodes:
-                self._say(conn, link, brand, choice, "given", shown, node=node)
-            return len(choice.nodes)
-        self._narrow(conn, link, brand, offer, choice, shown, wanted)
-        self._say(conn, link, brand, choice, "given", shown, returns=returns)
-        if offer.purpose.double_opt_in and link.shows != "authenticated":
+            given += [self._say(conn, link, brand, choice, "given", shown, node=node) for node in choice.nodes]
+        else:
+            self._narrow(conn, link, brand, offer, choice, shown, wanted)
+            given.append(self._say(conn, link, brand, choice, "given", shown, returns=returns))
+        done.count += len(given)
+        if offer.purpose.double_opt_in and (not choice.own or link.shows == "authenticated"):
+            done.unconfirmed += [one for one in given if one is not None]
+        elif offer.purpose.double_opt_in:
             self._say(conn, link, brand, choice, "double_confirmed", shown)  # a button pressed by way of the mailbox
-        return 1
 
     def _narrow(
         self, conn: Connection, link: Link, brand: Brand, offer: Offer, choice: Choice, shown: "Shown",
@@ -213,18 +216,27 @@ class Choices:
     def _say(
         self, conn: Connection, link: Link, brand: Brand, choice: Choice, said: Said, shown: "Shown",
         node: bytes | None = None, *, returns: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> Statement | None:  # fmt: skip
         saying = Saying(
             ref=link.ref, purpose=choice.purpose, said=said, channel=choice.channel, source=_SOURCE, method=shown.method,
             brand=brand.key, jurisdiction=brand.place, notice=shown.notice, notice_sha256=shown.digests.get(choice.purpose, ""),
-            language=shown.language, returns=returns,
+            language=shown.language, returns=returns, interface=f"preference centre {__version__}",
         )  # fmt: skip
         try:
-            self.consents.say(conn, saying, node)
+            return self.consents.say(conn, saying, node)
         except Conflict:
             if said in ("refused", "withdrawn", "objected"):
-                return  # erased meanwhile: there is nothing that could be used
+                return None  # erased meanwhile: there is nothing that could be used
             raise
+
+
+class Chosen(msgspec.Struct):
+    """What came of choosing."""
+
+    count: int = 0
+    """How many choices were kept."""
+    unconfirmed: list[Statement] = []
+    """The yeses that count only when whoever reads the mailbox confirms them."""
 
 
 class Shown(msgspec.Struct):

@@ -53,6 +53,9 @@ class Saying(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only
     notice: str = ""
     notice_sha256: str = ""
     """Digest of the text as it was shown, 64 hexadecimal digits."""
+    notice_version: str = ""
+    interface: str = ""
+    """What it was shown on, with its version, such as `web checkout 5.2`."""
     language: str = ""
     occurred_at: datetime | None = None
     valid_until: datetime | None = None
@@ -105,7 +108,7 @@ class Consents:
             channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
             method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction or self.place,
             notice=saying.notice, notice_sha256=_digest(saying.notice_sha256), language=saying.language,
-            evidence={"born": saying.born.isoformat()} if saying.born else {},
+            evidence=_evidence(saying),
         )  # fmt: skip
         if statement.occurred_at > moment:
             raise Invalid("occurredAt lies in the future: say when it was said.")
@@ -129,11 +132,13 @@ class Consents:
         hashes = self._space.reader(conn).hashes(ref)
         if not hashes:
             raise NotFound("Nobody answers to this reference.")
+        if len(hashes) == 1:  # nobody is looked up: it would take another time for whoever is known
+            return hashes[0]
         known = [one for one in hashes if self._space.reader(conn).is_known(one)]
-        if len(known) > 1 or (len(hashes) > 1 and not known):
+        if len(known) != 1:
             kind = ref.partition(":")[0]
             raise Invalid(f"Say {kind}:NAMESPACE/VALUE: a value of this kind is one of its namespace.")
-        return known[0] if known else hashes[0]
+        return known[0]
 
     def _scope(self, ref: str) -> Scope:
         parsed = parse_ref(ref, self._space.rules)
@@ -267,6 +272,13 @@ def _aware(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise Invalid("A time needs its zone: say 2026-05-01T12:00:00Z.")
     return moment
+
+
+def _evidence(saying: Saying) -> dict[str, str]:
+    told = {
+        "born": saying.born.isoformat() if saying.born else "", "interface": saying.interface, "noticeVersion": saying.notice_version,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value}
 
 
 def _digest(text: str) -> bytes | None:

@@ -3,6 +3,7 @@
 The token in the mail holds no identifier: the number of the statement, until when it may be used, and a keyed hash.
 """
 
+import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,7 +72,8 @@ class DoubleOptIn:
             event_id=proof, node=given.node, scope=given.scope, purpose=given.purpose, said="double_confirmed",
             occurred_at=moment, recorded_at=moment, channel=given.channel, source=given.source, method="double opt-in",
             brand=given.brand, jurisdiction=given.jurisdiction, notice=given.notice, notice_sha256=given.notice_sha256,
-            language=given.language, evidence={"confirms": str(given.event_id)},
+            language=given.language,
+            evidence={**given.evidence, "confirms": str(given.event_id), "nonceSha256": hashlib.sha256(token.encode()).hexdigest()},
         )  # fmt: skip
         if not privacy.append(conn, [statement]):
             raise Conflict("This link was used, or something else was said since.")

@@ -7,8 +7,7 @@ is carried on by the next erasure, `serve` or `restore`.
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,32 +15,21 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
-from steelthread import __version__, privacy
-from steelthread.kit import iso, now, uuid7
-from steelthread.privacy import Entry, Line, Needles, Tombstones
-from steelthread.profiles import Opener
-from steelthread.rights.auditing import Auditor
-from steelthread.rights.certificates import certify
-from steelthread.rights.holders import HOLDERS
+from steelthread import privacy
+from steelthread.kit import now, uuid7
+from steelthread.privacy import Line, Tombstones
 from steelthread.rights.holds import check_holds
 from steelthread.rights.opendsr.configuration import load_opendsr
 from steelthread.rights.opendsr.notices import Notices, standing
-from steelthread.rights.people import (
-    Person,
-    clusters_of,
-    find_person,
-    find_rejects,
-    find_samples,
-    gather,
-    requesters_of,
-    shared_nodes,
-)
+from steelthread.rights.people import find_person, gather_all
+from steelthread.rights.proving import Proven, prove, proven, scan
 from steelthread.rights.remainder import keep_counts
-from steelthread.thread import Space, lock_identity, take_out, tell_erased
+from steelthread.rights.removing import Removed, remove
+from steelthread.thread import Space, lock_identity
 
 Connection = psycopg.Connection[Any]
-_SHORTEST = 6
-"""Letters of the shortest identifier that the scan looks for: shorter ones stand in any binary file."""
+_AT_ONCE = 250
+"""People taken away in one transaction, when a restored backup is made to forget them again."""
 
 
 class Erased(msgspec.Struct, rename="camel"):
@@ -63,21 +51,13 @@ class Erased(msgspec.Struct, rename="camel"):
     """Who else was told, and how that stands: none has settled it yet."""
 
 
-class _Gone(msgspec.Struct):
-    erased: Erased
-    person: Person
-    subjects: list[int]
-    tokens: list[bytes]
-    values: frozenset[str]
-    """Identifiers that were this person's alone."""
-
-
 def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymise: bool = False) -> Erased:
     """Erase whoever a reference names; with `dry_run` say what would go, and change nothing.
 
     `anonymise` is the second form: all the same goes, and what the person came to stays in counts by month of nobody.
     """
     began = time.monotonic()
+    form: Literal["erase", "anonymise"] = "anonymise" if anonymise else "erase"
     finish_erasures(space)
     with space.database.connect() as conn:
         lock_identity(space, conn)
@@ -85,19 +65,36 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymis
         check_holds(conn, person)
         if anonymise:
             keep_counts(conn, person)
-        gone = _remove(space, conn, person, uuid7(), now())
-        gone.erased.form = "anonymise" if anonymise else "erase"
+        at = now()
+        (gone,) = remove(space, conn, [person], [uuid7()], at)
+        told = proven(space, gone, at, form)
+        done = Erased(
+            gone.request_id,
+            dry_run,
+            told.stores,
+            told.keys_destroyed,
+            told.rows,
+            told.tombstones,
+            told.kept_shared,
+            form=form,
+        )
         if dry_run:
             conn.rollback()
-            gone.erased.dry_run = True
-            gone.erased.seconds = round(time.monotonic() - began, 3)
-            return gone.erased
-        _notify(space, conn, gone)
-        _commit(space, conn, gone)
-        space.vault.shred(gone.subjects)
-        _prove(space, conn, gone, actor)
-    gone.erased.seconds = round(time.monotonic() - began, 3)
-    return gone.erased
+        else:
+            told.destinations = done.destinations = tell_destinations(space, conn, [gone])[0]
+            write_lines(space, [gone], form)
+            conn.commit()
+            space.vault.shred(gone.subjects)
+            _prove(space, conn, gone, told, done, actor)
+    done.seconds = round(time.monotonic() - began, 3)
+    return done
+
+
+def _prove(space: Space, conn: Connection, gone: Removed, told: Proven, done: Erased, actor: str) -> None:
+    scanned = scan(space, conn, [value for _, value in gone.person.values])
+    done.hits = scanned.hits
+    (done.certificate,) = prove(space, conn, [told], [scanned.told(scanned.hits)], actor)
+    conn.commit()
 
 
 def expire(space: Space, conn: Connection, individual: UUID, stores: Counter[str]) -> list[int]:
@@ -106,95 +103,48 @@ def expire(space: Space, conn: Connection, individual: UUID, stores: Counter[str
     No tombstone: who comes again as a customer is let in.
     """
     person = find_person(space, conn, f"individual:{individual}")
-    gone = _remove(space, conn, person, uuid7(), now(), remembers=False)
-    for store in gone.erased.stores:
-        stores[str(store["store"])] += int(str(store["rows"]))
+    (gone,) = remove(space, conn, [person], [uuid7()], now(), remembers=False)
+    stores.update(gone.stores)
     return gone.subjects
 
 
-def _remove(
-    space: Space, conn: Connection, person: Person, request: UUID, at: datetime, *, remembers: bool = True
-) -> _Gone:
-    """Set the tombstones and delete the rows, in the caller's transaction."""
-    before = {
-        one.table: one.count(conn, person.reach(person.nodes))
-        for one in HOLDERS
-        if one.table.startswith("profiles.") and one.by
-    }
-    take_out(space, conn, person.rows, at)
-    shared = shared_nodes(conn, person.nodes)
-    nodes = person.nodes.keys() - shared
-    _rename_shared(conn, person, shared)
-    stones = Tombstones(space.vault)
-    names = [*(person.nodes[node] for node in nodes), *(row.key_hash for row in person.rows)]
-    names += [one.bytes for one in person.individuals]
-    tokens = [stones.token(name) for name in names] if remembers else []
-    stones.set(conn, request, at, tokens)
-    values = [value for name, value in person.values if name not in {person.nodes[node] for node in shared}]
-    rejects = find_rejects(space, conn, person.rows, values)
-    samples = find_samples(space, conn, values)
-    reach = person.reach(nodes, clusters_of(conn, nodes), list(rejects), samples)
-    requests = requesters_of(conn, reach.hashes)
-    stores = [
-        {"store": one.table, "method": "delete", "rows": max(one.erase(conn, reach), before.get(one.table, 0))}
-        for one in HOLDERS
-        if one.by
-    ]
-    common = {subject for (subject,) in conn.execute("select subject from intake.source")}
-    subjects = sorted({*(row.subject for row in person.rows), *rejects.values(), *samples, *requests} - common)
-    if person.individuals:
-        tell_erased(space, conn, person.individuals)
-    conn.execute(
-        "insert into privacy.erasure (request_id, at, subjects) values (%s, %s, %s) on conflict (request_id) do update "
-        "set subjects = excluded.subjects, finished_at = null",
-        (request, at, subjects),
-    )
-    rows = sum(int(str(store["rows"])) for store in stores)
-    there = len(space.vault.keys(subjects))
-    erased = Erased(request, False, stores, there, rows, len(tokens), len(shared))
-    own = {person.nodes[node] for node in nodes}
-    return _Gone(erased, person, subjects, tokens, frozenset(value for name, value in person.values if name in own))
-
-
-def _notify(space: Space, conn: Connection, gone: _Gone) -> None:
+def tell_destinations(space: Space, conn: Connection, gone: Sequence[Removed]) -> list[list[dict[str, Any]]]:
     """Have the destinations told, in the caller's transaction: also those that are away learn of it one day."""
     configuration = load_opendsr(space.project.folder)
-    if configuration.destinations:
-        views = Opener(conn, space.vault, adaptation=space.model.adaptation).open(gone.person.rows)
-        own = [(kind, value) for view in views for kind, value in view.identifiers if value in gone.values]
-        made = Notices(space).make(conn, configuration, gone.erased.request_id, own, now())
-        gone.erased.destinations = [{"destination": name, **one} for name, one in standing(made).items()]
+    if not configuration.destinations:
+        return [[] for _ in gone]
+    told = [(one.request_id, one.identifiers) for one in gone]
+    made = Notices(space).make_all(conn, configuration, told, now())
+    return [[{"destination": name, **state} for name, state in standing(notices).items()] for notices in made]
 
 
-def _rename_shared(conn: Connection, person: Person, shared: Collection[int]) -> None:
-    """An identifier that stays with somebody else gives up the universal ID that was the erased person's."""
-    for node in sorted(shared):
-        birth = person.births[node]
-        if birth in person.individuals:
-            fresh = uuid7()
-            conn.execute("update identity.node set birth = %s where node_id = %s", (fresh, node))
-            conn.execute("update identity.cluster set individual_id = %s where individual_id = %s", (fresh, birth))
-            conn.execute("update profiles.profile set individual_id = %s where individual_id = %s", (fresh, birth))
-
-
-def _commit(space: Space, conn: Connection, gone: _Gone) -> None:
-    """Write the journal, then commit: a tombstone too many does less harm than one too few."""
-    tokens = [token.hex() for token in gone.tokens]
-    privacy.write_journal(
-        space.project.data, Line(gone.erased.request_id, now(), tokens, anonymised=gone.erased.form == "anonymise")
-    )
-    conn.commit()
+def write_lines(space: Space, gone: Sequence[Removed], form: str) -> None:
+    """Write the journal, before the commit: a tombstone too many does less harm than one too few."""
+    at = now()
+    lines = [
+        Line(one.request_id, at, [token.hex() for token in one.tokens], anonymised=form == "anonymise") for one in gone
+    ]
+    privacy.write_journal(space.project.data, *lines)
 
 
 def finish_erasures(space: Space) -> int:
-    """Carry on erasures that were cut off: destroy the data keys that they left; return how many there were."""
+    """Carry on erasures that were cut off: destroy the data keys that they left; return how many there were.
+
+    Those of a batch are not finished by it: the batch goes on, and proves them.
+    """
     with space.database.connect() as conn:
-        rows = conn.execute("select request_id, subjects from privacy.erasure where finished_at is null").fetchall()
-        for request, subjects in rows:
+        rows = conn.execute(
+            "select e.request_id, e.subjects, exists (select from privacy.erasure_item i where i.request_id = e.request_id) "
+            "from privacy.erasure e where e.finished_at is null"
+        ).fetchall()
+        subjects = {subject for _, some, _ in rows for subject in some}
+        if subjects:
             space.vault.shred(subjects)
+        alone = [request for request, _, in_batch in rows if not in_batch]
+        for request in alone:
             _finish(conn, request, {"carriedOn": True})
         conn.commit()
-    return len(rows)
+    return len(alone)
 
 
 def _finish(conn: Connection, request: UUID, told: dict[str, Any]) -> None:
@@ -202,49 +152,6 @@ def _finish(conn: Connection, request: UUID, told: dict[str, Any]) -> None:
         "update privacy.erasure set finished_at = %s, subjects = '{}', told = %s where request_id = %s",
         (now(), Jsonb(told), request),
     )
-
-
-# -- proof -----------------------------------------------------------------------------------------------------------
-
-
-def _prove(space: Space, conn: Connection, gone: _Gone, actor: str) -> None:
-    """Scan, sign, anchor."""
-    auditor = Auditor(space)
-    erased, person = gone.erased, gone.person
-    left = len(space.vault.keys(gone.subjects))
-    scanned, erased.hits = _scan(space, conn, [value for _, value in person.values])
-    body = {
-        "requestId": str(erased.request_id), "form": erased.form, "subjects": [auditor.audit.token(one.bytes) for one in person.individuals],
-        "erasedAt": iso(now()), "stores": erased.stores, "rows": erased.rows, "keysDestroyed": erased.keys_destroyed,
-        "keysLeft": left, "tombstones": erased.tombstones, "keptShared": erased.kept_shared, "scan": scanned,
-        "destinations": erased.destinations, "closed": not erased.destinations,
-        "finalAfter": iso(_final(space, conn)), "tool": f"steelthread {__version__}",
-    }  # fmt: skip
-    auditor.note(
-        conn, Entry("erasure", actor, erased.form, details={"request": str(erased.request_id), "rows": erased.rows})
-    )
-    erased.certificate = certify(auditor, conn, body, "erase", actor)
-    _finish(conn, erased.request_id, {"rows": erased.rows, "keysDestroyed": erased.keys_destroyed})
-    conn.commit()
-
-
-def _scan(space: Space, conn: Connection, values: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Look for every identifier, in every form, in all that we wrote: tables and files."""
-    needles = Needles([value for value in values if len(value) >= _SHORTEST], derived=True)
-    tables, found = privacy.scan_database(conn, needles)
-    files, more = privacy.scan_files([space.project.data], needles)
-    scanned: list[dict[str, Any]] = [
-        {"store": "database", "method": "sql", "count": tables, "hits": len(found)},
-        {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": files, "hits": len(more)},
-    ]
-    return scanned, privacy.told([*found, *more])  # type: ignore[return-value]  # built-ins of a struct
-
-
-def _final(space: Space, conn: Connection) -> datetime:
-    """Return when the last received event that could be of the person, sealed under its hour's key, has gone."""
-    row = conn.execute("select max(period) from log.partition where lane = 'received'").fetchone()
-    kept = timedelta(hours=space.project.settings.live.received_hours + 2)
-    return row[0] + kept if row and row[0] else now()
 
 
 # -- restored backups ------------------------------------------------------------------------------------------------
@@ -259,38 +166,60 @@ def replay_erasures(space: Space) -> int:
     with space.database.connect() as conn:
         known = {request for (request,) in conn.execute("select request_id from privacy.erasure")}
         missing = [line for line in privacy.read_journal(space.project.data) if line.request_id not in known]
+        lines: list[Line] = []
         for line in missing:
-            lock_identity(space, conn)
             if line.lifted:
-                tokens = [bytes.fromhex(token) for token in line.tokens]
-                conn.execute("delete from privacy.tombstone where token = any(%s)", (tokens,))
-                conn.execute(
-                    "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s) on conflict do nothing",
-                    (line.request_id, line.at, now()),
-                )
-                conn.commit()
+                _erase_again(space, conn, lines)  # in the order in which it was: who was let in again is let in again
+                lines = []
+                _lift_again(space, conn, line)
             else:
-                _erase_again(space, conn, line)
+                lines.append(line)
+        _erase_again(space, conn, lines)
     return len(missing)
 
 
-def _erase_again(space: Space, conn: Connection, line: Line) -> None:
+def _lift_again(space: Space, conn: Connection, line: Line) -> None:
+    lock_identity(space, conn)
+    tokens = [bytes.fromhex(token) for token in line.tokens]
+    conn.execute("delete from privacy.tombstone where token = any(%s)", (tokens,))
+    conn.execute(
+        "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s) on conflict do nothing",
+        (line.request_id, line.at, now()),
+    )
+    conn.commit()
+
+
+def _erase_again(space: Space, conn: Connection, lines: Sequence[Line]) -> None:
+    """Take away whoever these lines name: all names are gone through once for all of them."""
+    if not lines:
+        return
+    of = {bytes.fromhex(token): number for number, line in enumerate(lines) for token in line.tokens}
+    nodes = _those(space, conn, "node_id, hash from identity.node", of, len(lines))
+    records = _those(space, conn, "record_id, key_hash from intake.record", of, len(lines))
+    for start in range(0, len(lines), _AT_ONCE):
+        part = lines[start : start + _AT_ONCE]
+        lock_identity(space, conn)
+        people = gather_all(space, conn, nodes[start : start + _AT_ONCE], records[start : start + _AT_ONCE])
+        for line, person in zip(part, people, strict=True):
+            if line.anonymised:
+                keep_counts(conn, person)
+        gone = remove(space, conn, people, [line.request_id for line in part], part[-1].at)
+        stones = {line.request_id: [bytes.fromhex(token) for token in line.tokens] for line in part}
+        Tombstones(space.vault).set_all(conn, part[-1].at, stones)
+        conn.commit()
+        space.vault.shred({subject for one in gone for subject in one.subjects})
+        for one in gone:
+            _finish(conn, one.request_id, {"rows": one.stores.total(), "again": True})
+        conn.commit()
+
+
+def _those(space: Space, conn: Connection, what: str, of: dict[bytes, int], count: int) -> list[list[int]]:
+    """Return for each line the rows of a table that one of its tombstones names."""
     stones = Tombstones(space.vault)
-    tokens = {bytes.fromhex(token) for token in line.tokens}
-    nodes = [
-        node for node, name in conn.execute("select node_id, hash from identity.node") if stones.token(name) in tokens
-    ]
-    records = [
-        one
-        for one, name in conn.execute("select record_id, key_hash from intake.record")
-        if stones.token(name) in tokens
-    ]
-    person = gather(space, conn, nodes, records)
-    if line.anonymised:
-        keep_counts(conn, person)
-    gone = _remove(space, conn, person, line.request_id, line.at)
-    stones.set(conn, line.request_id, line.at, tokens)
-    conn.commit()
-    space.vault.shred(gone.subjects)
-    _finish(conn, line.request_id, {"rows": gone.erased.rows, "again": True})
-    conn.commit()
+    found: list[list[int]] = [[] for _ in range(count)]
+    with conn.cursor("names", binary=True) as cursor:
+        for number, name in cursor.execute(f"select {what}"):
+            line = of.get(stones.token(name))
+            if line is not None:
+                found[line].append(number)
+    return found

@@ -11,6 +11,8 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from steelthread.store import Byteas, Int8s, Uuids
+
 Connection = psycopg.Connection[Any]
 By = Literal["records", "rejects", "samples", "nodes", "hashes", "individuals", "clusters"]
 
@@ -34,22 +36,27 @@ class Holder(msgspec.Struct, frozen=True):
     what: str
     columns: str
     by: Mapping[str, By] = {}
+    condition: str = ""
+    """What finds a person's rows, where the columns alone would not let an index do it."""
     keeps: str = ""
     """For tables that name people by tokens or numbers only: why it may stay."""
 
     def where(self) -> str:
         """Return the condition that finds a person's rows."""
-        return " or ".join(f"{column} = any(%({by})s)" for column, by in self.by.items())
+        return self.condition or " or ".join(f"{column} = any(%({by})s)" for column, by in self.by.items())
 
-    def erase(self, conn: Connection, reach: Reach) -> int:
-        """Delete a person's rows; return how many there were."""
-        return conn.execute(f"delete from {self.table} where {self.where()}", _values(reach)).rowcount
+    def erase(self, conn: Connection, reach: Reach) -> list[tuple[Any, ...]]:
+        """Delete people's rows; return of each what found it: the columns of `by`."""
+        return self._by(conn, f"delete from {self.table} where {self.where()} returning {', '.join(self.by)}", reach)
 
-    def count(self, conn: Connection, reach: Reach) -> int:
-        """Return how many rows are of a person."""
-        row = conn.execute(f"select count(*) from {self.table} where {self.where()}", _values(reach)).fetchone()
-        assert row is not None
-        return int(row[0])
+    def found(self, conn: Connection, reach: Reach) -> list[tuple[Any, ...]]:
+        """Return of each of people's rows what finds it: the columns of `by`."""
+        return self._by(conn, f"select {', '.join(self.by)} from {self.table} where {self.where()}", reach)
+
+    def _by(self, conn: Connection, question: str, reach: Reach) -> list[tuple[Any, ...]]:
+        if not any(getattr(reach, by) for by in self.by.values()):
+            return []
+        return conn.execute(question, _values(reach)).fetchall()
 
     def rows(self, conn: Connection, reach: Reach) -> list[dict[str, Any]]:
         """Return a person's rows, each value under the name of its column."""
@@ -59,7 +66,11 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def _values(reach: Reach) -> dict[str, Any]:
-    return {name: getattr(reach, name) for name in Reach.__struct_fields__}
+    return {
+        "records": Int8s(reach.records), "rejects": Int8s(reach.rejects), "samples": Int8s(reach.samples),
+        "nodes": Int8s(reach.nodes), "hashes": Byteas(reach.hashes), "individuals": Uuids(reach.individuals),
+        "clusters": Int8s(reach.clusters),
+    }  # fmt: skip
 
 
 HOLDERS: Sequence[Holder] = (
@@ -95,6 +106,7 @@ HOLDERS: Sequence[Holder] = (
     Holder(
         "identity.link", "evidence that two nodes are one person",
         "a b rule strength weak weight first asserted refused opened_at closed_at actor reason levels steps", {"a": "nodes", "b": "nodes"},
+        " or ".join(f"({end} = any(%(nodes)s) and closed_at is {state})" for end in "ab" for state in ("null", "not null")),
     ),
     Holder(
         "identity.decision", "what people said of pairs", "decision_id a b verdict at actor reason superseded_at",
@@ -126,6 +138,10 @@ HOLDERS: Sequence[Holder] = (
         "privacy.consent_signal", "signals of consent managers, as they came",
         "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
     ),
+    Holder(
+        "privacy.mail", "mails on their way, sealed, and for a day that they went",
+        "mail_id node_hash kind made_at attempts next_at last subject sealed", {"node_hash": "hashes"},
+    ),
     Holder("privacy.letter", "letters that wait to be sent, sealed", "letter_id request_id node_hash subject name language made_at sealed", {"node_hash": "hashes"}),
     Holder(
         "privacy.requester", "who asked for something, sealed", "request_id node_hash at subject sealed code code_until",
@@ -150,10 +166,22 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder("privacy.retention_run", "what retention deleted, counted", "run_id at told", keeps="counts only"),
     Holder("privacy.audit", "the audit log", "number at body signature", keeps="people are tokens; it proves what was done"),
+    Holder("privacy.questions_heard", "how far a server's log was looked through for analysts' questions", "log device inode place"),
     Holder("privacy.audit_tree", "edge of the audit log's tree", "one size peaks"),
     Holder("privacy.audit_configuration", "which entry tells the configuration", "one number"),
     Holder("privacy.tombstone", "who must not come back", "token request_id at", keeps="hashes under a pepper outside the database"),
-    Holder("privacy.erasure", "erasures and their counts", "request_id at finished_at subjects told", keeps="counts, and numbers of keys to destroy"),
+    Holder(
+        "privacy.erasure", "erasures, their counts and certificates", "request_id at finished_at subjects told certificate",
+        keeps="counts, numbers of keys to destroy, certificates that name nobody",
+    ),
+    Holder(
+        "privacy.erasure_batch", "erasures of many at once", "batch_id at actor form subject swept scanned finished_at",
+        keeps="it names nobody",
+    ),
+    Holder(
+        "privacy.erasure_item", "whom a batch erases, sealed until it ends", "batch_id number state request_id case_id sealed told",
+        keeps="it carries the erasure; its key is destroyed when the batch ends",
+    ),
     Holder(
         "privacy.remainder", "what is left of people who were anonymised", "entity month currency total amount quantity",
         keeps="counts by month of all of them together; nothing ties a row to anybody",
@@ -202,7 +230,12 @@ HOLDERS: Sequence[Holder] = (
     Holder("profiles.trait_definition", "computed traits in force", "trait_id name told filled owners owners_done"),
     Holder("profiles.folding", "how profiles are folded", "one told"),
     Holder(
-        "activation.webhook", "who is told of changes, sealed", "webhook_id name types subject sealed delivered disabled_at created_at"
+        "activation.webhook", "who is told of changes, sealed",
+        "webhook_id name types subject sealed delivered disabled_at created_at purpose channel withheld"
+    ),
+    Holder(
+        "activation.sending", "of whom receivers were told, or not, and under which decision",
+        "sending_id webhook message at individual_id purpose allowed reason evidence policy_version", {"individual_id": "individuals"},
     ),
     Holder(
         "activation.delivery", "changes on their way to receivers", "delivery_id webhook_id message body events queued_at attempts next_at last",

@@ -120,6 +120,10 @@ class Links:
             raise _no_link()
         return link
 
+    def base(self, brand: Brand) -> str:
+        """Return under which address the outside reaches the pages of a brand."""
+        return base_url(self._space.project, brand)
+
     def again(self, link: Link, request: UUID, *, shown: bool) -> str:
         """Return the path of a link for whoever shows more of themselves: with the request; for an hour, once it sufficed."""
         until = min(link.until, int((now() + _SHOWN).timestamp())) if shown else link.until

@@ -29,11 +29,22 @@ class Mask:
             return content
         shown = {
             **content,
-            "attributes": self._only(content["attributes"]),
+            "attributes": {name: self._sourced(one) for name, one in self._only(content["attributes"]).items()},
             "contactPoints": [one for one in content["contactPoints"] if self._is_contact(one["kind"])],
             "identifiers": [one for one in content["identifiers"] if self._is_kind(one["kind"])],
         }
         return {name: value for name, value in shown.items() if name not in PARTS or name in self._fields}
+
+    def _sourced(self, one: dict[str, Any]) -> dict[str, Any]:
+        """Leave out from which record a value is where records are not shown: its name holds the record's key."""
+        if "records" in self._fields:
+            return one
+        told = {name: value for name, value in one.items() if name != "record"}
+        if "alternatives" in told:
+            told["alternatives"] = [
+                {name: value for name, value in each.items() if name != "record"} for each in told["alternatives"]
+            ]
+        return told
 
     def shows(self, part: str) -> bool:
         """Whether a part of a profile is shown."""
@@ -78,10 +89,13 @@ class Mask:
         """Mask the reasons why two are one: kinds stay, values go as far as their kind is not a field."""
         if self.whole:
             return told
-        steps = {
+        steps: dict[str, Any] = {
             part: [{**one, "from": self._name(one["from"]), "to": self._name(one["to"])} for one in told[part]]
             for part in ("path", "refused")
         }
+        if told.get("nearest"):
+            near = told["nearest"]
+            steps["nearest"] = {**near, "from": self._name(near["from"]), "to": self._name(near["to"])}
         return {**told, **steps}
 
     def _name(self, name: str) -> str:

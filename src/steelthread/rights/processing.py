@@ -1,10 +1,10 @@
 """The record of processing (GDPR Art. 30), made from what really ran, and where that differs from what was declared.
 
 What ran: loads and live events by source, purposes that were asked for in the audit log and by whom, webhooks that
-delivered, roles for SQL. What was declared: `purposes.yaml` with bases, recipients and retention, the files of the sources.
+delivered, destinations of OpenDSR, roles for SQL. What was declared: `purposes.yaml` with bases, recipients and retention, the files of the sources.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from steelthread import intake
 from steelthread.intake import label_of
 from steelthread.kit import SteelthreadError, iso
 from steelthread.privacy import load_purposes, load_retention
+from steelthread.rights.opendsr.configuration import load_opendsr
 from steelthread.rights.sql import SqlAccess
 from steelthread.thread import Space
 
@@ -24,7 +25,7 @@ _OWN = ("", "access")
 _ASKED = """
 select body ->> 'purpose', body ->> 'actor', count(*), min(at), max(at)
 from (select at, convert_from(body, 'UTF8')::jsonb as body from privacy.audit) one
-where body ->> 'kind' in ('read', 'decision') and body ->> 'what' <> 'refused' and coalesce(body ->> 'purpose', '') <> ''
+where body ->> 'kind' in ('read', 'decision', 'delivery') and body ->> 'what' <> 'refused' and coalesce(body ->> 'purpose', '') <> ''
 group by 1, 2 order by 1, 2
 """
 
@@ -35,6 +36,8 @@ class Delivered(msgspec.Struct):
     name: str
     what: str
     count: int
+    purpose: str = ""
+    """What it is told for, where it is told for one: that purpose must name it as a recipient, else any."""
 
 
 class Processing(msgspec.Struct, rename="camel"):
@@ -70,7 +73,9 @@ def record_of_processing(space: Space, conn: Connection, delivered: Sequence[Del
                 "first": iso(min((row[3] for row in mine), default=None)), "last": iso(max((row[4] for row in mine), default=None)),
             }
         )  # fmt: skip
-    declared = {name for purpose in purposes for name in purpose.recipients}
+    delivered = [*delivered, *_opendsr(space, conn)]
+    declared = {("", name) for purpose in purposes for name in purpose.recipients}
+    declared |= {(purpose.name, name) for purpose in purposes for name in purpose.recipients}
     for name, actor, count, _, _ in asked:
         found = purposes.find(name)
         if found is None and name not in _OWN:
@@ -80,12 +85,14 @@ def record_of_processing(space: Space, conn: Connection, delivered: Sequence[Del
                 f"{actor} reads for {name} on behalf of {keys[actor]}, whom the purpose does not name as a recipient"
             )
     recipients = [
-        {"name": one.name, "what": one.what, "count": one.count, "declared": one.name in declared} for one in delivered
+        {"name": one.name, "what": one.what, "count": one.count, "declared": (one.purpose, one.name) in declared}
+        for one in delivered
     ]
     alarms += [
-        f"{one.what} {one.name} was delivered to {one.count} times, and no purpose names it as a recipient"
+        f"{one.what} {one.name} was delivered to {one.count} times, and {one.purpose or 'no purpose'} "
+        f"{'does not name' if one.purpose else 'names'} it as a recipient"
         for one in delivered
-        if one.count and one.name not in declared
+        if one.count and (one.purpose, one.name) not in declared
     ]
     for role in SqlAccess(space).roles(conn):
         recipients.append({"name": role["role"], "what": "SQL", "count": None, "declared": role["purpose"] in purposes})
@@ -97,6 +104,16 @@ def record_of_processing(space: Space, conn: Connection, delivered: Sequence[Del
         activities=activities, sources=sources, recipients=recipients, retention=_retention(space),
         security=_security(space), alarms=[*alarms, *more],
     )  # fmt: skip
+
+
+def _opendsr(space: Space, conn: Connection) -> list[Delivered]:
+    """Return the processors of opendsr.yaml, and those that were told of erasures and stand there no more."""
+    rows = conn.execute(
+        "select destination, count(*) from privacy.destination_notice where state <> 'waiting' group by 1"
+    ).fetchall()
+    told = {name: int(count) for name, count in rows}
+    names = sorted({*told, *load_opendsr(space.project.folder).destinations})
+    return [Delivered(name, "OpenDSR destination", told.get(name, 0)) for name in names]
 
 
 def _sources(space: Space, conn: Connection) -> tuple[list[dict[str, Any]], list[str]]:
@@ -119,9 +136,29 @@ def _sources(space: Space, conn: Connection) -> tuple[list[dict[str, Any]], list
             alarms.append(f"records came from {name}, and sources/{name}.yaml is not there")
         if problem:
             alarms.append(f"sources/{name}.yaml cannot be read: what it brings is not in this record")
+        alarms += _collecting(space, name, files)
         if special and not covered:
             alarms.append(f"{name} brings {', '.join(special)}, and no purpose covers what is sensitive")
     return told, alarms
+
+
+def _collecting(space: Space, name: str, files: Collection[str]) -> list[str]:
+    """Return what is wrong with what a live source collects for."""
+    folder = space.project.folder
+    if name not in files or not intake.is_live(folder, name):
+        return []
+    try:
+        file = intake.load_live(folder, name, space.model)[0]
+    except SteelthreadError:
+        return [f"sources/{name}.yaml cannot be read: what it collects for is not in this record"]
+    if not file.purpose:
+        return [f"{name} collects live events for no purpose (sources/{name}.yaml: purpose)"]
+    known = load_purposes(folder / "purposes.yaml")
+    return [
+        f"{name} collects for {one}, which purposes.yaml does not name"
+        for one in (file.purpose, file.link_purpose)
+        if one and one not in known
+    ]
 
 
 def _categories(space: Space, name: str) -> tuple[list[str], list[str], bool]:

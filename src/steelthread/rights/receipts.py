@@ -72,6 +72,7 @@ class Receipts:
             "pii_principal_id": self._audit.token(said.node),
             "pii_processing": {
                 "privacy_notice": said.notice or controller.privacy_notice,
+                "privacy_notice_version": said.evidence.get("noticeVersion", ""),
                 "privacy_notice_sha256": said.notice_sha256.hex() if said.notice_sha256 else "",
                 "language": said.language or controller.language, "purpose": purpose.name, "purpose_description": purpose.description,
                 "lawful_basis": purpose.legal_basis, "channel": said.channel, "pii_information": list(purpose.fields),
@@ -83,7 +84,8 @@ class Receipts:
             "events": [{
                 "event_time": iso(said.occurred_at), "recorded_time": iso(said.recorded_at), "validity_duration": validity,
                 "entity_id": said.actor, "event_type": "Consent", "event_state": _STATES[said.said], "said": said.said,
-                "method": said.method, "evidence": said.evidence,
+                "method": said.method, "interface": said.evidence.get("interface", ""),
+                "double_opt_in_nonce_sha256": said.evidence.get("nonceSha256", ""), "evidence": said.evidence,
             }],
             "parties": [{
                 "party_id": controller.name, "party_name": controller.name, "party_address": controller.address,

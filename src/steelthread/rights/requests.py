@@ -292,33 +292,47 @@ class RequestDesk:
             case = self._open_case(conn, request)
             if case.kind in _BY_HAND:
                 raise Conflict(f"People do this one; then: steelthread request done {request}")
-            if any(one.what == _WAITS for one in self.cases.steps(conn, request)):
+            if self.waits(conn, request):
                 raise Conflict("It is erased here, and waits for destinations: steelthread opendsr status")
-            self._granted(conn, case)
-            requester = self.cases.requester(conn, request)
-            assert requester is not None
-            if case.kind == "erasure":
-                self.cases.spare(conn, request)
-            self.cases.step(conn, case, actor, "granted", proofs=case.proofs)
+            requester = self.grant(conn, case, actor)
             conn.commit()
         try:
             result = self._do(case, requester, actor, folder)
         except OnHold:
-            self._hold(case, requester, actor)
+            self.hold(case, requester, actor)
             raise
         with self._space.database.connect() as conn:
-            case = self._open_case(conn, request)
-            waits = Notices(self._space).tie(conn, UUID(result["erasure"]), request) if "erasure" in result else []
-            if waits:
-                self.cases.step(conn, case, actor, _WAITS, destinations=waits, rows=result["rows"])
-                conn.commit()
-                return {"requestId": str(request), "kind": case.kind, "waitsFor": waits, **result}
-            self._letter(conn, case, "done" if result.pop("held", True) else "nothing", actor)
-            self._close(
-                conn, case, "done", actor, **{name: result[name] for name in ("rows", "erasure") if name in result}
-            )
+            waits = self.conclude(conn, request, result, actor)
             conn.commit()
-        return {"requestId": str(request), "kind": case.kind, **result}
+        told = {"requestId": str(request), "kind": case.kind, **({"waitsFor": waits} if waits else {}), **result}
+        told.pop("held", None)
+        return told
+
+    def waits(self, conn: Connection, request: UUID) -> bool:
+        """Whether a person was erased here, and destinations have not settled it."""
+        return any(one.what == _WAITS for one in self.cases.steps(conn, request))
+
+    def grant(self, conn: Connection, case: Case, actor: str) -> Requester:
+        """Note that a request is granted, in the caller's transaction. Forbidden while something is still to be shown."""
+        self._granted(conn, case)
+        requester = self.cases.requester(conn, case.request_id)
+        assert requester is not None
+        if case.kind == "erasure":
+            self.cases.spare(conn, case.request_id)
+        self.cases.step(conn, case, actor, "granted", proofs=case.proofs)
+        return requester
+
+    def conclude(self, conn: Connection, request: UUID, result: Mapping[str, Any], actor: str) -> list[str]:
+        """Close a request that was carried out, in the caller's transaction; return the destinations for which it waits."""
+        case = self._open_case(conn, request)
+        waits = Notices(self._space).tie(conn, UUID(result["erasure"]), request) if "erasure" in result else []
+        if waits:
+            self.cases.step(conn, case, actor, _WAITS, destinations=waits, rows=result["rows"])
+            return waits
+        self._letter(conn, case, "done" if result.get("held", True) else "nothing", actor)
+        told = {name: result[name] for name in ("rows", "erasure") if name in result}
+        self._close(conn, case, "done", actor, **told)
+        return []
 
     def settled(self, conn: Connection, request: UUID) -> None:
         """Close an erasure for which the last destination has settled it, in the caller's transaction."""
@@ -344,7 +358,7 @@ class RequestDesk:
             return {"held": False}
         return {}
 
-    def _hold(self, case: Case, requester: Requester, actor: str) -> None:
+    def hold(self, case: Case, requester: Requester, actor: str) -> None:
         """What may not be erased yet is restricted until then (GDPR Art. 18(1)(c)); the request stays open."""
         with self._space.database.connect() as conn:
             self._say(conn, case, requester, "restricted", EVERYTHING, actor)

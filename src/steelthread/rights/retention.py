@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from steelthread import intake
 from steelthread.intake import RecordRow
-from steelthread.kit import now, uuid7
-from steelthread.privacy import Entry, RetentionRule, allowed_sql, load_purposes, load_retention
+from steelthread.kit import Invalid, now, uuid7
+from steelthread.privacy import Entry, RetentionRule, allowed_sql, load_purposes, load_retention, zone_of
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents
 from steelthread.rights.erasure import expire, finish_erasures
@@ -42,6 +42,27 @@ class Retained(msgspec.Struct, rename="camel"):
     on_hold: int
     """People who would have gone, or whose events would, but for a legal hold."""
     keys_destroyed: int = 0
+
+
+def run_daily(space: Space, actor: str, at: datetime | None = None) -> Retained | None:
+    """Run what retention.yaml says, when the time of the day has come and nobody has run it since; None when it is not due."""
+    said, moment = space.project.settings.retention.daily_at, at or now()
+    if not said or not (space.project.folder / "retention.yaml").exists():
+        return None
+    zone = space.project.settings.project.time_zone
+    try:
+        hour = time.fromisoformat(said)
+    except ValueError:
+        raise Invalid(f"daily_at under [retention] is a time of day such as 03:00, not {said[:20]!r}.") from None
+    local = moment.astimezone(zone_of(zone))
+    begins = datetime.combine(local.date(), hour, local.tzinfo)
+    if local < begins:
+        begins -= timedelta(days=1)
+    with space.database.connect() as conn:
+        row = conn.execute("select max(at) from privacy.retention_run").fetchone()
+    if row and row[0] is not None and row[0] >= begins:
+        return None
+    return Retention(space, moment).run(actor)
 
 
 class Retention:
@@ -174,11 +195,11 @@ class Retention:
     def _drop(self, conn: Connection, events: Sequence[int], stores: Counter[str]) -> list[int]:
         rows: list[RecordRow] = intake.records_by_id(conn, events)
         reach = Reach(records=list(events))
-        before = {one.table: one.count(conn, reach) for one in HOLDERS if one.by}  # what taking out deletes itself
+        before = {one.table: len(one.found(conn, reach)) for one in HOLDERS if one.by}  # what taking out deletes itself
         take_out(self._space, conn, rows, self.at)
         for one in HOLDERS:
             if one.by:
-                stores[one.table] += max(before[one.table], one.erase(conn, reach))
+                stores[one.table] += max(before[one.table], len(one.erase(conn, reach)))
         return self._own(conn, rows)
 
     def _own(self, conn: Connection, rows: Sequence[RecordRow]) -> list[int]:

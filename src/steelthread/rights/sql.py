@@ -20,6 +20,7 @@ from steelthread.kit import Forbidden, Invalid, NotFound, iso, now
 from steelthread.privacy import EVERYTHING, Entry, Purpose, allowed_sql
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents
+from steelthread.rights.questions import MARK, role_prefix
 from steelthread.store import SQL_SCHEMAS, drop_views
 from steelthread.thread import Space
 
@@ -44,6 +45,8 @@ _COLUMNS = {
     "profiles.event": "owner, entity_id, parent_id, at, amount, currency, quantity",
     "intake.entity": "entity_id, name",
 }
+_EDITION = 2
+"""Of the gates and views: another one makes those of before stale."""
 _TIMEOUT = "5min"
 _DAYS = 90
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")
@@ -112,7 +115,7 @@ class SqlAccess:
 
     def roles(self, conn: Connection) -> list[dict[str, Any]]:
         """List the roles: purpose, until when, and whether the views are those of the present purposes."""
-        prefix = self._prefix(conn)
+        prefix = role_prefix(conn)
         rows = conn.execute(
             "select r.rolname, r.rolvaliduntil, shobj_description(r.oid, 'pg_authid') from pg_roles r "
             "where r.rolcanlogin and starts_with(r.rolname, %s) order by 1",
@@ -134,14 +137,11 @@ class SqlAccess:
 
     # -- names -------------------------------------------------------------------------------------------------------
 
-    def _prefix(self, conn: Connection) -> str:
-        return f"st_{hashlib.sha256(conn.info.dbname.encode()).hexdigest()[:8]}_"
-
     def _login(self, conn: Connection, purpose: str, name: str) -> str:
-        return f"{self._prefix(conn)}{_word(purpose)}_{name}"
+        return f"{role_prefix(conn)}{_word(purpose)}_{name}"
 
     def _owner(self, conn: Connection, purpose: str) -> str:
-        return f"{self._prefix(conn)}{_word(purpose)}__owner"
+        return f"{role_prefix(conn)}{_word(purpose)}__owner"
 
     # -- making ------------------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class SqlAccess:
         conn.execute(f"drop function if exists {gate}() cascade")
         body = (
             f"select c.cluster_id, c.individual_id from identity.cluster c join ({text}) a on a.subject = c.cluster_id "
-            "where c.evidence > 0"
+            f"where c.evidence > 0 and (select {self._heard(conn)}({sql.Literal(purpose.name).as_string(conn)}))"
         )
         conn.execute(
             f"create function {gate}() returns table (cluster_id bigint, individual_id uuid) language sql stable "
@@ -188,6 +188,16 @@ class SqlAccess:
         conn.execute(sql.SQL(f"grant usage on schema {_GATE} to {{}}").format(sql.Identifier(owner)))
         conn.execute(sql.SQL(f"grant execute on function {gate}() to {{}}").format(sql.Identifier(owner)))
         return gate
+
+    def _heard(self, conn: Connection) -> str:
+        """Make the function that has the server's log tell who asks for what, whatever becomes of the transaction."""
+        conn.execute(
+            f"create or replace function {_GATE}.heard(purpose text) returns boolean language plpgsql volatile "
+            f"security definer set search_path = pg_catalog, pg_temp as $heard$ begin raise log '{MARK}% for % at % in %', "
+            "session_user, purpose, extract(epoch from statement_timestamp()), pg_backend_pid(); return true; end $heard$"
+        )
+        conn.execute(f"revoke all on function {_GATE}.heard(text) from public")
+        return f"{_GATE}.heard"
 
     def _lower_tables(self, conn: Connection, purpose: Purpose, owner: str, gate: str) -> None:
         """Let the owner of the views read the tables below, the rows of people who allow the purpose only."""
@@ -268,7 +278,9 @@ class SqlAccess:
         if found is None:
             return ""
         law = self._consents.jurisdictions.law(self._consents.place, now().date())
-        told = repr((self._consents.purposes.version, law.version, self._consents.place, list(self._views(found, ""))))
+        told = repr(
+            (_EDITION, self._consents.purposes.version, law.version, self._consents.place, list(self._views(found, "")))
+        )
         return f"views for SQL, {hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     def _digest_of(self, conn: Connection, purpose: str) -> str:

@@ -16,8 +16,10 @@ from steelthread.kit import Conflict, NotFound, iso, now
 from steelthread.privacy import EVERYTHING, Entry, Purpose, load_purposes
 from steelthread.profiles import Opener, View
 from steelthread.rights.auditing import Auditor
-from steelthread.rights.holders import HOLDERS
-from steelthread.rights.people import Person, clusters_of, find_person, find_rejects, find_samples, shared_with_others
+from steelthread.rights.holders import HOLDERS, Reach
+from steelthread.rights.people import Person, clusters_of, find_person, shared_with_others
+from steelthread.rights.seeking import Sought, find_sealed
+from steelthread.rights.third_persons import ThirdPersons
 from steelthread.thread import Space
 from steelthread.vault import unseal
 
@@ -57,13 +59,9 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
         profile = space.reader(conn).profile(ref)
         opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
         views = opener.open(person.rows)
-        values = [_told(view, purposes) for view in views]
-        reach = person.reach(
-            person.nodes.keys() - shared_with_others(conn, person.nodes, [row.record_id for row in person.rows]),
-            clusters_of(conn, person.nodes),
-            list(find_rejects(space, conn, person.rows, [value for _, value in person.values])),
-            find_samples(space, conn, [value for _, value in person.values]),
-        )
+        others = ThirdPersons(person, views, [space.project.settings.controller.contact])
+        values = [_told(view, purposes, others) for view in views]
+        reach = _reach(space, conn, person)
         stores: list[dict[str, Any]] = [
             {
                 "store": one.table, "what": one.what, "rows": one.rows(conn, reach),
@@ -72,14 +70,18 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
             for one in HOLDERS
             if one.by
         ]  # fmt: skip
+        digests = {row.row_digest for row in person.rows if row.is_party and row.row_digest}
         for store in stores:
             _open(space, str(store["store"]), store["rows"])
+            for row in store["rows"] if store["store"] == "intake.reject" else ():
+                if row["row_digest"] in digests:
+                    others.own(row.get("opened"))
         conn.rollback()
+    values, stores = others.clean(values), others.clean(stores)
     content: dict[str, Any] = {
-        "madeAt": iso(now()), "profile": profile, "purposes": [_purpose(one) for one in purposes], "records": values,
-        "stores": stores, "rights": _RIGHTS,
+        "madeAt": iso(now()), "profile": others.clean(profile), "purposes": [_purpose(one) for one in purposes],
+        "records": values, "stores": stores, "rights": _RIGHTS,
     }  # fmt: skip
-    content = _redacted(content, _others(person))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     portable = [
         {"source": one["source"], "entity": one["entity"], "key": one["key"], "values": _plain(one)} for one in values
@@ -93,6 +95,15 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
     )
 
 
+def _reach(space: Space, conn: Connection, person: Person) -> Reach:
+    """Return what of the tables is this person's; what others assert too is left out, and what is refused with it."""
+    own = person.nodes.keys() - shared_with_others(conn, person.nodes, [row.record_id for row in person.rows])
+    alone = {person.nodes[node] for node in own}
+    digests = [row.row_digest for row in person.rows if row.row_digest]
+    found = find_sealed(space, conn, [Sought([value for name, value in person.values if name in alone], digests)])
+    return person.reach(own, list(clusters_of(conn, person.nodes)), list(found.rejects), list(found.samples))
+
+
 def known_of(space: Space, conn: Connection, ref: str, purposes: Sequence[Purpose]) -> list[dict[str, Any]]:
     """Return the records of whoever a reference names, each value with where it is from and what it is for.
 
@@ -103,8 +114,8 @@ def known_of(space: Space, conn: Connection, ref: str, purposes: Sequence[Purpos
     except NotFound:
         return []
     views = Opener(conn, space.vault, adaptation=space.model.adaptation).open(person.rows)
-    others = _others(person)
-    return [_redacted(_told(view, purposes), others) for view in views]
+    others = ThirdPersons(person, views, [space.project.settings.controller.contact])
+    return [others.clean(_told(view, purposes, others)) for view in views]
 
 
 _RIGHTS = (
@@ -125,38 +136,22 @@ def _open(space: Space, table: str, rows: list[dict[str, Any]]) -> None:
         "intake.violation": b"violation",
         "privacy.requester": b"requester",
         "privacy.letter": b"letter",
+        "privacy.mail": b"mail",
     }.get(table)
     if context is None:
         return
-    keys = space.vault.keys({row["subject"] for row in rows})
+    keys = space.vault.keys({row["subject"] for row in rows if row["subject"] is not None})
     for row in rows:
-        if row["subject"] in keys:
+        if row["subject"] in keys and row["sealed"]:
             row["opened"] = msgspec.msgpack.decode(unseal(keys[row["subject"]], row["sealed"], context))
 
 
-def _others(person: Person) -> list[str]:
-    """Return the identifiers in this person's records that are somebody else's: the recipient of a gift."""
-    own = set(person.nodes.values())
-    return [value.casefold() for name, value in person.values if name not in own]
-
-
-def _redacted(value: Any, others: Sequence[str]) -> Any:
-    """Return what may be shown: nothing of third persons (GDPR Art. 15(4)); sealed bytes as hexadecimal digits."""
-    if isinstance(value, dict):
-        return {name: _redacted(one, others) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_redacted(one, others) for one in value]
-    if isinstance(value, str) and any(one in value.casefold() for one in others):
-        return "(of somebody else)"
-    return value.hex() if isinstance(value, bytes | memoryview) else value
-
-
-def _told(view: View, purposes: Sequence[Purpose]) -> dict[str, Any]:
+def _told(view: View, purposes: Sequence[Purpose], others: ThirdPersons) -> dict[str, Any]:
     """Return a record with, of each value, where it is from and what it is for."""
-    values = [_value(name, value, view, purposes) for name, value in view.values.items()]
-    for entity, part in view.parts:
-        values += [_value(f"{entity}.{name}", value, view, purposes) for name, value in part.items()]
-    values += [_value(f"unmapped.{name}", value, view, purposes) for name, value in view.extras.items()]
+    told = list(view.values.items())
+    told += [(f"{entity}.{name}", value) for entity, part in view.parts for name, value in part.items()]
+    told += [(f"unmapped.{name}", value) for name, value in view.extras.items()]
+    values = [_value(name, others.value(view, name, value), view, purposes) for name, value in told]
     identifiers = [{"kind": kind, "value": value} for kind, value in view.identifiers]
     return {
         "source": view.source, "entity": view.entity, "key": view.key, "observedAt": iso(view.observed_at),

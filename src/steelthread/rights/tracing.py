@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from steelthread import __version__, intake
-from steelthread.intake import columns_of
+from steelthread.intake import Source, Words, columns_of, homes_of
 from steelthread.kit import iso
 from steelthread.privacy import EVERYTHING, load_purposes
 from steelthread.rights.processing import Delivered
@@ -17,7 +17,8 @@ from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
 _SPEC = "https://openlineage.io/spec"
-_PRODUCER = f"https://steelthread.dev/{__version__}"
+_PRODUCER = f"pkg:generic/steelthread@{__version__}"
+"""The program as a package URL (purl): no address of anybody, and it says the version."""
 _RUNS = UUID("6d0c0c0e-3d0a-5b5f-9c8e-0d7f6a0b1c2d")
 """Name space of the ids of runs: the same load has the same id in every export."""
 
@@ -32,20 +33,17 @@ class Edge(msgspec.Struct, rename="camel"):
 
 def lineage(space: Space, conn: Connection, delivered: Sequence[Delivered]) -> list[Edge]:
     """Return every step from a source's column by the canonical attribute and the profile to whoever may receive it."""
+    folder = space.project.folder
     found: list[Edge] = []
-    folder, reached = space.project.folder, set()
     for name in intake.list_sources(folder):
         if intake.is_live(folder, name):
-            continue
-        source = intake.load_source(folder, name, space.model)
-        for entity in source.entities:
-            for attribute, mapped in entity.attributes.items():
-                place = f"{entity.entity}.{attribute}"
-                reached.add((entity.entity, attribute))
-                found += [Edge(f"{name}:{column}", place, "mapped") for column in columns_of(mapped)]
-        found += [Edge(f"{name}:{one.column}", f"identifier.{one.kind}", "identifies") for one in source.identifiers]
-    for entity_name, attribute in sorted(reached):
-        found.append(Edge(f"{entity_name}.{attribute}", f"profile.{attribute}", "folded"))
+            source = intake.load_live(folder, name, space.model)[1]
+        else:
+            source = intake.load_source(folder, name, space.model)
+        found += _mapped(name, source) if source else []
+    found += _live(space, conn)
+    for place in sorted({one.target for one in found if one.how == "mapped"}):
+        found.append(Edge(place, f"profile.{place.partition('.')[2]}", "folded"))
     for name, told in conn.execute("select name, told from profiles.trait_definition order by 1"):
         over = ".".join(filter(None, (told.get("entity") or told.get("event"), told.get("attribute"))))
         found.append(Edge(over, f"profile.traits.{name}", str(told.get("function", "computed"))))
@@ -57,6 +55,39 @@ def lineage(space: Space, conn: Connection, delivered: Sequence[Delivered]) -> l
             if EVERYTHING in fields or field in fields:
                 found.append(Edge(target, receiver, f"read for {purpose}"))
     found += [Edge("profile.individualId", f"{one.what} {one.name}", "told of changes") for one in delivered]
+    return found
+
+
+def _mapped(name: str, source: Source) -> list[Edge]:
+    """Return the steps that a source's file says."""
+    found = []
+    for entity in source.entities:
+        for attribute, mapped in entity.attributes.items():
+            place = f"{entity.entity}.{attribute}"
+            found += [Edge(f"{name}:{column}", place, "mapped") for column in columns_of(mapped)]
+    return found + [Edge(f"{name}:{one.column}", f"identifier.{one.kind}", "identifies") for one in source.identifiers]
+
+
+def _live(space: Space, conn: Connection) -> list[Edge]:
+    """Return the steps of what live sources sent so far: properties of events, by the words of SDKs."""
+    folder, words = space.project.folder, Words(space.model, space.project.settings.project.country)
+    found = []
+    for number, (name, _) in sorted(intake.source_names(conn).items(), key=lambda one: one[1]):
+        if name in intake.list_sources(folder) and (
+            not intake.is_live(folder, name) or intake.load_live(folder, name, space.model)[0].mapped
+        ):
+            continue
+        events: dict[str, list[str]] = {}
+        for one in intake.list_seen(conn, number):
+            events.setdefault(one["event"], []).append(one["property"])
+        for event, properties in events.items():
+            found += [
+                Edge(f"{name}:{home.event}.{home.property}", f"{home.entity}.{home.attribute}", "mapped")
+                for home in homes_of(words, event, properties)
+            ]
+        if events:
+            found += [Edge(f"{name}:userId", "identifier.user_id", "identifies")]
+            found += [Edge(f"{name}:anonymousId", "identifier.anonymous_id", "identifies")]
     return found
 
 

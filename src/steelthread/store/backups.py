@@ -5,6 +5,7 @@ the dump has its key. What was shredded between the two is gone from both for go
 """
 
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -63,11 +64,25 @@ def restore(project: Project, source: Path, *, force: bool = False) -> None:
             raise Invalid(f"{source} is not a backup of Steelthread.")
         database = open_database(project, migrate=False)
         try:
+            _check_alone(database)
             _check_empty(project, database, force=force)
-            _keyring(Path(name) / _KEYRING, project)
+            former = _keyring(Path(name) / _KEYRING, project)
             _run("pg_restore", database.conninfo, "--no-owner", "--no-privileges", str(Path(name) / _DUMP))
+            if former is not None:
+                _destroy(former)
         finally:
             database.close()
+
+
+def _check_alone(database: Database) -> None:
+    """A process that has the database open would serve people who are still to be erased again."""
+    with database.connect() as conn:
+        row = conn.execute(
+            "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
+            "and application_name = 'steelthread'"
+        ).fetchone()
+    if row and row[0]:
+        raise Conflict("Another process has this database open: stop serve, its workers and senders first.")
 
 
 def _check_empty(project: Project, database: Database, *, force: bool) -> None:
@@ -82,9 +97,23 @@ def _check_empty(project: Project, database: Database, *, force: bool) -> None:
         conn.commit()
 
 
-def _keyring(content: Path, project: Project) -> None:
+def _destroy(keyring: Path) -> None:
+    """Destroy the keyring that was replaced: whoever is erased from now on would stay in it."""
+    for path in keyring.rglob("*"):
+        if path.is_file():
+            with path.open("r+b") as file:
+                file.write(bytes(path.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+    shutil.rmtree(keyring)
+
+
+def _keyring(content: Path, project: Project) -> Path | None:
+    """Put a keyring in place; return where the former one is, if there was one."""
+    former = None
     if project.keyring.exists():
-        project.keyring.rename(project.keyring.with_name(f"{project.keyring.name}.before-{now():%Y%m%d%H%M%S}"))
+        former = project.keyring.with_name(f"{project.keyring.name}.before-{now():%Y%m%d%H%M%S}")
+        project.keyring.rename(former)
     project.keyring.mkdir(parents=True, mode=0o700)
     for path in sorted(content.rglob("*")):
         target = project.keyring / path.relative_to(content)
@@ -93,6 +122,7 @@ def _keyring(content: Path, project: Project) -> None:
         else:
             target.write_bytes(path.read_bytes())
             target.chmod(0o600)
+    return former
 
 
 def _run(program: str, conninfo: str, *arguments: str) -> None:

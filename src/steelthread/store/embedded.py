@@ -42,8 +42,10 @@ SETTINGS = {
     "checkpoint_timeout": "15min",
     "wal_compression": "off",
     "max_connections": "50",
+    "max_locks_per_transaction": "512",  # whoever speaks of consent in a batch of rows holds a lock for each
     "jit": "off",
     "huge_pages": "off",
+    "log_line_prefix": "%m [%p] %u ",
     # No value of a statement ever reaches the server's log.
     "log_error_verbosity": "terse",
     "log_min_messages": "log",  # an error's own message quotes what it stumbled over

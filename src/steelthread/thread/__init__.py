@@ -25,7 +25,7 @@ from steelthread.thread.replaying import Replayed, kept_events, replay, replay_l
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.signals import GPC
-from steelthread.thread.space import Space
+from steelthread.thread.space import Restored, Space
 from steelthread.thread.status import LiveStatus, live_status
 from steelthread.thread.tail import Tail, shown
 from steelthread.thread.verification import verify
@@ -48,6 +48,7 @@ __all__ = [
     "Progress",
     "Replayed",
     "ResolveResult",
+    "Restored",
     "Space",
     "Tail",
     "Worker",

@@ -22,6 +22,7 @@ from steelthread.intake import (
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
 from steelthread.thread.ahead import LANE
+from steelthread.thread.collecting import Collecting
 from steelthread.thread.consenting import Consenting, Sent, brings_consent
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import READER
@@ -73,6 +74,7 @@ class Collector:
         self._fence = Fence(space)
         self._signals = Signals(space)
         self._consenting = Consenting(space)
+        self._collecting = Collecting(space)
         self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
@@ -138,9 +140,10 @@ class Collector:
     ) -> None:
         begun: dict[int, int] = {}
         with self._pool.connection(timeout=10) as conn, conn.transaction():
-            if facts:
-                self._space.log.append(conn, LANE, self._admitted(conn, facts), hours=1)
-            refused = [*refused, *self._heed(conn, signals)]
+            refused = [*refused, *self._heed(conn, signals)]  # what an event says of consent counts for itself
+            kept = self._admitted(conn, facts) if facts else []
+            if kept:
+                self._space.log.append(conn, LANE, kept, hours=1)
             for source in sorted({source for source, _ in refused}):
                 load = self._loads.get(source) or begin_replay(conn, source, now(), 0).load_id
                 begun[source] = load
@@ -153,9 +156,7 @@ class Collector:
     def _heed(self, conn: psycopg.Connection[Any], signals: list[tuple[int, Message]]) -> list[tuple[int, Reject]]:
         """Keep what signals say; return those that cannot be read, to be listed: their events are taken all the same."""
         events = [Sent(message, *self._source(conn, source)) for source, message in signals]
-        for one in events:
-            if one.message.context.get(GPC) is True:
-                self._signals.heed(conn, one.message, one.source, one.namespace)
+        self._signals.heed(conn, [one for one in events if one.message.context.get(GPC) is True])
         return [
             (signals[place][0], Reject(0, "context.consent", problem, False, ["message"], [_shown(signals[place][1])]))
             for place, problem in self._consenting.heed(conn, events)
@@ -170,13 +171,31 @@ class Collector:
         return self._names[source]
 
     def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
-        """Return what the fence lets through: what somebody sends who was erased is not even written down."""
-        if not self._fence.stands(conn):
+        """Return what may be kept: nothing of whoever was erased, and for a purpose of those only who allow it.
+
+        What may not is not even written down.
+        """
+        stands = self._fence.stands(conn)
+        asking = {one for one in {fact.source for fact in facts} if self._collecting.asks(self._source(conn, one)[0])}
+        if not stands and not asking:
             return facts
         kept = []
+        grouped: dict[int, dict[int, tuple[Received, Message]]] = {}
         for fact in facts:
-            messages = self._fence.messages(conn, *self._source(conn, fact.source), [_DECODE(fact.message)])
-            kept += [Received(source=fact.source, message=_ENCODE(message)) for message in messages]
+            if stands or fact.source in asking:
+                message = _DECODE(fact.message)
+                grouped.setdefault(fact.source, {})[id(message)] = (fact, message)
+            else:
+                kept.append(fact)
+        for source, mine in sorted(grouped.items()):
+            whose, messages = self._source(conn, source), [message for _, message in mine.values()]
+            if stands:
+                messages = self._fence.messages(conn, *whose, messages)
+            if source in asking:
+                messages = [one for one in self._collecting.messages(conn, *whose, messages) if one is not None]
+            for one in messages:
+                whole = mine.get(id(one))
+                kept.append(whole[0] if whole else Received(source=source, message=_ENCODE(one)))
         return kept
 
     async def _calm(self, batch: list[_Waiting]) -> None:

@@ -23,13 +23,13 @@ from steelthread.privacy import (
     Ears,
     HeardSignal,
     Hearing,
+    Policy,
     Scope,
     Signal,
     Statement,
     Told,
     Tombstones,
     found_in,
-    load_purposes,
 )
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
@@ -75,20 +75,23 @@ class Consenting:
     def __init__(self, space: Space) -> None:
         self._fence = Fence(space)
         self._stones = Tombstones(space.vault)
-        self._ears = Ears(load_purposes(space.project.folder / "purposes.yaml"))
+        self._policy = Policy(space.project.folder)
+        self._ears = Ears(self._policy.purposes)
 
     def heed(self, conn: Connection, events: Sequence[Sent]) -> list[tuple[int, str]]:
         """Keep what the signals of events say, in the caller's transaction; return (place of the event, what is wrong).
 
         Nothing is kept of whoever was erased.
         """
+        if self._policy.refresh():
+            self._ears = Ears(self._policy.purposes)
         seen = [one for place, event in enumerate(events) for one in self._seen(place, event)]
         if not seen:
             return []
         nodes = {one.node for one in seen}
         privacy.lock_nodes(conn, nodes)
         nodes -= self._stones.among(conn, nodes)
-        batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes))
+        batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes), privacy.were_refused(conn, nodes))
         for one in sorted((one for one in seen if one.node in nodes), key=lambda one: (one.at, one.place)):
             batch.take(one)
         batch.write()
@@ -112,10 +115,14 @@ class Consenting:
 class _Batch:
     """The signals of one transaction."""
 
-    def __init__(self, conn: Connection, ears: Ears, last: dict[tuple[bytes, str], HeardSignal]) -> None:
+    def __init__(
+        self, conn: Connection, ears: Ears, last: dict[tuple[bytes, str], HeardSignal],
+        refused: dict[tuple[bytes, str], set[tuple[str, str]]],
+    ) -> None:  # fmt: skip
         self._conn = conn
         self._ears = ears
         self._last = last
+        self._noes = refused
         self._rows: dict[tuple[bytes, str, datetime, bytes], HeardSignal] = {}
         self._statements: list[Statement] = []
         self._now = now()
@@ -185,12 +192,7 @@ class _Batch:
 
     def _refused(self, one: _Seen) -> set[tuple[str, str]]:
         """Return what this signal ever closed at this node, in this transaction too."""
-        here = {
-            (said.purpose, said.channel)
-            for said in self._statements
-            if said.node == one.node and said.signal == one.signal and said.said in NEGATIVES
-        }
-        return here | privacy.was_refused(self._conn, one.node, one.signal)
+        return set(self._noes.get((one.node, one.signal), ()))
 
     def _state(self, one: _Seen, told: Told, at: datetime, digest: bytes, until: datetime | None = None) -> None:
         said = Statement(
@@ -199,3 +201,5 @@ class _Batch:
             method=METHODS[one.signal], evidence={"sha256": digest.hex()} if digest else {},
         )  # fmt: skip
         self._statements.append(said)
+        if said.said in NEGATIVES:
+            self._noes.setdefault((one.node, one.signal), set()).add((said.purpose, said.channel))

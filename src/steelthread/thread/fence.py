@@ -4,7 +4,7 @@ An identifier with a tombstone is stripped; what has such an identifier as its s
 the identity lane locked, so that no erasure commits between the question and the writing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -134,8 +134,12 @@ class Fence:
 
     def named(self, message: Message, source: str, namespace: str) -> list[tuple[int, bytes, str, str]]:
         """Return (strength, hash, value as told, kind) of all that a message names, the mailbox behind an address included."""
+        return self.hashed(identifiers(message, namespace), source)
+
+    def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> list[tuple[int, bytes, str, str]]:
+        """Return (strength, hash, value as told, kind) of identifiers (kind, namespace, value)."""
         vault, found = self._space.vault, []
-        for kind, scope, value in identifiers(message, namespace):
+        for kind, scope, value in told:
             try:
                 known = self._space.rules.kind(kind)
             except Invalid:

@@ -6,13 +6,13 @@ values stay clear; a sealed value leaves its keyed token and its length behind, 
 
 from collections.abc import Mapping as Dict
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from steelthread.identity import NODES_OF, Identifiers, homes_of, name_evidence, name_words, organisation_evidence
 from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
+from steelthread.kit import remembered
 from steelthread.model import Model
 from steelthread.vault import Vault
 
@@ -80,8 +80,8 @@ class Preparer:
         self._clear: dict[str, frozenset[str]] = {}
         self._parties: dict[str, bool] = {}
         self.blocked = 0
-        self._token = lru_cache(maxsize=65_536)(vault.token)
-        self._tokens_of = lru_cache(maxsize=65_536)(self._tokens)
+        self._token = remembered(65_536)(vault.token)
+        self._tokens_of = remembered(65_536)(self._tokens)
 
     def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
         """Prepare all records of a row; the extras go with the first."""
@@ -104,15 +104,17 @@ class Preparer:
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
         is_organisation = self._identifiers.is_organisation(record.entity)
+        is_party = self.is_party(record.entity)
         names = (
-            organisation_evidence(str(record.values.get("name") or "")) if is_organisation else name_evidence(record)
+            organisation_evidence(str(record.values.get("name") or ""))
+            if is_organisation
+            else name_evidence(record, is_person=is_party)
         )
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
         plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
         above = (record.parent, record.parent_source) if record.parent_source else record.parent
         content = _PACK([plain, values, parts, record.party, above, row.observed_at])
-        is_party = self.is_party(record.entity)
         at, amount, currency, quantity = _measures(record, self._model) if not is_party else _NOTHING
         return Prepared(
             entity=record.entity,

@@ -1,5 +1,6 @@
 """A space: one project with its database, keyring, model and rules opened."""
 
+import threading
 from collections.abc import Callable, Collection
 from typing import Any, Self
 
@@ -7,20 +8,27 @@ import psycopg
 
 from steelthread import intake
 from steelthread.identity import IdentityRules, Kind, Node, Policy, keep_kind, kind_names, load_rules
-from steelthread.kit import Project
+from steelthread.kit import Project, Unavailable, forget_remembered
 from steelthread.log import Log
 from steelthread.model import Model, load_model
+from steelthread.privacy import JOURNAL, is_behind
 from steelthread.profiles import Folder, Names, ProfileRules, Reader, RecordKeys, load_profile_rules
 from steelthread.store import Database, open_database
 from steelthread.vault import Vault, open_vault
 
 _DAY = 86_400_000_000
+_LOOK_SECONDS = 0.5
+
+
+class Restored(Unavailable):
+    """The database was brought back from before an erasure: nobody reads it until that is done again."""
 
 
 class Space:
     """Everything that a command, a request or a worker needs of a project."""
 
-    def __init__(self, project: Project, database: Database | None = None) -> None:
+    def __init__(self, project: Project, database: Database | None = None, *, gated: bool = True) -> None:
+        """Without `gated` a restored database opens, to have its people erased again; else it is Restored."""
         self.project = project
         self.vault: Vault = open_vault(project.keyring, project.settings.keyring.root_key)
         self.database = database or open_database(project)
@@ -31,10 +39,26 @@ class Space:
         self.log = Log(self.vault)
         self.names = Names()
         self.keys = RecordKeys(self.vault)
+        self._closing = threading.Event()
         self._kinds: dict[int, Kind] = {}
         self._stored_kinds: set[str] = set()
         self._entities: dict[str, int] = {}
         self._lineless: dict[int, bool] = {}
+        if gated and self._is_behind():
+            self.close()
+            raise Restored(
+                "This database is one of before: it does not know of people who were erased since. Any command of steelthread "
+                "erases them again first."
+            )
+
+    def _is_behind(self) -> bool:
+        if not (self.project.data / JOURNAL).exists():
+            return False
+        with self.database.connect() as conn:
+            if not is_behind(conn, self.project.data):
+                return False
+            self.log.lock(conn, "identity")  # an erasure that is under way just now writes the journal first
+            return is_behind(conn, self.project.data)
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +68,18 @@ class Space:
 
     def close(self) -> None:
         """Let the database go; the embedded server stops some seconds after its last client."""
+        self._closing.set()
         self.database.close()
+
+    def forget_with_others(self) -> None:
+        """Have this process forget, within a second, whoever any process erases: for those that run on and on."""
+        threading.Thread(target=self._forget, name="forgetting", daemon=True).start()
+
+    def _forget(self) -> None:
+        while not self._closing.wait(_LOOK_SECONDS):
+            if self.vault.refresh():
+                self.keys.forget()
+                forget_remembered()
 
     def writer(self) -> psycopg.Connection[Any]:
         """Open a connection for writing batches: it looks things up by key only, whatever the statistics say yet."""

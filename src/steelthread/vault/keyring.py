@@ -4,9 +4,9 @@ import hashlib
 import os
 import secrets
 import shutil
-import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,8 @@ from steelthread.vault import shards
 from steelthread.vault.shards import ENTRY, HEADER, Shard
 
 _PER_SHARD = 512
+_DESTROYED = "destroyed"
+"""File that is written anew whenever keys were destroyed."""
 _CACHE_BYTES = 192 << 20
 """Shard files kept in memory: those of 2.9 million subjects."""
 
@@ -47,8 +49,8 @@ class Vault:
         self._source = source
         self._cache: OrderedDict[int, tuple[tuple[int, int], Shard]] = OrderedDict()
         self._cached = 0
-        self._caching = threading.Lock()
         self._partitions: dict[str, bytes] = {}
+        self._told = b""
         index = self._index_key()
         # HMAC (RFC 2104) with both keyed states made once: half the time of the module's own copies.
         block = index.ljust(64, b"\0")
@@ -125,25 +127,21 @@ class Vault:
         except FileNotFoundError:
             return None
         mark = (stat.st_ino, stat.st_size)
-        with self._caching:
-            cached = self._cache.get(number)
-            if cached is not None and cached[0] == mark:
-                self._cache.move_to_end(number)
-                return cached[1]
-        shard = Shard(Path(path).read_bytes(), self._root, number)
-        with self._caching:
-            self._keep(number, mark, shard)
-        return shard
-
-    def _keep(self, number: int, mark: tuple[int, int], shard: Shard) -> None:
-        """Have a shard at hand, and let those go that were not asked for the longest."""
         cached = self._cache.get(number)
+        if cached is not None and cached[0] == mark:
+            with suppress(KeyError):  # another thread may have let it go
+                self._cache.move_to_end(number)
+            return cached[1]
+        shard = shards.read(path, self._root, number)
+        if cached is not None and cached[0][0] != mark[0]:  # another generation: somebody is gone
+            cached[1].forget(cached[1].subjects() - shard.subjects())
         self._cached += len(shard.content) - (len(cached[1].content) if cached else 0)
         self._cache[number] = (mark, shard)
         self._cache.move_to_end(number)
         while self._cached > _CACHE_BYTES and len(self._cache) > 1:
             _, (_, gone) = self._cache.popitem(last=False)
             self._cached -= len(gone.content)
+        return shard
 
     # -- forgetting ----------------------------------------------------------------------------------------------
 
@@ -156,7 +154,34 @@ class Vault:
         with shards.locked(self._folder / "keyring.lock"):
             for number, members in sorted(grouped.items()):
                 count += self._renew(number, members)
+            self._tell()
         return count
+
+    def _tell(self) -> None:
+        """Have all processes that have this keyring open forget what was destroyed."""
+        (self._folder / _DESTROYED).write_bytes(os.urandom(8))
+
+    def refresh(self) -> bool:
+        """Forget what other processes destroyed; return whether there was anything. It costs one small reading."""
+        try:
+            told = (self._folder / _DESTROYED).read_bytes()
+        except FileNotFoundError:
+            return False
+        if told == self._told:
+            return False
+        for number in list(self._cache):
+            if self._shard(number) is None:
+                self._forget(number)
+        for name in list(self._partitions):
+            if not (self._folder / "partitions" / f"{name}.key").exists():
+                self._partitions.pop(name, None)
+        self._told = told
+        return True
+
+    def _forget(self, number: int) -> None:
+        known = self._cache.pop(number, None)
+        if known is not None:
+            self._cached -= len(known[1].content)
 
     def _renew(self, number: int, without: set[int], root: AESGCM | None = None) -> int:
         path = shards.shard_path(self._folder, number)
@@ -168,9 +193,8 @@ class Vault:
             there = sum(shard.find(subject) is not None for subject in without)
             if there or not without:
                 shards.replace_generation(path, shards.next_generation(shard, root or self._root, without))
-            with self._caching:
-                _, cached = self._cache.pop(number, (None, None))
-                self._cached -= len(cached.content) if cached else 0
+                shard.forget({subject.to_bytes(8, "big") for subject in without})
+            self._forget(number)
         return there
 
     def rotate(self) -> None:
@@ -220,6 +244,7 @@ class Vault:
         self._partitions.pop(name, None)
         if path.exists():
             shards.zero(path)
+            self._tell()
 
     def secret(self, name: str) -> bytes:
         """Return a secret of this keyring, 32 bytes, made on first use: a pepper, a signing key."""

@@ -117,13 +117,14 @@ def mend(path: Path) -> None:
 class Shard:
     """One shard's content, opened."""
 
-    def __init__(self, content: bytes, root: AESGCM, number: int) -> None:
+    def __init__(self, content: bytearray, root: AESGCM, number: int) -> None:
         self.content = content
         self.number = number
+        view = memoryview(content)
         if content[:4] != MAGIC:
             raise Unavailable(f"Shard {number:03x} of the keyring is damaged: restore the keyring from a backup.")
         try:
-            key = root.decrypt(content[4:16], content[16:HEADER], _shard_context(number))
+            key = root.decrypt(view[4:16], view[16:HEADER], _shard_context(number))
         except InvalidTag:
             raise Unavailable(
                 "The root key does not fit this keyring: give the right one in STEELTHREAD_KEYRING_ROOT_KEY or root.key."
@@ -138,7 +139,7 @@ class Shard:
         start = self._start(wanted)
         if start == -1:
             return None
-        entry = self.content[start : start + ENTRY]
+        entry = memoryview(self.content)[start : start + ENTRY]  # no copy that would outlive the key
         try:
             return self.key.decrypt(entry[8:20], entry[20:], wanted)
         except InvalidTag:
@@ -161,6 +162,18 @@ class Shard:
             place = self._marks.find(mark, place + 1)
         return -1
 
+    def subjects(self) -> set[bytes]:
+        """Return the subjects of all whole entries, as they are written."""
+        ends = range(HEADER, len(self.content) - ENTRY + 1, ENTRY)
+        return {bytes(self.content[start : start + 8]) for start in ends}
+
+    def forget(self, subjects: Collection[bytes]) -> None:
+        """Overwrite wrapped keys in memory: they were destroyed on disk. Whoever uses the others meanwhile is not disturbed."""
+        for wanted in subjects:
+            start = self._start(wanted)
+            if start != -1:
+                self.content[start : start + ENTRY] = bytes(ENTRY)
+
     def entries(self) -> Iterator[tuple[int, bytes]]:
         """Yield (subject, data key) of all whole entries."""
         for start in range(HEADER, len(self.content) - ENTRY + 1, ENTRY):
@@ -173,6 +186,14 @@ class Shard:
         """Return the entry of a subject."""
         name, nonce = subject.to_bytes(8, "big"), os.urandom(12)
         return name + nonce + self.key.encrypt(nonce, key, name)
+
+
+def read(path: str, root: AESGCM, number: int) -> Shard:
+    """Read a shard file."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # for every reading: no Path, and no copy in a buffer
+        content = bytearray(os.fstat(file.fileno()).st_size)
+        whole = file.readinto(content)
+    return Shard(content[:whole] if whole < len(content) else content, root, number)
 
 
 def _shard_context(number: int) -> bytes:
@@ -188,5 +209,5 @@ def fresh(root: AESGCM, number: int) -> bytes:
 def next_generation(shard: Shard, root: AESGCM, without: Collection[int]) -> bytes:
     """Return a shard's next generation: a new shard key, everyone rewrapped but those who go."""
     head = fresh(root, shard.number)
-    after = Shard(head, root, shard.number)
+    after = Shard(bytearray(head), root, shard.number)
     return head + b"".join(after.wrap(subject, key) for subject, key in shard.entries() if subject not in without)

@@ -92,9 +92,9 @@ def test_the_pairs_that_joins_make():
 
 def test_thresholds_rise_where_much_is_in_doubt():
     sure = [Join(2 * one, 2 * one + 1, 15.0) for one in range(100)]
-    doubtful = [Join(200 + 2 * one, 201 + 2 * one, 0.1) for one in range(100)]
+    doubtful = [Join(200 + 2 * one, 201 + 2 * one, FLOORS.strict + 0.1) for one in range(300)]
     assert calibrate(400, sure) == FLOORS
-    found = calibrate(400, sure + doubtful)
+    found = calibrate(800, sure + doubtful)
     assert found.strict > FLOORS.strict
     assert found.exact >= found.strict >= found.loose
 

@@ -3,8 +3,9 @@
 import pytest
 
 from steelthread.identity.match.birthdays import day_first, parse_birth
-from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
-from steelthread.identity.match.spelling import called, named_by_mailbox, parse_name, sound
+from steelthread.identity.match.contacts import is_landline, is_named_after, parse_mailbox, parse_number, parse_phone
+from steelthread.identity.match.prepare import columns_of, learn_frequencies
+from steelthread.identity.match.spelling import called, named_by_mailbox, named_by_owner, parse_name, sound
 from steelthread.identity.places import parse_address, parse_postcode
 
 
@@ -116,7 +117,7 @@ def test_phones_are_compared_by_their_last_nine_digits():
 def test_mailboxes():
     box = parse_mailbox('"Jay Jones" <J.Jones+news@gmail.com>')
     assert box is not None
-    assert (box.key, box.local, box.words) == ("jjones@gmail.com", "jjones", ("jjones",))
+    assert (box.key, box.local, box.words) == ("jjones@gmail.com", "jjones", ("jones",))
     assert parse_mailbox("no address") is None
 
 
@@ -140,3 +141,68 @@ def test_numbers():
 def test_an_email_address_fills_in_a_name(first, last, words, expected):
     name = named_by_mailbox(parse_name(first, "", last, "", ""), words)
     assert (name.first, name.last) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "first", "last", "after"),
+    [
+        ("jane.doe.72@mail.example", "jane", "doe", True),
+        ("jane4432@mail.example", "jane", "doe", True),
+        ("j.a.n.e.doe@gmail.com", "jane", "doe", True),
+        ("j.doe@gmail.com", "jane", "doe", True),
+        ("jdoe9@mail.example", "jane", "doe", True),
+        ("doej@mail.example", "jane", "doe", True),
+        ("janed@mail.example", "jane", "doe", True),
+        ("bob.smith@mail.example", "robert", "smith", True),
+        ("roberrt.smith@mail.example", "robert", "smith", True),
+        ("jdoe9@mail.example", "tom", "doe", False),
+        ("doefamily@mail.example", "jane", "doe", False),
+        ("manning.house@mail.example", "ann", "manning", False),
+        ("jane.doe@mail.example", "", "doe", False),
+    ],
+)
+def test_whether_a_mailbox_is_named_after_a_person(address, first, last, after):
+    assert is_named_after(parse_mailbox(address), first, last) is after
+
+
+@pytest.mark.parametrize(
+    ("number", "fixed"),
+    [("+441212345678", True), ("+447900123456", False), ("+43152345678", True), ("+12025550123", False), ("0121", False), ("+0", False)],
+)  # fmt: skip
+def test_landlines_are_known_where_the_numbers_tell(number, fixed):
+    assert is_landline(number) is fixed
+
+
+def test_a_record_without_a_first_name_has_that_of_the_mailbox():
+    assert named_by_owner(parse_name("", "", "", "", ""), "jane").first == "jane"
+    filled = named_by_owner(parse_name("", "", "Doe", "", ""), "jane")
+    assert (filled.first, filled.last, filled.word) == ("jane", "doe", "")
+    assert named_by_owner(parse_name("", "", "Thomas", "", ""), "thomas").first == ""
+    assert named_by_owner(parse_name("Tom", "", "", "", ""), "jane").first == ""
+
+
+def test_what_a_mailbox_is_named_after_is_told_by_those_who_have_it():
+    records = [
+        {"firstName": "Ingeborg", "lastName": "Doe", "emailAddress": "ingeborg@mail.example"},
+        {"emailAddress": "ingeborg@mail.example"},
+        {"firstName": "Henry", "lastName": "Thomas", "emailAddress": "thomas77@mail.example"},
+        {"emailAddress": "thomas77@mail.example"},
+        {"firstName": "Jane", "lastName": "Doe", "emailAddress": "doehome@mail.example"},
+        {"firstName": "Tom", "lastName": "Doe", "emailAddress": "jane.d@mail.example"},
+        {"firstName": "Jane", "lastName": "Doe", "emailAddress": "jane.d@mail.example"},
+        {"emailAddress": "jane.d@mail.example"},
+    ]
+    found = learn_frequencies(records)
+    rows = [columns_of(record, found) for record in records]
+    assert [row["first"] for row in rows] == ["ingeborg", "ingeborg", "henry", None, "jane", "tom", "jane", None]
+    assert [row["own_mails"] is None for row in rows] == [False, False, True, True, True, False, False, False]
+    assert rows[4]["open"] == ["doehome@mail.example"]
+    assert rows[5]["family"] == ["jane.d@mail.example"]
+
+
+def test_a_lone_first_name_says_that_a_contact_is_a_family_s():
+    records = [
+        {"firstName": "Henry", "lastName": "Fly", "emailAddress": "flyhome@mail.example"},
+        {"firstName": "Matilda", "emailAddress": "flyhome@mail.example"},
+    ]
+    assert learn_frequencies(records).family == {"flyhome@mail.example"}

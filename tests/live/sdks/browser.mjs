@@ -15,6 +15,11 @@ const shop = createServer((request, response) => {
 await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
 
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+const closed = new Promise((resolve) => process.stdin.on("end", resolve).resume());
+closed.then(async () => {
+  await browser.close(); // also what has not spoken yet ends here: its page is gone
+  shop.close();
+});
 await Promise.all(
   Object.entries(JSON.parse(hosts)).map(async ([sdk, host]) => {
     const context = await browser.newContext();
@@ -22,12 +27,13 @@ await Promise.all(
     const page = await context.newPage();
     page.on("console", (message) => console.error(sdk, message.text()));
     page.on("pageerror", (error) => console.error(sdk, String(error)));
-    await page.goto(`http://127.0.0.1:${shop.address().port}/`);
-    const visitor = await page.evaluate(([name, ...rest]) => window.speak(name, ...rest), [sdk, host, key, sdk]);
+    const speak = async () => {
+      await page.goto(`http://127.0.0.1:${shop.address().port}/`);
+      return page.evaluate(([name, ...rest]) => window.speak(name, ...rest), [sdk, host, key, sdk]);
+    };
+    const again = (error) => (String(error).includes("no settings") ? speak() : Promise.reject(error)); // as a visitor would
+    const visitor = await speak().catch(again).catch(again);
     console.log(JSON.stringify({ sdk, visitor }));
   }),
 );
 console.log(JSON.stringify({ spoken: true }));
-await new Promise((resolve) => process.stdin.on("end", resolve).resume());
-await browser.close();
-shop.close();

@@ -25,7 +25,10 @@ const sdks = {
   async rudderstack(host, key, { user, visitor, traits }) {
     const analytics = new RudderAnalytics();
     analytics.load(key, host, { configUrl: host, queueOptions: { minRetryDelay: 200, backoffFactor: 1.5 } });
-    await new Promise((resolve) => analytics.ready(resolve));
+    await new Promise((resolve, reject) => {
+      analytics.ready(resolve);
+      setTimeout(() => reject(new Error("no settings")), 20_000); // it asks for them once a page
+    });
     analytics.setAnonymousId(visitor);
     analytics.page("Home");
     analytics.identify(user, traits);

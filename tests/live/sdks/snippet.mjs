@@ -5,9 +5,17 @@ import { chromium } from "playwright-core";
 const [executablePath, key, host] = process.argv.slice(2);
 const html = (more) => `<!doctype html><title>Shop</title><script>window.steelthread = window.steelthread || [];
 steelthread.push(["track", "Early"]);</script><script src="${host}/steelthread.js" data-key="${key}" ${more}></script>`;
+// A consent manager's two interfaces, as IAB's specifications have them; decide(yes) is the visitor's answer.
+const manager = (tc, gpp) => `<script>(() => { let told = [], said = { tcString: "${tc}", gdprApplies: true, eventStatus: "cmpuishown", purpose: { consents: {} } };
+window.__tcfapi = (command, version, call) => { if (command === "addEventListener") { told.push(call); call(said, true); } };
+window.__gpp = (command, call) => { if (command === "addEventListener") call({ eventName: "signalStatus", pingData: { signalStatus: "ready", gppString: "${gpp}" } }, true); };
+window.decide = (yes) => { said = { ...said, eventStatus: "useractioncomplete", purpose: { consents: { 1: yes, 4: yes } } }; told.forEach((call) => call(said, true)); }; })();</script>`;
+const [tc, gpp] = process.argv.slice(5);
 const shop = createServer((request, response) => {
   response.setHeader("Content-Type", "text/html");
-  response.end(request.url.startsWith("/empty") ? "<!doctype html>" : html(request.url.startsWith("/ask") ? 'data-consent="required"' : ""));
+  const managed = request.url.startsWith("/managed");
+  const more = managed ? 'data-consent="required" data-purposes="1,4"' : request.url.startsWith("/ask") ? 'data-consent="required"' : "";
+  response.end(request.url.startsWith("/empty") ? "<!doctype html>" : (managed ? manager(tc, gpp) : "") + html(more));
 });
 await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
 const at = `http://127.0.0.1:${shop.address().port}`;
@@ -57,6 +65,16 @@ await Promise.all([
     await page.evaluate(() => steelthread.identify("user-private"));
     await wait(page, 1000);
     return { storage: await page.evaluate(() => Object.keys(localStorage)) };
+  }),
+  visit("managed", "/managed", async (page, context, calls) => {
+    await page.evaluate(() => steelthread.identify("user-managed"));
+    await wait(page, 500);
+    const before = { calls: calls(), cookies: (await context.cookies()).length };
+    await page.evaluate(() => decide(true));
+    await delivered(page);
+    await page.evaluate(() => { decide(false); steelthread.track("Signed Up"); });
+    await wait(page, 500);
+    return { before };
   }),
   visit("asked", "/ask", async (page, context, calls) => {
     await page.evaluate(() => { steelthread.identify("user-asked"); steelthread.track("Signed Up"); });

@@ -54,6 +54,24 @@
   }
   var memory = { consent: null, id: "", user: null };
 
+  /* A consent manager in the page (IAB TCF, GPP): its strings go with every event as they are, and where the tag waits for
+     consent its answer is the visitor's: the purposes of data-purposes, 1 by default. */
+  var signals = {}, heard = {};
+  function listen() {
+    if (data.cmp === "off") return;
+    if (window.__tcfapi && !heard.tcf) window.__tcfapi("addEventListener", heard.tcf = 2, function (said, ok) {
+      if (!ok || !said.tcString || said.eventStatus === "cmpuishown") return;
+      signals.tcString = said.tcString;
+      signals.gdprApplies = said.gdprApplies !== false;
+      if (data.consent === "required" && signals.gdprApplies) api.consent((data.purposes || "1").split(",").every(function (one) {
+        return said.purpose.consents[one];
+      }));
+    });
+    if (window.__gpp && !heard.gpp) heard.gpp = window.__gpp("addEventListener", function (said, ok) {
+      if (ok && said.pingData && said.pingData.signalStatus === "ready") signals.gppString = said.pingData.gppString;
+    }) || 1;
+  }
+
   function visitor() {
     memory.id = cookie() || memory.id || uuid();
     if (cookie() !== memory.id) cookie(memory.id);
@@ -115,7 +133,10 @@
 
   function body(batch) {
     var id = visitor();
-    batch.forEach(function (event) { if (!event.anonymousId) event.anonymousId = id; });
+    batch.forEach(function (event) {
+      if (!event.anonymousId) event.anonymousId = id;
+      if (signals.tcString || signals.gppString) event.context.consent = signals;
+    });
     return JSON.stringify({ batch: batch, writeKey: key, sentAt: new Date().toISOString() });
   }
 
@@ -183,6 +204,8 @@
 
   if (allowed() === true && (queue = kept(true)).length) { keep(); later(0); }
   window.steelthread = api;
+  listen();
+  window.addEventListener("load", listen);
   (Array.isArray(early) ? early : []).forEach(api.push);
   if (data.page !== "off") api.page();
   window.addEventListener("online", function () { later(0); });

@@ -2,9 +2,10 @@
 
 import re
 from datetime import date
-from functools import lru_cache
 
 import msgspec
+
+from steelthread.kit import remembered
 
 _MONTHS = {
     name: number
@@ -46,7 +47,7 @@ def day_first(values: list[str]) -> bool:
     return first > second
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_birth(text: str, *, dayfirst: bool = False) -> Birth | None:
     """Read a date of birth in any usual writing, None when there are no digits of one."""
     parts = _PARTS.findall(text.lower())

@@ -1,8 +1,8 @@
 """Thresholds without truth: how far down clusters may be joined for a use that bears so many wrong pairs.
 
 A mean weight is log2 odds, so each join says how likely it is right; the pairs above a threshold say together how
-precise it would be. Each use has a floor: even odds for `strict`, below them for `loose`, since means are cautious (every
-pair holds the prior anew), most of all where all data are alike.
+precise it would be. Each use has a floor: two to one for `strict`, below even odds for `loose`, since means are cautious
+(every pair holds the prior anew), most of all where all data are alike.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from steelthread.identity.match.linkage import Join, sizes_of_joins
 from steelthread.identity.match.model import Thresholds
 
-FLOORS = Thresholds(exact=3.0, strict=0.0, loose=-3.0)
+FLOORS = Thresholds(exact=3.0, strict=1.0, loose=-3.0)
 _PRECISE = Thresholds(exact=0.99, strict=0.92, loose=0.90)
 _HIGHEST = 12.0
 

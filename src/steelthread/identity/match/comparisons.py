@@ -20,6 +20,8 @@ class Level(msgspec.Struct):
     m: float
     u: float = 0.0
     frequency: str = ""
+    alone: float = 16.0
+    """This answer alone makes the odds no better than so many to one: a contact may be shared, a number borrowed."""
 
 
 class Comparison(msgspec.Struct):
@@ -38,8 +40,14 @@ _SAME_PLACE: Condition = ["any", ["same", "postcode"], ["same", "city"]]
 _NEAR_HOME: Condition = ["all", _SAME_PLACE, ["same", "house"], ["any", ["edits", "road", 2], ["jaro", "road", 0.9]]]
 _SAME_ROAD: Condition = ["all", ["same", "road"], _SAME_PLACE]
 AT_HOME: Condition = ["any", _SHARED, _NEAR_HOME]
+_NAMED: Condition = ["not", ["null", "own_mails"]]
+_TWO_KINDS: Condition = ["any", *(
+    ["not", ["any", ["null", one], ["null", other]]]
+    for one, other in (("mails", "phones"), ("mails", "homes"), ("phones", "homes"))
+)]  # fmt: skip
 
-
+_HOMES = 4.0
+"""How good the odds are at best by a contact that stands in a home: a landline, a mailbox that is named after nobody."""
 _ANOTHER = 3
 """The level of the first name at which both are names of their own."""
 
@@ -48,7 +56,7 @@ def _first() -> Comparison:
     return Comparison("first", ["null", "first"], [
         Level("same first name", ["same", "first"], 0.62, frequency="first"),
         Level("short form or second name", ["any", ["shares", "called"], ["shares", "given"]], 0.12),
-        Level("first and last name swapped", ["cross", "first", "last"], 0.02),
+        Level("first and last name swapped", ["cross", "first", "last"], 0.02, frequency="first"),
         Level("another name, spelled alike", [
             "all", ["not", ["null", "known"]], ["any", ["jaro", "first", 0.8], ["edits", "first", 1]],
         ], 0.04),
@@ -93,16 +101,20 @@ def _contact() -> Comparison:
         Level("several contacts shared, a family's", ["all", family, several], 0.05),
         Level("several contacts shared", several, 0.20),
         Level("e-mail shared, a family's", ["all", family, ["shares", "mails"]], 0.03),
+        Level("e-mail shared that is named after nobody", ["all", ["shares", "open"], ["shares", "mails"]], 0.03, alone=_HOMES),
         Level("e-mail shared", ["shares", "mails"], 0.20),
         Level("phone shared, a family's", ["all", family, ["shares", "phones"]], 0.03),
+        Level("landline shared", ["all", ["shares", "open"], ["shares", "phones"]], 0.03, alone=_HOMES),
         Level("phone shared", ["shares", "phones"], 0.10),
         Level("address shared, a family's", ["all", family, ["shares", "homes"]], 0.03),
         Level("address shared", ["shares", "homes"], 0.10),
-        Level("e-mail almost alike", ["all", ["same", "mail_digits"], ["edits", "mail", 2]], 0.05),
-        Level("e-mail with another provider", ["same", "local"], 0.02),
+        Level("e-mail almost alike", ["all", ["null", "open"], ["same", "mail_digits"], ["edits", "mail", 2]], 0.05),
+        Level("e-mail with another provider", ["all", ["null", "open"], ["same", "local"]], 0.02),
         Level("phone almost alike", ["any", ["edits", "phone", 1], ["tail", "phone", 7]], 0.02),
         Level("house and road almost alike", _NEAR_HOME, 0.08),
         Level("same road", _SAME_ROAD, 0.02),
+        Level("mailboxes that differ, each named after somebody", _NAMED, 0.03),
+        Level("contacts of two kinds differ", _TWO_KINDS, 0.03),
         Level("no contact shared", ELSE, 0.10),
     ], shared=True)  # fmt: skip
 
@@ -125,7 +137,7 @@ def _others() -> dict[str, Comparison]:
             ["any", ["null", "names"], ["neither", "word"], ["all", AT_HOME, ["within", "word", "surnames"]]],
             [
                 Level("its only name is a name of the other", ["within", "word", "names"], 0.75, frequency="word"),
-                Level("its only name sounds like one", ["any", ["near", "word", "first", 0.88], ["near", "word", "last", 0.88], ["jaro", "word", 0.88]], 0.05),
+                Level("its only name is like one", ["any", ["shares", "called"], ["near", "word", "first", 0.88], ["near", "word", "last", 0.88], ["jaro", "word", 0.88]], 0.05),
                 Level("its only name is another", ELSE, 0.20),
             ],
         ),

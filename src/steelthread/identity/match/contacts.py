@@ -1,14 +1,19 @@
 """Phones, e-mail addresses and numbers of documents for matching."""
 
 import re
-from functools import lru_cache
 
 import msgspec
+import phonenumbers
+from rapidfuzz.distance import JaroWinkler
 
+from steelthread.identity.names import short_forms
 from steelthread.identity.normalise import provider_key
+from steelthread.kit import remembered
 
 _ADDRESS = re.compile(r"[^\s<>\"',;]+@[^\s<>\"',;]+")
 _LETTERS = re.compile(r"[a-z]{2,}")
+_TYPED = 0.92
+"""Jaro-Winkler similarity from which a word of a mailbox is a first name, typed wrongly."""
 
 
 class Mailbox(msgspec.Struct, frozen=True):
@@ -19,18 +24,51 @@ class Mailbox(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_mailbox(text: str) -> Mailbox | None:
     """Read an e-mail address, also out of `Jay Jones <jones@mail.example>`."""
     found = _ADDRESS.search(text.casefold())
     if not found or "@" not in found.group(0)[1:-1]:
         return None
-    key = provider_key(found.group(0))
-    local = key.rpartition("@")[0]
-    return Mailbox(key, local, tuple(_LETTERS.findall(local)))
+    address = found.group(0)
+    key = provider_key(address)
+    return Mailbox(key, key.rpartition("@")[0], tuple(_LETTERS.findall(address.rpartition("@")[0].partition("+")[0])))
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
+def is_named_after(box: Mailbox, first: str, last: str) -> bool:
+    """Whether a mailbox has this first name in them, or its initial at the last name.
+
+    A person's mailbox mostly does; a family's (smithfamily@, the.smiths@) does not.
+    """
+    if len(first) < 2:
+        return False
+    forms = [one for one in (first, *short_forms(first)) if len(one) > 2]
+    initials = {first[0] + last, last + first[0]} if last else set()
+    whole = {form + last for form in forms} | {last + form for form in forms} | {form + last[:1] for form in forms}
+    letters = "".join(one for one in box.local if one.isalpha())
+    return any(
+        word in forms or word in whole or word in initials or JaroWinkler.similarity(word, first) >= _TYPED
+        for word in (*box.words, letters)
+    )
+
+
+@remembered(262_144)
+def is_landline(text: str) -> bool:
+    """Whether a number in international form is a fixed line, which stands in a home and not in a pocket.
+
+    False where the plan of a country does not tell (North America).
+    """
+    if not text.startswith("+"):
+        return False
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
+
+
+@remembered(262_144)
 def parse_phone(text: str) -> str:
     """Return the last nine digits (the national part in nearly all plans), "" for less than seven or a test number."""
     digits = re.sub(r"[^0-9]", "", text)
@@ -39,7 +77,7 @@ def parse_phone(text: str) -> str:
     return digits[-9:]
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_number(text: str) -> str:
     """Return the number of a document without marks; one of a single repeated sign is none."""
     bare = re.sub(r"[^a-z0-9]", "", text.casefold())

@@ -23,8 +23,6 @@ _HELD = 0.15
 _MOST = 3.0
 """One person's first name or birth date differs at most so many times as often as we expect. Else namesakes, who are
 many, would teach that a person has two birth dates wherever no person's birth date is there twice."""
-_ALONE = 16.0
-"""No agreement alone makes the odds better than this: a contact may be shared, a number borrowed."""
 _ROUNDS = 100
 _LEAST = 1e-9
 
@@ -118,7 +116,8 @@ def _round(
         both = _shares(levels, of_both, start.stranger[at])
         s.append(_shares(levels, of_strangers, start.stranger[at]) if comparison.shared else both)
         h.append(_shares(levels, of_home, start.home[at]) if comparison.shared else both)
-        u.append(np.maximum(both, m[at] * prior / (1 - prior) / _ALONE))
+        alone = np.array([level.alone for level in comparison.levels])
+        u.append(np.maximum(both, m[at] * prior / (1 - prior) / alone))
     return _Mixture(m, h, s, prior, homes), u
 
 

@@ -11,8 +11,23 @@ from typing import Any
 import msgspec
 
 from steelthread.identity.match.birthdays import Birth, day_first, parse_birth
-from steelthread.identity.match.contacts import parse_mailbox, parse_number, parse_phone
-from steelthread.identity.match.spelling import Name, called, is_known, named_by_mailbox, parse_name, sound
+from steelthread.identity.match.contacts import (
+    Mailbox,
+    is_landline,
+    is_named_after,
+    parse_mailbox,
+    parse_number,
+    parse_phone,
+)
+from steelthread.identity.match.spelling import (
+    Name,
+    called,
+    is_known,
+    named_by_mailbox,
+    named_by_owner,
+    parse_name,
+    sound,
+)
 from steelthread.identity.names import NameEvidence, conflict
 from steelthread.identity.places import Address, parse_address, parse_city
 
@@ -26,7 +41,7 @@ TEXTS = (
 )  # fmt: skip
 LISTS = (
     "given", "called", "called_letters", "surnames", "middle", "names", "mails", "phones", "homes", "family", "numbers", "lent", "schemes",
-    "middle_letters", "local_words",
+    "middle_letters", "local_words", "open", "own_mails",
 )  # fmt: skip
 FREQUENT = ("first", "last", "word", "postcode", "city", "category")
 """Columns whose rare values say more than their common ones."""
@@ -45,13 +60,16 @@ class Frequencies(msgspec.Struct):
     rarest: dict[str, float] = {}
     family: set[str] = set()
     generic: set[str] = set()
+    owners: dict[str, str] = {}
+    """Mailbox -> the first name after which it is named."""
 
 
 class _Read(msgspec.Struct):
     name: Name
     birth: Birth | None
-    mails: list[Any]
+    mails: list[Mailbox]
     phones: list[str]
+    landlines: list[str]
     address: Address
     numbers: list[str]
 
@@ -84,14 +102,21 @@ def _read(values: Values, *, dayfirst: bool) -> _Read:
     mails = [box for box in map(parse_mailbox, _many(get("emailAddress"))) if box]
     if mails and not (name.first and name.last):
         name = named_by_mailbox(name, mails[0].words)
+    phones = [(phone, text) for text in _many(get("telephoneNumber")) if (phone := parse_phone(text))]
     return _Read(
         name,
         parse_birth(birth, dayfirst=dayfirst) if birth else None,
         mails,
-        [phone for phone in map(parse_phone, _many(get("telephoneNumber"))) if phone],
+        [phone for phone, _ in phones],
+        [phone for phone, text in phones if is_landline(text)],
         address,
         numbers,
     )
+
+
+def _called(name: Name) -> str:
+    """Return the first name, also of a record that has nothing else."""
+    return name.first or (name.word if name.given else "")
 
 
 def _home(address: Address) -> str:
@@ -130,9 +155,10 @@ def _shared(reads: list[_Read], found: Frequencies) -> None:
     last: dict[str, set[str]] = defaultdict(set)
     for read in reads:
         for contact in _contacts(read):
-            if read.name.first:
+            if _called(read.name):
                 names[contact].add(NameEvidence(" ".join(read.name.given) or read.name.first, read.name.generation))
                 last[contact].add(sound(read.name.last)[:2])
+    found.owners = _owners(reads)
     for contact, people in names.items():
         distinct: list[NameEvidence] = []
         for one in sorted(people, key=lambda name: (name.first, name.suffix)):
@@ -144,6 +170,45 @@ def _shared(reads: list[_Read], found: Frequencies) -> None:
             found.generic.add(contact)
         elif len(distinct) > 1:
             found.family.add(contact)
+
+
+def _owners(reads: list[_Read]) -> dict[str, str]:
+    """Return mailboxes with the first name after which each is named, as the records that have it say.
+
+    "" for one that is named after the last name of one who has it: thomas77@ may be Henry Thomas.
+    """
+    owners: dict[str, Counter[str]] = defaultdict(Counter)
+    for read in reads:
+        first = _called(read.name)
+        for box in read.mails:
+            if first and is_named_after(box, first, read.name.last):
+                owners[box.key][first] += 1
+            elif box.words and box.words[0] in read.name.surnames:
+                owners[box.key][""] += 0
+    return {key: min(names, key=lambda name: (-names[name], name)) for key, names in owners.items()}
+
+
+def _owner(read: _Read, found: Frequencies) -> str:
+    """Return after whom the first of a record's mailboxes is named that is no family's, "" for nobody."""
+    for box in read.mails:
+        owner = found.owners.get(box.key, next((word for word in box.words[:1] if is_known(word)), ""))
+        if owner and box.key not in found.family and box.key not in found.generic:
+            return owner
+    return ""
+
+
+def _open(read: _Read, found: Frequencies) -> list[str]:
+    """Return the contacts that a home may share: mailboxes that are named after nobody, and landlines."""
+    first = _called(read.name)
+    return [
+        *(
+            box.key
+            for box in read.mails
+            if not found.owners.get(box.key, box.words and is_known(box.words[0]))
+            and not is_named_after(box, first, read.name.last)
+        ),
+        *read.landlines,
+    ]
 
 
 def _texts(row: Values, read: _Read, found: Frequencies) -> dict[str, str]:
@@ -183,7 +248,9 @@ def _texts(row: Values, read: _Read, found: Frequencies) -> dict[str, str]:
 def columns_of(row: Values, found: Frequencies) -> dict[str, Any]:
     """Return the columns of one record: None where it says nothing; `tf_x` is how frequent its x is."""
     read = _read(row, dayfirst=found.dayfirst)
-    name, home = read.name, _home(read.address)
+    if not read.name.first:
+        read.name = named_by_owner(read.name, _owner(read, found))
+    name, home, shared = read.name, _home(read.address), _open(read, found)
     columns: dict[str, Any] = {column: value or None for column, value in _texts(row, read, found).items()}
     known = [
         one
@@ -192,7 +259,7 @@ def columns_of(row: Values, found: Frequencies) -> dict[str, Any]:
     ]
     lists: dict[str, Iterable[str]] = {
         "given": name.given,
-        "called": called(name.first),
+        "called": called(_called(name)),
         "called_letters": [one[0] for one in called(name.first)],
         "surnames": name.surnames,
         "middle": name.middle,
@@ -206,6 +273,8 @@ def columns_of(row: Values, found: Frequencies) -> dict[str, Any]:
         "lent": [one for one in read.numbers if one in found.family],
         "schemes": [one.partition(":")[0] for one in read.numbers],
         "local_words": [word for box in read.mails for word in box.words],
+        "open": [one for one in shared if one not in found.generic],
+        "own_mails": [box.key for box in read.mails if box.key not in shared and box.key not in found.generic],
     }
     for column, values in lists.items():
         columns[column] = [*dict.fromkeys(value for value in values if value)] or None

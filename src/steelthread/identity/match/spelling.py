@@ -1,13 +1,13 @@
 """Names for matching: what is left when titles, particles, scripts and habits of spelling are taken away."""
 
 import re
-from functools import lru_cache
 
 import anyascii
 import jellyfish
 import msgspec
 
-from steelthread.identity.names import SUFFIXES, TITLES, formal_names, short_forms
+from steelthread.identity.names import SUFFIXES, TITLES, formal_names, is_first_name
+from steelthread.kit import remembered
 
 PARTICLES = frozenset(
     "de del della di da do dos das du la le les van von der den ten ter zu zum zur al el bin ibn ben y e of the".split()  # noqa: SIM905
@@ -38,7 +38,7 @@ class Name(msgspec.Struct, frozen=True):
     generation: str = ""
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def words(text: str) -> tuple[str, ...]:
     """Split a name into ASCII words. Chinese names give surname and given name as two words."""
     if _CJK.search(text):
@@ -67,7 +67,7 @@ def _surnames(parts: list[str]) -> list[str]:
     return kept or parts
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def parse_name(first: str, middle: str, last: str, whole: str, suffix: str) -> Name:
     """Take a name apart, from its own fields or from the whole of it.
 
@@ -123,23 +123,22 @@ def _named(ahead: list[str], extra: list[str], behind: list[str], generation: st
     )
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def sound(word: str) -> str:
     """Return how a word sounds (Metaphone), without digits that slipped in."""
     letters = "".join(one for one in word if one.isalpha())
     return str(jellyfish.metaphone(letters)) if letters else ""
 
 
-@lru_cache(maxsize=262_144)
+@remembered(262_144)
 def called(first: str) -> tuple[str, ...]:
     """Return the first name and the names of which it may be the short form."""
     return tuple(sorted({first, *formal_names(first)})) if first else ()
 
 
-@lru_cache(maxsize=262_144)
 def is_known(first: str) -> bool:
-    """Whether a first name is one that has short forms or is one: then it is no typing error of another."""
-    return bool(short_forms(first))
+    """Whether a first name is a known one: then it is no typing error of another."""
+    return is_first_name(first)
 
 
 def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
@@ -162,3 +161,12 @@ def named_by_mailbox(name: Name, found: tuple[str, ...]) -> Name:
     else:
         return name
     return _named([first], list(name.middle), [last], name.generation)
+
+
+def named_by_owner(name: Name, owner: str) -> Name:
+    """Give a record without a first name that of the person after whom its mailbox is named."""
+    if name.first or not owner or owner in name.surnames or (name.word and name.given):
+        return name
+    return msgspec.structs.replace(
+        name, first=owner, given=(owner,), last=name.word or name.last, surnames=name.surnames, word=""
+    )

@@ -6,6 +6,7 @@ from steelthread.intake.live.cloudevents import decode as decode_cloudevents
 from steelthread.intake.live.decoding import Decoded, Refusal
 from steelthread.intake.live.devices import DEVICE, device_mark, device_record
 from steelthread.intake.live.dialects import Path, paths
+from steelthread.intake.live.homes import Home, homes_of
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE, identifiers
 from steelthread.intake.live.keys import key_digest, live_sources, make_write_key, revoke_write_key, source_of_key
 from steelthread.intake.live.messages import count_live, forget_messages, keep_messages, live_counts
@@ -29,6 +30,7 @@ __all__ = [
     "Call",
     "Decoded",
     "Dialect",
+    "Home",
     "LiveFile",
     "LiveSource",
     "Message",
@@ -48,6 +50,7 @@ __all__ = [
     "device_record",
     "document",
     "forget_messages",
+    "homes_of",
     "identifiers",
     "keep_messages",
     "key_digest",

@@ -3,10 +3,11 @@
 The rules are ua-parser's (the uap-core project's regular expressions), shipped with the library.
 """
 
-from functools import lru_cache
 from typing import Any
 
 from ua_parser import parse
+
+from steelthread.kit import remembered
 
 _LONGEST = 512
 _MOBILE = ("iOS", "Android", "Windows Phone", "BlackBerry OS", "KaiOS", "HarmonyOS")
@@ -35,7 +36,7 @@ def hardware(agent: Any, context: dict[str, Any]) -> dict[str, Any]:
     return found | {name: value for name, value in said.items() if value}
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def _made(agent: str) -> tuple[tuple[str, str], ...]:
     said = parse(agent)
     version = ".".join(part for part in (said.os.major, said.os.minor) if part) if said.os else ""
@@ -44,7 +45,7 @@ def _made(agent: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value and not value.startswith("Generic"))
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def _parsed(agent: str) -> tuple[tuple[str, Any], ...]:
     said = parse(agent)
     family = said.device.family if said.device else ""

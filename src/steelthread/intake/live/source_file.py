@@ -43,6 +43,12 @@ class LiveFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     user_namespace: str = SHARED_NAMESPACE
     origins: list[str] = []
     """Pages (scheme, host, port) that may send from a browser, `*` at the front of a host for its subdomains; empty: all."""
+    purpose: str = ""
+    """What its events are collected for, a purpose of purposes.yaml; empty: nobody is asked."""
+    without: Literal["drop", "strip"] = "drop"
+    """What becomes of an event of somebody who does not allow the purpose: gone, or stripped of all that identifies."""
+    link_purpose: str = ""
+    """For what devices may be tied to logins and to one another, a purpose of purposes.yaml; empty: nobody is asked."""
     webhook: Webhook = Webhook()
     mapped: bool = False
     """Whether the file has a mapping (`entities`) for webhooks and CloudEvents. Not a word of the file."""

@@ -42,6 +42,8 @@ class Destination(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     """Up to the version: `/discovery`, `/requests` come after it. https, on the domain."""
     authorities: str
     """File with the certificates (PEM) of the authorities that may vouch for it."""
+    revoked: str = ""
+    """File with the lists of revocation (CRLs, PEM) of those authorities; without it none is asked."""
     identities: tuple[str, ...] = ("email",)
     """Identity types that it knows people by."""
     token: str = ""

@@ -251,15 +251,20 @@ class Controller:
         url = str(found.get("processor_certificate", ""))
         if not on_domain(url, to.domain):
             raise Forbidden(f"{to.domain} names a certificate that is not on its domain.")
-        leaf = trusted(client.get(url).content, self._authorities(to), to.domain)
+        leaf = trusted(
+            client.get(url).content,
+            self._file(to, to.authorities),
+            to.domain,
+            self._file(to, to.revoked) if to.revoked else b"",
+        )
         self._certificates[name] = (now(), min(now() + _CACHED, leaf.not_valid_after_utc), leaf)
         return leaf
 
-    def _authorities(self, to: Destination) -> bytes:
+    def _file(self, to: Destination, name: str) -> bytes:
         try:
-            return (self._space.project.folder / to.authorities).read_bytes()
+            return (self._space.project.folder / name).read_bytes()
         except OSError:
-            raise Invalid(f"{to.authorities} cannot be read: opendsr.yaml names it for {to.domain}.") from None
+            raise Invalid(f"{name} cannot be read: opendsr.yaml names it for {to.domain}.") from None
 
     # -- proof ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ A notice is settled when the destination said that it is done and, asked again, 
 request is not closed, and the certificate says so. The identifiers are sealed under a key that goes when it is settled.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -44,6 +44,14 @@ class Notice(msgspec.Struct):
     results_count: int | None
     told: str
 
+    @classmethod
+    def fresh(
+        cls, erasure: UUID, destination: str, kind: Literal["erasure", "access"], at: datetime, case: UUID | None = None
+    ) -> "Notice":
+        """Return a new one, to be sent at once."""
+        number = uuid4()  # the specification wants version 4
+        return cls(number, erasure, case, destination, kind, "waiting", at, 0, at, None, None, "")
+
 
 class Notices:
     """The notices of one space."""
@@ -51,26 +59,27 @@ class Notices:
     def __init__(self, space: Space) -> None:
         self._space = space
 
-    def make(
-        self,
-        conn: Connection,
-        configuration: Configuration,
-        erasure: UUID,
-        identifiers: Iterable[tuple[str, str]],
+    def make_all(
+        self, conn: Connection, configuration: Configuration, erasures: Sequence[tuple[UUID, Iterable[tuple[str, str]]]],
         at: datetime,
-    ) -> list[Notice]:
-        """Make the notices of an erasure: one for each destination that knows people by one of these (kind, value)."""
-        values = sorted(set(identifiers))
-        made = []
-        for name, one in configuration.destinations.items():
-            told = [
-                {"identity_type": kind, "identity_value": value, "identity_format": "raw"}
-                for kind in one.identities
-                for ours, value in values
-                if ours == IDENTITIES[kind]
-            ]
-            if told:
-                made.append(self.add(conn, erasure, name, "erasure", told, at))
+    ) -> list[list[Notice]]:  # fmt: skip
+        """Make the notices of erasures: one for each destination that knows people by one of their (kind, value)."""
+        wanted = []
+        for place, (erasure, identifiers) in enumerate(erasures):
+            values = sorted(set(identifiers))
+            for name, one in configuration.destinations.items():
+                told = [
+                    {"identity_type": kind, "identity_value": value, "identity_format": "raw"}
+                    for kind in one.identities
+                    for ours, value in values
+                    if ours == IDENTITIES[kind]
+                ]
+                if told:
+                    wanted.append((place, erasure, name, told))
+        made: list[list[Notice]] = [[] for _ in erasures]
+        subjects = self._space.vault.new_subjects(len(wanted))
+        for (place, erasure, name, told), subject in zip(wanted, subjects, strict=True):
+            made[place].append(self._add(conn, Notice.fresh(erasure, name, "erasure", at), told, subject))
         return made
 
     def add(
@@ -78,14 +87,22 @@ class Notices:
         identities: list[dict[str, str]], at: datetime, case: UUID | None = None,
     ) -> Notice:  # fmt: skip
         """Add one notice."""
-        ((subject, key),) = self._space.vault.new_subjects(1)
-        number = uuid4()  # the specification wants version 4
+        (subject,) = self._space.vault.new_subjects(1)
+        return self._add(conn, Notice.fresh(erasure, destination, kind, at, case), identities, subject)
+
+    def _add(
+        self, conn: Connection, one: Notice, identities: list[dict[str, str]], subject: tuple[int, bytes]
+    ) -> Notice:
+        number, key = subject
         conn.execute(
             "insert into privacy.destination_notice (notice_id, erasure_id, case_id, destination, kind, made_at, next_at, subject, sealed) "
             "values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (number, erasure, case, destination, kind, at, at, subject, seal(key, _PACK(identities), _CONTEXT)),
-        )
-        return Notice(number, erasure, case, destination, kind, "waiting", at, 0, at, None, None, "")
+            (
+                one.notice_id, one.erasure_id, one.case_id, one.destination, one.kind, one.made_at, one.next_at, number,
+                seal(key, _PACK(identities), _CONTEXT),
+            ),
+        )  # fmt: skip
+        return one
 
     def of(self, conn: Connection, erasure: UUID) -> list[Notice]:
         """Return the notices of an erasure, oldest first."""

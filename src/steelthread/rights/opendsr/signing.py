@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -11,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from steelthread.kit import Forbidden, Invalid
+from steelthread.kit import Forbidden, Invalid, now
 from steelthread.rights.opendsr.configuration import OwnSide
+
+_BEGIN = b"-----BEGIN X509 CRL-----"
 
 
 class Signer:
@@ -47,18 +51,49 @@ class Signer:
         return base64.b64encode(raw).decode()
 
 
-def trusted(chain: bytes, authorities: bytes, domain: str) -> x509.Certificate:
-    """Return the certificate of a domain; Forbidden unless it is in date, of this domain, and an authority vouches for it."""
+def trusted(chain: bytes, authorities: bytes, domain: str, revoked: bytes = b"") -> x509.Certificate:
+    """Return the certificate of a domain; Forbidden unless it is in date, of this domain, and an authority vouches for it.
+
+    With `revoked`, lists of revocation (CRLs, RFC 5280; PEM), none of the chain may stand on one of its issuer, each issuer
+    must have one that it signed, and a list whose next update is overdue counts for nothing.
+    """
     try:
         leaf, *between = x509.load_pem_x509_certificates(chain)
         store = Store(x509.load_pem_x509_certificates(authorities))
-        PolicyBuilder().store(store).build_server_verifier(x509.DNSName(domain)).verify(leaf, between)
+        path = PolicyBuilder().store(store).build_server_verifier(x509.DNSName(domain)).verify(leaf, between)
     except (ValueError, VerificationError):
         raise Forbidden(
             f"The certificate of {domain} is not trusted: out of date, of another domain, self-signed, or of an authority "
             "that opendsr.yaml does not name."
         ) from None
+    if revoked:
+        _not_revoked(path, revoked, domain)
     return leaf
+
+
+def _not_revoked(path: Sequence[x509.Certificate], revoked: bytes, domain: str) -> None:
+    """Raise Forbidden unless every certificate of a path, from the leaf up to the authority, is cleared by its issuer's list."""
+    try:
+        lists = [x509.load_pem_x509_crl(_BEGIN + one) for one in revoked.split(_BEGIN)[1:]]
+    except ValueError:
+        raise Invalid(
+            f"The lists of revocation for {domain} are no CRLs in PEM: opendsr.yaml names the file."
+        ) from None
+    for one, issuer in pairwise(path):
+        mine = [each for each in lists if each.issuer == issuer.subject and _in_force(each, issuer)]
+        if not mine:
+            raise Forbidden(
+                f"No list of revocation in force speaks for the certificate of {domain}: fetch its authority's CRL anew."
+            )
+        if any(each.get_revoked_certificate_by_serial_number(one.serial_number) is not None for each in mine):
+            raise Forbidden(f"The certificate of {domain} is not trusted: its authority revoked it.")
+
+
+def _in_force(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key, moment = issuer.public_key(), now()
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) or not one.is_signature_valid(key):
+        return False
+    return one.last_update_utc <= moment and one.next_update_utc is not None and moment < one.next_update_utc
 
 
 def check(leaf: x509.Certificate, signature: str, body: bytes) -> None:

@@ -1,0 +1,220 @@
+"""The gate at the collector: what is collected for a purpose is kept of those only who allow it, before the first write."""
+
+import msgspec
+import pytest
+from fastapi.testclient import TestClient
+
+from steelthread.api import create_api
+from steelthread.app import add_live_source
+from steelthread.kit import NotFound
+from steelthread.privacy import fence_counts
+from steelthread.rights import Consents, Saying, record_of_processing
+from steelthread.thread import LiveThread
+
+PURPOSES = """purposes:
+  operations: {legalBasis: contract}
+  analytics: {legalBasis: consent, effect: profiling, alsoKnownAs: ["category:Statistics"]}
+  service: {legalBasis: legitimate_interests}
+  linking: {legalBasis: consent, alsoKnownAs: ["category:Linking"]}
+"""
+
+
+class Site:
+    """A web site whose events are collected for a purpose."""
+
+    def __init__(self, space, **file):
+        self.space = space
+        (space.project.folder / "purposes.yaml").write_text(PURPOSES)
+        self.key = add_live_source(space, "web")
+        self.rule(**file)
+        self.client = TestClient(create_api(space))
+        self.sent = 0
+
+    def rule(self, **file):
+        lines = ["kind: live", *(f"{name}: {value}" for name, value in file.items())]
+        (self.space.project.sources / "web.yaml").write_text("\n".join(lines) + "\n")
+
+    def send(self, path="track", consent=None, gpc=False, **said):
+        self.sent += 1
+        context = {**said.pop("context", {}), **({"consent": {"categoryPreferences": consent}} if consent else {})}
+        body = {"messageId": f"m{self.sent}", "event": "Seen", "context": context, **said}
+        headers = {"Sec-GPC": "1"} if gpc else {}
+        answer = self.client.post(f"/v1/{path}", json=body, headers=headers, auth=(self.key, ""))
+        assert (answer.status_code, answer.json()["refused"]) == (200, 0), "no SDK is told to drop or to repeat"
+        with self.space.writer() as conn:
+            thread = LiveThread(self.space)
+            while thread.step(conn, 4000).read:
+                pass
+
+    def say(self, ref, purpose, said):
+        with self.space.database.connect() as conn:
+            Consents(self.space).say(conn, Saying(ref=ref, purpose=purpose, said=said))
+            conn.commit()
+
+    def seen(self, ref):
+        """Return how many events a profile has, None for nobody."""
+        with self.space.database.connect() as conn:
+            try:
+                return self.space.reader(conn).profile(ref)["counts"].get("CustomEngagement", 0)
+            except NotFound:
+                return None
+
+    def stored(self):
+        """Return everything that the log and the records hold, as one text."""
+        with self.space.database.connect() as conn:
+            log = self.space.log
+            return str([msgspec.msgpack.decode(one.fact.message) for one in log.read(conn, "received", 0, 1000)])
+
+    def counts(self):
+        with self.space.database.connect() as conn:
+            return {name: count for name, count in fence_counts(conn).items() if "Consent" in name}
+
+
+def test_without_a_yes_nothing_is_written(space):
+    site = Site(space, purpose="analytics")
+    site.send(anonymousId="needle-1")
+    site.send("identify", anonymousId="needle-1", userId="needle-ann", traits={"email": "needle@example.com"})
+    assert "needle" not in site.stored(), "not in the log of received events either"
+    assert site.seen("user_id:needle-ann") is None
+    assert site.counts() == {"droppedWithoutConsent": 2}
+    site.send(anonymousId="needle-1", consent={"Statistics": True})
+    assert site.seen("anonymous_id:needle-1") == 1, "the yes that an event brings counts for itself"
+    site.send(anonymousId="needle-1")
+    site.send(anonymousId="other")
+    assert site.seen("anonymous_id:needle-1") == 2
+    assert site.seen("anonymous_id:other") is None
+
+
+def test_a_no_counts_from_the_event_that_brings_it_and_for_the_person_behind_the_login(space):
+    site = Site(space, purpose="service")
+    for device in ("web-1", "web-2"):
+        site.send("identify", anonymousId=device, userId="ann", traits={"first_name": "Ann"})
+        site.send(anonymousId=device, userId="ann")
+    assert site.seen("user_id:ann") == 2
+    site.say("anonymous_id:web-1", "service", "objected")
+    site.send(anonymousId="web-1")
+    site.send(anonymousId="web-2", userId="ann")
+    assert site.seen("user_id:ann") == 2, "the person's no of another browser counts"
+    site.send(anonymousId="web-3", userId="bob")
+    assert site.seen("user_id:bob") == 1
+    site.say("user_id:bob", "*", "restricted")
+    site.send(anonymousId="web-3", userId="bob")
+    assert site.seen("user_id:bob") == 1
+
+
+def test_somebody_elses_no_on_a_shared_device_stays_theirs(space):
+    site = Site(space, purpose="service")
+    site.send("identify", anonymousId="shared", userId="ann", traits={"first_name": "Ann"})
+    site.say("user_id:ann", "service", "objected")
+    site.send(anonymousId="shared", userId="bob")
+    assert site.seen("user_id:bob") == 1
+    site.say("anonymous_id:shared", "service", "objected")
+    site.send(anonymousId="shared", userId="bob")
+    assert site.seen("user_id:bob") == 1, "the device's own no binds whoever uses it"
+
+
+def test_what_is_stripped_counts_and_names_nobody(space):
+    site = Site(space, purpose="analytics", without="strip")
+    said = {
+        "total": 12.5,
+        "gift": True,
+        "note": "call needle@example.com",
+        "phone": 442079460958,
+        "order_id": "needle-7",
+    }
+    context = {
+        "ip": "203.0.113.7",
+        "userAgent": "needle/1",
+        "device": {"id": "needle-d"},
+        "page": {"url": "https://x/?needle"},
+    }
+    site.send(anonymousId="needle-1", userId="needle-ann", properties=said, context=context)
+    site.send("identify", userId="needle-ann", traits={"email": "needle@example.com"})
+    text = site.stored()
+    assert "needle" not in text
+    assert "203.0" not in text
+    assert "442079460958" not in text, "a number may be somebody's, too"
+    assert "12.5" in text
+    assert site.counts() == {"droppedWithoutConsent": 1, "strippedWithoutConsent": 1}
+    with space.database.connect() as conn:
+        assert conn.execute("select count(*) from identity.cluster where evidence > 0").fetchone() == (0,)
+        events = conn.execute("select count(*) from intake.seen_word where event = 'Seen' and property = 'total'")
+        assert events.fetchone() == (1,)
+        assert conn.execute("select count(*) from intake.reject").fetchone() == (0,)
+
+
+def test_devices_are_tied_to_logins_only_where_it_is_allowed(space):
+    site = Site(space, link_purpose="linking")
+    site.send(anonymousId="web-1")
+    site.send(anonymousId="web-1", userId="ann", context={"device": {"id": "d1"}})
+    site.send("identify", anonymousId="web-1", userId="ann", traits={"email": "ann@example.com"})
+    with space.database.connect() as conn:
+        reader = space.reader(conn)
+        assert reader.cluster("anonymous_id:web-1") != reader.cluster("user_id:ann")
+        assert reader.cluster("email:ann@example.com") == reader.cluster("user_id:ann")
+        with pytest.raises(NotFound):
+            reader.cluster("device_id:d1")
+    assert site.counts() == {"unlinkedWithoutConsent": 2}
+    site.send(anonymousId="web-1", userId="ann", consent={"Linking": True})
+    with space.database.connect() as conn:
+        reader = space.reader(conn)
+        assert reader.cluster("anonymous_id:web-1") == reader.cluster("user_id:ann")
+
+
+def test_the_files_count_as_they_are(space):
+    site = Site(space)
+    site.send(anonymousId="a")
+    assert site.seen("anonymous_id:a") == 1, "a source without a purpose asks nobody"
+    site.rule(purpose="analytics")
+    site.send(anonymousId="a")
+    assert site.seen("anonymous_id:a") == 1
+    (space.project.folder / "purposes.yaml").write_text(
+        PURPOSES.replace("legalBasis: consent, effect", "legalBasis: contract, effect")
+    )
+    site.send(anonymousId="a")
+    assert site.seen("anonymous_id:a") == 2
+    (space.project.folder / "purposes.yaml").write_text("purposes: [")
+    site.send(anonymousId="a")
+    assert site.seen("anonymous_id:a") == 3, "while it cannot be read, what it said last"
+    (space.project.folder / "purposes.yaml").write_text(PURPOSES.replace("category:Statistics", "category:Counting"))
+    site.send(anonymousId="b", consent={"Counting": True})
+    assert site.seen("anonymous_id:b") == 1, "the names of categories too"
+    site.rule(purpose="nonsense")
+    site.send(anonymousId="a")
+    assert site.seen("anonymous_id:a") == 3, "an unknown purpose is a no"
+
+
+def test_a_source_that_asks_nobody_is_an_alarm(space):
+    site = Site(space)
+    with space.database.connect() as conn:
+        alarms = record_of_processing(space, conn, []).alarms
+        assert "web collects live events for no purpose (sources/web.yaml: purpose)" in alarms
+        site.rule(purpose="analytics")
+        assert record_of_processing(space, conn, []).alarms == []
+        site.rule(purpose="nonsense")
+        (alarm,) = record_of_processing(space, conn, []).alarms
+        assert "purposes.yaml does not name" in alarm
+
+
+def test_documents_are_asked_about_by_what_their_mapping_finds(space):
+    (space.project.folder / "purposes.yaml").write_text(PURPOSES)
+    key = add_live_source(space, "hook")
+    (space.project.sources / "hook.yaml").write_text(
+        "name: hook\nkind: live\npurpose: service\nkey: id\nentities:\n  - {entity: Individual, attributes: {firstName: person.first}}\n"
+        "identifiers:\n  - {kind: email, column: person.mail}\n"
+    )
+    client = TestClient(create_api(space))
+    with space.database.connect() as conn:
+        Consents(space).say(conn, Saying(ref="email:ann@example.com", purpose="service", said="objected"))
+        conn.commit()
+    for number, mail in ((1, "Ann@example.com"), (2, "bob@example.com")):
+        body = {"id": number, "person": {"first": "X", "mail": mail}}
+        assert client.post(f"/webhooks/{key}", json=body).status_code in (200, 202)
+    with space.writer() as conn:
+        thread = LiveThread(space)
+        while thread.step(conn, 4000).read:
+            pass
+    with space.database.connect() as conn:
+        assert space.reader(conn).cluster("email:bob@example.com")
+        with pytest.raises(NotFound):
+            space.reader(conn).cluster("email:ann@example.com")
