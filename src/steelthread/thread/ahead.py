@@ -220,21 +220,25 @@ class Beside:
         self._sources: dict[int, _Source] = {}
 
     def run(self) -> None:
-        """Prepare what is wanted until it is taken, again and again."""
-        with self._space.database.connect() as conn:
+        """Prepare what is wanted until it is taken, again and again; nothing of it stays."""
+        with self._space.forgetting(), self._space.database.connect() as conn:
             conn.autocommit = True
             while True:
-                after, most = _WANTED(self._pipe.recv_bytes())
-                frames: list[_Frame] = []
-                while len(frames) < most and not self._pipe.poll():
-                    taken = self._space.log.read(conn, LANE, after, min(_PIECE, most - len(frames)))
-                    if taken:
-                        frames += self._prepared(conn, taken)
-                        after = taken[-1].number
-                    else:
-                        self._pipe.poll(_PAUSE)
-                self._pipe.recv_bytes()
-                self._pipe.send_bytes(_ENCODE(frames))
+                frames = _ENCODE(self._until_taken(conn, *_WANTED(self._pipe.recv_bytes())))
+                self._pipe.send_bytes(frames)
+                del frames
+
+    def _until_taken(self, conn: Connection, after: int, most: int) -> list[_Frame]:
+        frames: list[_Frame] = []
+        while len(frames) < most and not self._pipe.poll():
+            taken = self._space.log.read(conn, LANE, after, min(_PIECE, most - len(frames)))
+            if taken:
+                frames += self._prepared(conn, taken)
+                after = taken[-1].number
+            else:
+                self._pipe.poll(_PAUSE)
+        self._pipe.recv_bytes()
+        return frames
 
     def _prepared(self, conn: Connection, taken: Sequence[Numbered]) -> list[_Frame]:
         told = self._teller.told(taken)

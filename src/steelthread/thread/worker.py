@@ -63,7 +63,7 @@ class Worker:
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
-        with thread.hastened():
+        with thread.hastened(), self._space.forgetting():
             self._fold(thread)
 
     def _fold(self, thread: LiveThread) -> None:
