@@ -222,7 +222,8 @@ def test_11_the_signal_stops_every_later_delivery(space, receiver, deliver):
                 pass
         until(
             lambda: (
-                not standing(space).waiting and space.log.position(conn_of(space), "webhook/1", OUTCOMES) == head(space)
+                space.log.position(conn_of(space), "webhook/1", OUTCOMES) == head(space)
+                and not standing(space).waiting  # what is queued is waiting by now
             )
         )
 

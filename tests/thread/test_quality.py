@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from tests.thread.test_resolving import COLUMNS, groups, rows, told  # noqa: F401  # told is a fixture
 
-from steelthread.thread import quality, resolve_all
+from steelthread.thread import link, quality, resolve_all
 
 
 def test_the_report_counts_what_there_is(space, told):  # noqa: F811
@@ -32,6 +32,15 @@ def test_the_report_counts_what_there_is(space, told):  # noqa: F811
     assert drift["from"]["individuals"] == done.individuals_after
     assert drift["to"]["model"] == second.model
     assert drift["merged"] == second.merged
+
+
+def test_records_that_one_rule_alone_ties_to_another_are_counted(space, told):  # noqa: F811
+    people = {row[0]: row for row in rows(people=4, seed=3)}
+    mine, yours = people["p0-0"], people["p1-0"]
+    told([("a", *mine[1:]), ("b", *mine[1:]), ("c", *mine[1:4], "own@one.example", *mine[5:]), ("d", *yours[1:])])
+    link(space, "record:people/Individual/b", "record:people/Individual/c", "she said so", "ann")
+    rules = {found["rule"]: found["alone"] for found in quality(space)["rules"]}
+    assert rules == {"email": 1, "must": 1}
 
 
 def test_a_project_for_people_from_the_command_line(tmp_path):

@@ -46,19 +46,35 @@ def sizes_of_persons(conn: Connection) -> dict[int, int]:
     return dict(rows.fetchall())
 
 
-def rules_told(conn: Connection) -> list[tuple[str, int, int, int, int]]:
-    """Return per rule: open links, those refused, records that it reaches, and pairs of records that it alone joins.
+_LIVING = "l.closed_at is null and l.refused = ''"
+_TIES = f"""
+select record, rule from (select l.a as record, l.rule, count(*) over (partition by l.b) as holders
+    from identity.link l join identity.node x on x.node_id = l.a join identity.node y on y.node_id = l.b
+    where {_LIVING} and l.strength < {MODEL} and x.kind = 0 and y.kind <> 0) held where holders > 1
+union select unnest(array[l.a, l.b]), case when l.strength = {MODEL} then 'model' else l.rule end
+    from identity.link l join identity.node x on x.node_id = l.a join identity.node y on y.node_id = l.b
+    where {_LIVING} and x.kind = 0 and y.kind = 0 and x.cluster_id = y.cluster_id
+        and (l.strength < {MODEL} or coalesce(x.atom_id, x.cluster_id) <> coalesce(y.atom_id, y.cluster_id))
+"""
+"""Which rule ties which record to another record of its person."""
 
-    A model reaches the records between which it says more than nothing; it alone joins what no rule puts in one atom.
+
+def rules_told(conn: Connection) -> list[tuple[str, int, int, int, int]]:
+    """Return per rule: open links, those refused, records that it reaches, and records that nothing else ties to another.
+
+    A model reaches the records between which it says more than nothing; it ties those that no rule has in one atom.
     """
     rows = conn.execute(
         f"""
-        select case when l.strength = {MODEL} then 'model' else l.rule end as rule, count(*),
-            count(*) filter (where l.refused <> ''), count(distinct x.node_id) filter (where x.kind = 0),
-            count(*) filter (where l.refused = '' and x.cluster_id = y.cluster_id
-                and coalesce(x.atom_id, x.cluster_id) <> coalesce(y.atom_id, y.cluster_id))
-        from identity.link l join identity.node x on x.node_id = l.a join identity.node y on y.node_id = l.b
-        where l.closed_at is null group by 1 order by 2 desc, 1
+        with alone as (select rule, count(*) as records from (select record, min(rule) as rule from ({_TIES}) ties
+            group by record having count(distinct rule) = 1) single group by rule)
+        select rule, links, refused, reached, coalesce(alone.records, 0) from (
+            select case when l.strength = {MODEL} then 'model' else l.rule end as rule, count(*) as links,
+                count(*) filter (where l.refused <> '') as refused,
+                count(distinct x.node_id) filter (where x.kind = 0) as reached
+            from identity.link l join identity.node x on x.node_id = l.a join identity.node y on y.node_id = l.b
+            where l.closed_at is null group by 1
+        ) told left join alone using (rule) order by 2 desc, 1
         """
     )
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

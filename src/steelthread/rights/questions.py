@@ -23,7 +23,7 @@ from steelthread.thread import Space
 Connection = psycopg.Connection[Any]
 MARK = "steelthread question: "
 _LINE = re.compile(
-    rb"^(?P<prefix>[^\t].*?) LOG:  steelthread question: (?P<role>[a-z0-9_]+) for (?P<purpose>\S+) at (?P<at>[0-9]+\.[0-9]+) "
+    rb"^(?P<prefix>[^\t].*?) (?:LOG|WARNING):  steelthread question: (?P<role>[a-z0-9_]+) for (?P<purpose>\S+) at (?P<at>[0-9]+\.[0-9]+) "
     rb"in (?P<process>[0-9]+)$"
 )
 _ASKER = re.compile(rb"\[([0-9]+)\] (\S+)$")

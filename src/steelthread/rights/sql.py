@@ -190,11 +190,18 @@ class SqlAccess:
         return gate
 
     def _heard(self, conn: Connection) -> str:
-        """Make the function that has the server's log tell who asks for what, whatever becomes of the transaction."""
+        """Make the function that has the server's log tell who asks for what, whatever becomes of the transaction.
+
+        Beside a line of level LOG a server writes the statement, values and all, unless it is told not to; not so beside a
+        warning, which a server writes unless it is told not to.
+        """
+        told = f"'{MARK}% for % at % in %', session_user, purpose, extract(epoch from statement_timestamp()), pg_backend_pid()"
         conn.execute(
             f"create or replace function {_GATE}.heard(purpose text) returns boolean language plpgsql volatile "
-            f"security definer set search_path = pg_catalog, pg_temp as $heard$ begin raise log '{MARK}% for % at % in %', "
-            "session_user, purpose, extract(epoch from statement_timestamp()), pg_backend_pid(); return true; end $heard$"
+            "security definer set search_path = pg_catalog, pg_temp as $heard$ begin "
+            "if current_setting('log_min_error_statement') in ('fatal', 'panic') "
+            f"or current_setting('log_min_messages') in ('error', 'log', 'fatal', 'panic') then raise log {told}; "
+            f"else raise warning {told}; end if; return true; end $heard$"
         )
         conn.execute(f"revoke all on function {_GATE}.heard(text) from public")
         return f"{_GATE}.heard"

@@ -26,12 +26,19 @@ def to_sql(condition: Condition) -> str:
     """Return the condition as SQL (DuckDB) over columns a_l and a_r."""
     name, *rest = condition
     if name in ("all", "any"):
-        return "(" + (" and " if name == "all" else " or ").join(to_sql(one) for one in rest) + ")"
+        return _in_turn([to_sql(one) for one in rest], met=name == "any")
     if name == "not":
         return f"(not {to_sql(rest[0])})"
     if name not in _SQL:
         raise Invalid(f"{name} is no condition of a matching model; see docs/matching.md.")
     return _SQL[name](*rest)
+
+
+def _in_turn(parts: list[str], *, met: bool) -> str:
+    """Join conditions so that each is only looked at where those before leave it open: `and` and `or` look at all."""
+    *ahead, last = parts
+    cases = " ".join(f"when {'' if met else 'not '}{part} then {'true' if met else 'false'}" for part in ahead)
+    return f"(case {cases} else {last} end)" if ahead else last
 
 
 def columns_in(condition: Condition) -> set[str]:
@@ -53,14 +60,22 @@ _SQL: dict[str, Callable[..., str]] = {
     ),
     "cross": lambda a, b: f"coalesce({a}_l = {b}_r and {b}_l = {a}_r, false)",
     "either": lambda a, b: f"(coalesce({a}_l = {b}_r, false) or coalesce({b}_l = {a}_r, false))",
-    "shares": lambda a: f"coalesce(list_has_any({a}_l, {a}_r), false)",
-    "within": lambda a, b: (
-        f"(coalesce(list_contains({b}_r, {a}_l), false) or coalesce(list_contains({b}_l, {a}_r), false))"
+    "shares": lambda a: (
+        f"(case when {a}_l is null or {a}_r is null then false when {a}_l[1] = {a}_r[1] then true"
+        f" when len({a}_l) = 1 and len({a}_r) = 1 then false else list_has_any({a}_l, {a}_r) end)"
     ),
-    "jaro": lambda a, n: f"coalesce(jaro_winkler_similarity({a}_l, {a}_r) >= {n}, false)",
+    "within": lambda a, b: (
+        f"(case when {a}_l is not null and {b}_r is not null and list_contains({b}_r, {a}_l) then true"
+        f" when {a}_r is not null and {b}_l is not null then list_contains({b}_l, {a}_r) else false end)"
+    ),
+    "jaro": lambda a, n: (
+        f"(case when {a}_l is null or {a}_r is null then false when {a}_l = {a}_r then true"
+        f" else jaro_winkler_similarity({a}_l, {a}_r) >= {n} end)"
+    ),
     "edits": lambda a, n: (
-        f"(coalesce(least(length({a}_l), length({a}_r)) > {2 * n}, false)"
-        f" and coalesce(damerau_levenshtein({a}_l, {a}_r) <= {n}, false))"
+        f"(case when {a}_l is null or {a}_r is null or least(length({a}_l), length({a}_r)) <= {2 * n} then false"
+        f" when abs(length({a}_l) - length({a}_r)) > {n} then false"
+        f" else damerau_levenshtein({a}_l, {a}_r) <= {n} end)"
     ),
     "tail": lambda a, n: f"coalesce(right({a}_l, {n}) = right({a}_r, {n}), false)",
 }
