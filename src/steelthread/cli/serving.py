@@ -58,7 +58,6 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "worker":
         with common.space() as space:
             replay_erasures(space)
-            space.forget_with_others()
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":

@@ -21,10 +21,11 @@ from steelthread.intake import (
 )
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
 from steelthread.model import Received
+from steelthread.thread.ahead import LANE
 from steelthread.thread.collecting import Collecting
 from steelthread.thread.consenting import Consenting, Sent, brings_consent
 from steelthread.thread.fence import Fence
-from steelthread.thread.live import LANE, READER
+from steelthread.thread.live import READER
 from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
 from steelthread.thread.terms import source_file

@@ -5,7 +5,8 @@ dies anywhere in between has done nothing, and the next one does it once.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -13,38 +14,35 @@ import psycopg
 
 from steelthread import intake
 from steelthread.intake import (
-    DEVICE,
     MappedRow,
     Message,
     PartyState,
     Reject,
     Witness,
-    Words,
     count_live,
-    identifiers,
     keep_messages,
     moment,
 )
-from steelthread.kit import Invalid, Unavailable
-from steelthread.log import Numbered
+from steelthread.kit import Unavailable
 from steelthread.model import Folded, Received
 from steelthread.thread.admission import admit, admitted
+from steelthread.thread.ahead import LANE, Ahead, Teller, Told, set_aside
 from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
-from steelthread.thread.prepare import Ident, Prepared
+from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
-LANE = "received"
 READER = "thread"
 _MOST_DEVICES = 100_000
 MOST = 4000
 """How many events one transaction takes."""
-_MESSAGE = msgspec.msgpack.Decoder(Message).decode
+_MANY = 300
+"""After so many events at once the next ones are prepared ahead."""
 _KEPT = msgspec.json.Decoder(Message).decode
 _STATE = msgspec.msgpack.Decoder(PartyState).decode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
@@ -68,20 +66,36 @@ class LiveThread:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._words = Words(space.model, space.project.settings.project.country)
         self._sources: dict[int, Known] = {}
+        self._teller = Teller(space)
+        self._ahead: Ahead | None = None
         self._fence = Fence(space)
-        self._counts_bots = space.project.settings.live.count_bots
         self._devices: dict[tuple[Any, ...], None] = {}
         """What was told of devices, by source and day: the same need not be written again."""
         self.troubled: set[int] = set()
         """Numbers of the sources whose contract or file cannot be read."""
 
+    @contextmanager
+    def hastened(self) -> Iterator[None]:
+        """Prepare the events of the next step while one is under way: by a process more, where one can be had."""
+        self._ahead = ahead = Ahead.forked(self._space, self._teller) if Ahead.is_possible() else None
+        try:
+            yield
+        finally:
+            self._ahead = None
+            if ahead is not None:
+                ahead.close()
+
+    @property
+    def is_lame(self) -> bool:
+        """Whether the process that prepares events has died; the thread does it all by itself then."""
+        return self._ahead is not None and self._ahead.is_gone
+
     def step(self, conn: Connection, most: int = MOST) -> Step:
         """Take up to `most` events from the log, do all that is to be done with them, and commit."""
         log = self._space.log
         position = log.position(conn, READER, LANE)
-        taken = log.read(conn, LANE, position, most)
+        taken = self._taken(conn, position, most)
         if not taken:
             conn.rollback()
             return Step(0, position)
@@ -90,6 +104,17 @@ class LiveThread:
         log.advance(conn, READER, LANE, taken[-1].number)
         conn.commit()
         return Step(len(taken), taken[-1].number)
+
+    def _taken(self, conn: Connection, position: int, most: int) -> list[Told]:
+        """Return the next events, those first that were prepared; when there are many, begin to prepare those after them."""
+        ahead = self._ahead.take(position) if self._ahead else []
+        taken = ahead if len(ahead) <= most else []
+        if len(taken) < most:
+            after = taken[-1].number if taken else position
+            taken += self._teller.told(self._space.log.read(conn, LANE, after, most - len(taken)))
+        if self._ahead and len(taken) >= _MANY and most == MOST:
+            self._ahead.begin(taken[-1].number, most)
+        return taken
 
     def set_aside(self, conn: Connection, error: Exception) -> Step:
         """Keep the next event as a reject: it cannot be folded in, and must not hold up the others."""
@@ -108,53 +133,43 @@ class LiveThread:
 
     # -- one batch ---------------------------------------------------------------------------------------------------
 
-    def _fold(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[list[int], list[int]]:
+    def _fold(self, conn: Connection, taken: Sequence[Told]) -> tuple[list[int], list[int]]:
         """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
         grouped, duplicates = self._new(conn, taken)
+        told = {id(one.message): one for one in taken}
         blocked: list[int] = []
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
             numbers = {message.id: place for place, message in messages}
-            told = self._past_the_fence(conn, live, [message for _, message in messages])
-            passed = {message.id for message in told}
+            let_in = self._past_the_fence(conn, live, [message for _, message in messages])
+            passed = {message.id for message in let_in}
             blocked += [place for place, message in messages if message.id not in passed]
             if live.terms.problem:
-                self._reject(conn, live, [waiting(message) for message in told], counted=False)
-                blocked += [numbers[message.id] for message in told]
+                self._reject(conn, live, [waiting(message) for message in let_in], counted=False)
+                blocked += [numbers[message.id] for message in let_in]
                 continue
-            intake.note_words(conn, number, intake.words_of(told))
-            admission = admit(conn, self._space, number, live.plan, told)
-            blocked += [numbers[told[place].id] for place in admission.blocked]
+            intake.note_words(conn, number, intake.words_of(let_in))
+            admission = admit(conn, self._space, number, live.plan, let_in)
+            blocked += [numbers[let_in[place].id] for place in admission.blocked]
             self._reject(conn, live, admission.rejects)
-            self._of_source(conn, live, admission.admitted)
+            self._of_source(
+                conn, live, [told.get(id(message)) or _as_told(live, message) for message in admission.admitted]
+            )
         count_live(conn, {"duplicates": len(duplicates)})
         return duplicates, sorted(blocked)
 
-    def _new(
-        self, conn: Connection, taken: Sequence[Numbered]
-    ) -> tuple[dict[int, list[tuple[int, Message]]], list[int]]:
+    def _new(self, conn: Connection, taken: Sequence[Told]) -> tuple[dict[int, list[tuple[int, Message]]], list[int]]:
         """Tell what is new, by source and with its number, from what came before: by the client's id in the whole space, or in its source."""
-        named: dict[bytes, tuple[int, int, Message]] = {}
-        duplicates = []
-        for one in taken:
-            if isinstance(one.fact, Received):
-                message = _MESSAGE(one.fact.message)
-                scope = str(one.fact.source) if message.per_source else ""
-                name = self._space.vault.blind("message", f"{scope}\x00{message.id}")
-                if name in named:
-                    duplicates.append(one.number)
-                else:
-                    named[name] = (one.number, one.fact.source, message)
-        if not named:
-            return {}, duplicates
-        at = moment(max(message.received for _, _, message in named.values()))
+        named: dict[bytes, Told] = {}
+        duplicates = [one.number for one in taken if named.setdefault(one.name, one) is not one]
+        at = moment(max(one.message.received for one in taken))
         fresh = keep_messages(conn, list(named), at)
         new: dict[int, list[tuple[int, Message]]] = defaultdict(list)
-        for name, (number, source, message) in named.items():
+        for name, one in named.items():
             if name in fresh:
-                new[source].append((number, message))
+                new[one.source].append((one.number, one.message))
             else:
-                duplicates.append(number)
+                duplicates.append(one.number)
         return new, sorted(duplicates)
 
     def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
@@ -162,14 +177,15 @@ class LiveThread:
         for number, messages in sorted(grouped.items()):
             live = self._readable(conn, number)
             told = self._past_the_fence(conn, live, messages)
-            self._of_source(conn, live, admitted(self._space, live.plan, told), again=True)
+            let_in = admitted(self._space, live.plan, told)
+            self._of_source(conn, live, [_as_told(live, message) for message in let_in], again=True)
 
     def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
         live = self._readable(conn, number)
         admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
         self._reject(conn, live, admission.rejects, counted=False)
-        self._of_source(conn, live, admission.admitted)
+        self._of_source(conn, live, [_as_told(live, message) for message in admission.admitted])
         return len(admission.admitted)
 
     def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
@@ -179,7 +195,7 @@ class LiveThread:
             aside: list[Reject] = []
             self._mapped(live, message, aside)
             return {one.column for one in aside}
-        row = self._words.event(message, self._known(message, live.namespace))
+        row = self._teller.words.event(message, self._teller.known(message, live.namespace))
         return {issue.column for issue in row.issues}
 
     def _past_the_fence(self, conn: Connection, live: Known, messages: list[Message]) -> list[Message]:
@@ -187,27 +203,28 @@ class LiveThread:
         self._space.log.lock(conn, OUTCOMES)
         return self._fence.messages(conn, live.name, live.namespace, messages)
 
-    def _of_source(self, conn: Connection, live: Known, messages: list[Message], *, again: bool = False) -> None:
-        if not messages:
+    def _of_source(self, conn: Connection, live: Known, events: list[Told], *, again: bool = False) -> None:
+        if not events:
             return
-        as_of = moment(max(message.received for message in messages))
+        as_of = moment(max(one.message.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
-        told: dict[tuple[str, str], list[Message]] = defaultdict(list)
+        told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         prepared: list[Prepared] = []
         devices: list[Prepared] = []
         rejects: list[Reject] = []
-        for message in messages:
-            if message.mapped:
-                prepared += self._mapped(live, message, rejects)
+        for one in events:
+            if one.message.mapped:
+                prepared += self._mapped(live, one.message, rejects)
                 continue
-            for party in parties(message):
-                told[party].append(message)
-            if message.type not in ("identify", "group") or message.group_id:
-                row = self._words.event(message, self._known(message, live.namespace))
-                rejects += _rejects(row, message)
-                prepared += self._prepared(live, row, message.id)
-                devices += self._device(live, message)
+            if one.changed != live.terms.changed:
+                self._teller.prepare(one, live)
+            for party in parties(one.message):
+                told[party].append(one)
+            if one.prepared:
+                rejects += one.rejects
+                prepared += one.prepared
+                devices += self._device(live, one)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
         if again:
             mended |= {one.row_digest for one in prepared}
@@ -227,33 +244,23 @@ class LiveThread:
             rejects.append(_refused(message, error.reason, error.column))
             return []
         row.observed_at = row.observed_at or message.timestamp
-        rejects += _rejects(row, message)
+        rejects += set_aside(row, message)
         return live.preparer.row(row, self._space.vault.digest(message.id.encode())) if row.records else []
 
-    def _known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
-        return known_identifiers(self._space, message, namespace)
-
-    def _prepared(self, live: Known, row: MappedRow, mark: str) -> list[Prepared]:
-        prepared = live.preparer.row(row, self._space.vault.digest(mark.encode()))
-        for record, one in zip(row.records, prepared, strict=True):
-            one.idents = [walled(ident) for ident in one.idents]
-            one.uncounted = record.entity == DEVICE or (record.values.get("isBot") is True and not self._counts_bots)
-        return prepared
-
-    def _device(self, live: Known, message: Message) -> list[Prepared]:
+    def _device(self, live: Known, one: Told) -> list[Prepared]:
         """Prepare the device of an event, unless the same was told of it on that day."""
-        said = (live.facts.source_id, *intake.device_mark(message))
+        said = (live.facts.source_id, *intake.device_mark(one.message))
         if said in self._devices:
             return []
         while len(self._devices) >= _MOST_DEVICES:
             del self._devices[next(iter(self._devices))]
         self._devices[said] = None
-        row = intake.device_record(message)
+        row = intake.device_record(one.message)
         if row is None:
             return []
-        kinds = {kind for kind, _, _ in self._known(message, live.namespace)}
-        row.records[0].identifiers = [one for one in row.records[0].identifiers if one[0] in kinds]
-        return self._prepared(live, row, f"device {row.records[0].key}")
+        kinds = {kind for kind, _, _ in one.identifiers}
+        row.records[0].identifiers = [each for each in row.records[0].identifiers if each[0] in kinds]
+        return self._teller.row(live, row, f"device {row.records[0].key}")
 
     # -- parties -----------------------------------------------------------------------------------------------------
 
@@ -262,7 +269,7 @@ class LiveThread:
         conn: Connection,
         live: Known,
         batch: Batch,
-        told: dict[tuple[str, str], list[Message]],
+        told: dict[tuple[str, str], list[Told]],
         prepared: list[Prepared],
         rejects: list[Reject],
     ) -> frozenset[bytes]:
@@ -278,11 +285,10 @@ class LiveThread:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
                 state = _STATE(envelope[_STATE_PLACE]) if len(envelope) > _STATE_PLACE else state
             state.identifiers = [one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace]
-            for message in told[party]:
-                idents = self._known(message, live.namespace) if party[0] == "Individual" else []
-                state.tell(message, idents)
-            mapped, times = self._words.party(*party, state)
-            fresh = {trait for message in told[party] for trait in (*message.traits, *message.once)}
+            for event in told[party]:
+                state.tell(event.message, event.identifiers if party[0] == "Individual" else [])
+            mapped, times = self._teller.words.party(*party, state)
+            fresh = {trait for event in told[party] for trait in (*event.message.traits, *event.message.once)}
             rejects += [
                 Reject(0, issue.column, issue.reason, False, ["trait"], [issue.value])
                 for issue in mapped.issues
@@ -294,7 +300,7 @@ class LiveThread:
 
     def _party(self, live: Known, row: MappedRow, state: PartyState, times: dict[str, int]) -> Prepared:
         """Prepare a party's record with its registers in the envelope, and the times of its attributes in the clear."""
-        (one,) = self._prepared(live, row, "")
+        (one,) = self._teller.row(live, row, "")
         one.plain = _PACK([*_UNPACK(one.plain), _PACK(state)])
         one.digest = self._space.vault.digest(one.plain)
         one.row_digest = one.digest
@@ -353,21 +359,9 @@ class LiveThread:
         self._devices.clear()
 
 
-def known_identifiers(space: Space, message: Message, namespace: str) -> list[tuple[str, str, str]]:
-    """Return the identifiers of an event that are of a kind which the project has."""
-    known = []
-    for one in identifiers(message, namespace):
-        try:
-            space.rules.kind(one[0])
-        except Invalid:
-            continue
-        known.append(one)
-    return known
-
-
-def walled(ident: Ident) -> Ident:
-    """Two logins of one namespace are two people, whatever they share: a device, an address."""
-    return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
+def _as_told(live: Known, message: Message) -> Told:
+    """Return an event that does not come from the log as it stands there."""
+    return Told(0, live.facts.source_id, b"", message)
 
 
 def parties(message: Message) -> list[tuple[str, str]]:
@@ -382,13 +376,6 @@ def parties(message: Message) -> list[tuple[str, str]]:
 
 def _refused(message: Message, reason: str, column: str = "") -> Reject:
     return Reject(0, column, reason, True, ["message"], [_JSON(message).decode()])
-
-
-def _rejects(row: MappedRow, message: Message) -> list[Reject]:
-    if not row.issues:
-        return []
-    cells = [_JSON(message).decode()]
-    return [Reject(0, issue.column, issue.reason, False, ["message"], cells) for issue in row.issues]
 
 
 def _shown(message: bytes) -> str:

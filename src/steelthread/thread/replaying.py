@@ -23,9 +23,10 @@ from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.profiles import Opener, View
 from steelthread.thread.admission import BLOCKED
+from steelthread.thread.ahead import LANE, walled
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts, microseconds
-from steelthread.thread.live import LANE, LiveThread, walled
+from steelthread.thread.live import LiveThread
 from steelthread.thread.prepare import Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal

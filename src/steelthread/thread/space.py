@@ -1,7 +1,8 @@
 """A space: one project with its database, keyring, model and rules opened."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
@@ -73,13 +74,27 @@ class Space:
 
     def forget_with_others(self) -> None:
         """Have this process forget, within a second, whoever any process erases: for those that run on and on."""
-        threading.Thread(target=self._forget, name="forgetting", daemon=True).start()
+        threading.Thread(target=self._forget, args=(self._closing,), name="forgetting", daemon=True).start()
 
-    def _forget(self) -> None:
-        while not self._closing.wait(_LOOK_SECONDS):
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Forget so as long as the block runs: for a process that is alone with one thread before and after it."""
+        ends = threading.Event()
+        thread = threading.Thread(target=self._forget, args=(ends,), name="forgetting", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ends.set()
+            thread.join()
+
+    def _forget(self, ends: threading.Event) -> None:
+        while True:
             if self.vault.refresh():
                 self.keys.forget()
                 forget_remembered()
+            if ends.wait(_LOOK_SECONDS):
+                return
 
     def writer(self) -> psycopg.Connection[Any]:
         """Open a connection for writing batches: it looks things up by key only, whatever the statistics say yet."""

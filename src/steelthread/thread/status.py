@@ -7,7 +7,8 @@ import psycopg
 
 from steelthread.intake import live_counts
 from steelthread.kit import now
-from steelthread.thread.live import LANE, READER
+from steelthread.thread.ahead import LANE
+from steelthread.thread.live import READER
 from steelthread.thread.space import Space
 
 

@@ -57,7 +57,14 @@ class Known:
         self.mapping = intake.DocumentMapping(mapping, space.model, country) if mapping else None
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
-        self.preparer = Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
+        self.preparer = preparer_of(space, name, mapping)
+
+
+def preparer_of(space: Space, name: str, mapping: Source | None) -> Preparer:
+    """Return what prepares the events of a source, which has a mapping of its own or speaks the words of Segment."""
+    source = mapping or Source(name=name, entities=[], key="")
+    country = space.project.settings.project.country
+    return Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
 
 
 def terms_of(space: Space, name: str) -> Terms:

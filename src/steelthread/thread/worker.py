@@ -13,10 +13,11 @@ from steelthread.intake import forget_messages, forget_volume
 from steelthread.kit import SteelthreadError, Unavailable, now
 from steelthread.log import channel
 from steelthread.profiles import forget_old
+from steelthread.thread.ahead import LANE
 from steelthread.thread.alerting import troubled_sources, watch_volumes
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.computing import fill_traits, sync_traits
-from steelthread.thread.live import LANE, MOST, READER, LiveThread
+from steelthread.thread.live import MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
 
@@ -62,13 +63,18 @@ class Worker:
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
+        with thread.hastened(), self._space.forgetting():
+            self._fold(thread)
+
+    def _fold(self, thread: LiveThread) -> None:
+        """Fold in until it is told to stop, or the process beside has to be started anew."""
         with self._space.database.connect() as conn:
             sync_traits(self._space, conn, OUTCOMES)
             thread.troubled |= troubled_sources(conn)
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
             heard.execute(f"listen {channel(LANE)}")
-            while not self._ends:
+            while not (self._ends or thread.is_lame):
                 filled = fill_traits(self._space, conn, OUTCOMES)
                 done = self._step(thread, conn) + (thread.mend(conn) if thread.troubled else 0)
                 self._tidy(conn)

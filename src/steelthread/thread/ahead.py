@@ -1,0 +1,289 @@
+"""What can be done of received events before their turn comes: read, opened, mapped, prepared, sealed.
+
+A worker has a second process for it, a fork of itself: the events of the next step are prepared while one is under way.
+What is prepared is a function of the event and of its source's terms: where these have changed meanwhile, or the event is
+let in otherwise than it came, the thread prepares it once more. The process keeps nothing; when it dies, nothing is lost.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol, Self
+
+import msgspec
+import psycopg
+
+from steelthread import intake
+from steelthread.intake import DEVICE, MappedRow, Message, Reject, Words, identifiers
+from steelthread.kit import Invalid
+from steelthread.log import Numbered
+from steelthread.model import Received
+from steelthread.thread.prepare import Ident, Prepared, Preparer
+from steelthread.thread.space import Space
+from steelthread.thread.terms import Terms, changed_at, preparer_of, terms_of
+from steelthread.vault import seal
+
+Connection = psycopg.Connection[Any]
+LANE = "received"
+_PIECE = 500
+"""Events prepared at once: whoever takes them waits no longer than for so many."""
+_PAUSE = 0.02
+_TAKE = b"take"
+_MESSAGE = msgspec.msgpack.Decoder(Message).decode
+_JSON = msgspec.json.Encoder(order="sorted").encode
+
+
+class Told(msgspec.Struct):
+    """An event of the log, as far as it could be prepared."""
+
+    number: int
+    source: int
+    name: bytes
+    """What tells it from others: the blind index of the client's id, in the whole space or in its source."""
+    message: Message
+    changed: tuple[int, int] | None = None
+    """Which terms of its source it was prepared under, by their time; None as long as it is not."""
+    identifiers: list[tuple[str, str, str]] = []
+    prepared: list[Prepared] = []
+    rejects: list[Reject] = []
+
+
+class _Frame(msgspec.Struct, array_like=True):
+    """A `Told` between two processes; the message is as it came."""
+
+    number: int
+    source: int
+    name: bytes
+    message: bytes
+    changed: tuple[int, int] | None
+    identifiers: list[tuple[str, str, str]]
+    prepared: list[Prepared]
+    rejects: list[Reject]
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_FRAMES = msgspec.msgpack.Decoder(list[_Frame]).decode
+_WANTED = msgspec.msgpack.Decoder(tuple[int, int]).decode
+
+
+class Reading(Protocol):
+    """How the events of a source are read."""
+
+    terms: Terms
+    namespace: str
+    preparer: Preparer
+
+
+class Teller:
+    """Prepares events; without a connection."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._counts_bots = space.project.settings.live.count_bots
+        self.words = Words(space.model, space.project.settings.project.country)
+
+    def told(self, taken: Sequence[Numbered]) -> list[Told]:
+        """Return events of the log, opened and named."""
+        told = []
+        for one in taken:
+            assert isinstance(one.fact, Received)
+            message = _MESSAGE(one.fact.message)
+            scope = str(one.fact.source) if message.per_source else ""
+            name = self._space.vault.blind("message", f"{scope}\x00{message.id}")
+            told.append(Told(one.number, one.fact.source, name, message))
+        return told
+
+    def prepare(self, one: Told, reading: Reading) -> None:
+        """Prepare an event under the terms of its source; those that a mapping reads are left as they are."""
+        message = one.message
+        one.changed, one.prepared, one.rejects = reading.terms.changed, [], []
+        if message.mapped:
+            return
+        one.identifiers = self.known(message, reading.namespace)
+        if message.type not in ("identify", "group") or message.group_id:
+            row = self.words.event(message, one.identifiers)
+            one.rejects = set_aside(row, message)
+            one.prepared = self.row(reading, row, message.id)
+
+    def row(self, reading: Reading, row: MappedRow, mark: str) -> list[Prepared]:
+        """Prepare the records of a row; `mark` names the row."""
+        prepared = reading.preparer.row(row, self._space.vault.digest(mark.encode()))
+        for record, one in zip(row.records, prepared, strict=True):
+            one.idents = [walled(ident) for ident in one.idents]
+            one.uncounted = record.entity == DEVICE or (record.values.get("isBot") is True and not self._counts_bots)
+        return prepared
+
+    def known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
+        """Return the identifiers of an event that are of a kind which the project has."""
+        return known_identifiers(self._space, message, namespace)
+
+    def seal(self, prepared: Sequence[Prepared]) -> None:
+        """Seal records, each under a subject of its own."""
+        owned = [one for one in prepared if one.has_direct]
+        for one, (subject, key) in zip(owned, self._space.vault.new_subjects(len(owned)), strict=True):
+            one.subject, one.sealed = subject, seal(key, one.plain, one.key_hash)
+
+
+class _Source:
+    """A source as the process beside knows it: what its files say, without what the database knows of it."""
+
+    def __init__(self, space: Space, name: str) -> None:
+        self.name, self.terms = name, terms_of(space, name)
+        self.namespace = self.terms.namespace
+        self.preparer = preparer_of(space, name, self.terms.mapping)
+
+
+class Ahead:
+    """A process that prepares the next events while a step is under way."""
+
+    def __init__(self, pipe: Pipe, child: BaseProcess | None = None) -> None:
+        """`pipe` is the way to `Beside`, which runs in the child."""
+        self._pipe = pipe
+        self._child = child
+        self._begun: int | None = None
+        self.is_gone = False
+
+    @classmethod
+    def forked(cls, space: Space, teller: Teller) -> Self:
+        """Fork: call it while there is one thread, and no connection to the database."""
+        fork = multiprocessing.get_context("fork")
+        here, there = fork.Pipe()
+        child = fork.Process(target=_serve, args=(space, teller, there, here), daemon=True)
+        child.start()
+        there.close()
+        return cls(here, child)
+
+    @staticmethod
+    def is_possible() -> bool:
+        """Whether this process can be forked."""
+        return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+
+    def begin(self, after: int, most: int) -> None:
+        """Have the events after a number prepared, those too that come meanwhile, until they are taken."""
+        try:
+            self._pipe.send_bytes(_ENCODE((after, most)))
+            self._begun = after
+        except OSError:
+            self.is_gone = True
+
+    def take(self, after: int) -> list[Told]:
+        """Return what was prepared of the events after a number; nothing where others were, or nobody is there to do it."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return []
+        try:
+            self._pipe.send_bytes(_TAKE)
+            frames = _FRAMES(self._pipe.recv_bytes())
+        except (OSError, EOFError):
+            self.is_gone = True
+            return []
+        if begun != after:
+            return []
+        return [
+            Told(
+                one.number, one.source, one.name, _MESSAGE(one.message), one.changed, one.identifiers, one.prepared,
+                one.rejects,
+            )
+            for one in frames
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        if self._child is not None:
+            self._child.terminate()
+            self._child.join()
+
+
+def _serve(space: Space, teller: Teller, pipe: Pipe, other: Pipe) -> None:
+    """Be the process beside: it ends with the worker, whose end of the pipe closes, and says nothing of its errors."""
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        other.close()
+        Beside(space, teller, pipe).run()
+    finally:
+        os._exit(0)
+
+
+class Beside:
+    """What the process beside does."""
+
+    def __init__(self, space: Space, teller: Teller, pipe: Pipe) -> None:
+        self._space = space
+        self._teller = teller
+        self._pipe = pipe
+        self._sources: dict[int, _Source] = {}
+
+    def run(self) -> None:
+        """Prepare what is wanted until it is taken, again and again; nothing of it stays."""
+        with self._space.forgetting(), self._space.database.connect() as conn:
+            conn.autocommit = True
+            while True:
+                frames = _ENCODE(self._until_taken(conn, *_WANTED(self._pipe.recv_bytes())))
+                self._pipe.send_bytes(frames)
+                del frames
+
+    def _until_taken(self, conn: Connection, after: int, most: int) -> list[_Frame]:
+        frames: list[_Frame] = []
+        while len(frames) < most and not self._pipe.poll():
+            taken = self._space.log.read(conn, LANE, after, min(_PIECE, most - len(frames)))
+            if taken:
+                frames += self._prepared(conn, taken)
+                after = taken[-1].number
+            else:
+                self._pipe.poll(_PAUSE)
+        self._pipe.recv_bytes()
+        return frames
+
+    def _prepared(self, conn: Connection, taken: Sequence[Numbered]) -> list[_Frame]:
+        told = self._teller.told(taken)
+        sources = {number: self._source(conn, number) for number in {one.source for one in told}}
+        for one in told:
+            if not sources[one.source].terms.problem:
+                self._teller.prepare(one, sources[one.source])
+        self._teller.seal([each for one in told for each in one.prepared])
+        return [
+            _Frame(
+                one.number, one.source, one.name, raw.fact.message, one.changed, one.identifiers, one.prepared,
+                one.rejects,
+            )
+            for one, raw in zip(told, taken, strict=True)
+            if isinstance(raw.fact, Received)
+        ]  # fmt: skip
+
+    def _source(self, conn: Connection, number: int) -> _Source:
+        known = self._sources.get(number)
+        if known is None or known.terms.changed != changed_at(self._space, known.name):
+            name = known.name if known else intake.source_names(conn)[number][0]
+            known = self._sources[number] = _Source(self._space, name)
+        return known
+
+
+def known_identifiers(space: Space, message: Message, namespace: str) -> list[tuple[str, str, str]]:
+    """Return the identifiers of an event that are of a kind which the project has."""
+    known = []
+    for one in identifiers(message, namespace):
+        try:
+            space.rules.kind(one[0])
+        except Invalid:
+            continue
+        known.append(one)
+    return known
+
+
+def walled(ident: Ident) -> Ident:
+    """Two logins of one namespace are two people, whatever they share: a device, an address."""
+    return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
+
+
+def set_aside(row: MappedRow, message: Message) -> list[Reject]:
+    """Return the values of an event that cannot be taken, to be listed."""
+    if not row.issues:
+        return []
+    cells = [_JSON(message).decode()]
+    return [Reject(0, issue.column, issue.reason, False, ["message"], cells) for issue in row.issues]

@@ -1,0 +1,111 @@
+"""Events prepared beside a step are what the step would have made of them; a process beside that dies loses nothing."""
+
+import multiprocessing
+import threading
+
+import msgspec
+import pytest
+
+from steelthread import intake
+from steelthread.app import add_live_source
+from steelthread.intake import Message
+from steelthread.model import Received
+from steelthread.thread.ahead import Ahead, Beside, Teller
+from steelthread.thread.terms import preparer_of, terms_of
+
+T0 = 1_790_000_000_000_000
+
+
+class Reading:
+    def __init__(self, space, name):
+        self.terms = terms_of(space, name)
+        self.namespace = self.terms.namespace
+        self.preparer = preparer_of(space, name, None)
+
+
+def event(number):
+    who = {"user_id": f"u{number % 40}"} if number % 2 else {"anonymous_id": f"a{number % 40}"}
+    kind = ("page", "track", "identify")[number % 3]
+    agent = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15"
+    more = {"event": "Order Completed", "properties": {"order_id": f"o{number}", "total": "12.50", "currency": "EUR",
+            "products": [{"product_id": "p1", "price": 12.5}]}} if number % 6 == 1 else {}  # fmt: skip
+    return Message(id=f"m{number}", type=kind, timestamp=T0 + number, received=T0 + number,
+                   traits={"email": "ann@mail.example"} if kind == "identify" else {}, context={"userAgent": agent}, **who, **more)  # fmt: skip
+
+
+@pytest.fixture
+def received(space):
+    """Put events on the log; return the number of the source."""
+    add_live_source(space, "web")
+
+    def put(count):
+        with space.database.connect() as conn:
+            number = next(number for number, (name, _) in intake.source_names(conn).items() if name == "web")
+            facts = [Received(number, msgspec.msgpack.encode(event(one))) for one in range(count)]
+            space.log.append(conn, "received", facts, hours=1)
+            conn.commit()
+        return number
+
+    return put
+
+
+@pytest.fixture
+def ahead(space):
+    """What a worker has, with the other end in a thread."""
+    here, there = multiprocessing.Pipe()
+
+    def run():
+        with pytest.raises((EOFError, OSError)):
+            Beside(space, Teller(space), there).run()
+        there.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    made = Ahead(here)
+    yield made
+    made.close()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def taken(ahead, after, count):
+    """Ask until so many events were prepared."""
+    found = []
+    while len(found) < count:
+        ahead.begin(found[-1].number if found else after, count)
+        found += ahead.take(found[-1].number if found else after)
+    return found
+
+
+def test_what_is_prepared_beside_is_what_a_step_prepares(space, received, ahead):
+    number = received(1300)
+    found = taken(ahead, 0, 1300)
+    assert [one.number for one in found] == list(range(1, 1301))
+    assert {one.source for one in found} == {number}
+    teller, reading = Teller(space), Reading(space, "web")
+    with space.database.connect() as conn:
+        own = teller.told(space.log.read(conn, "received", 0, 1300))
+    for one, other in zip(found, own, strict=True):
+        teller.prepare(other, reading)
+        assert all(each.sealed for each in one.prepared if each.has_direct)
+        for each in one.prepared:
+            each.subject, each.sealed = 0, b""
+        assert one == other
+    assert any(one.prepared and one.prepared[0].amount for one in found)
+
+
+def test_what_was_prepared_of_other_events_is_not_taken(received, ahead):
+    received(900)
+    ahead.begin(0, 100)
+    assert ahead.take(100) == []
+    assert not ahead.is_gone
+    assert [one.number for one in taken(ahead, 100, 50)] == list(range(101, 151))
+
+
+def test_nobody_waits_for_a_process_that_is_gone(ahead):
+    ahead.begin(0, 100)
+    assert ahead.take(0) == []
+    ahead.close()
+    ahead.begin(0, 100)
+    assert ahead.take(0) == []
+    assert ahead.is_gone
