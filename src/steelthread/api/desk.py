@@ -138,7 +138,7 @@ class Desk:
     def grant(self, caller: Caller, purpose: str, scope: str) -> Reading:
         """Return what a key may read for a purpose; Forbidden without one, or for one that the policies close to it.
 
-        Every call says it, unless the project's settings let a key that carries one purpose say it by itself.
+        A key that carries one purpose says it by itself, unless the project's settings want every call to.
         """
         if not purpose and len(caller.purposes) == 1 and not self._space.project.settings.server.require_purpose:
             purpose = caller.purposes[0]
@@ -147,8 +147,7 @@ class Desk:
                 caller,
                 scope,
                 "",
-                "Say what it is read for: purpose=, one of purposes.yaml that the key carries "
-                "(require_purpose under [server] can let a key with one purpose say it by itself).",
+                "Say what it is read for: purpose=, one of purposes.yaml that the key carries.",
             )
         found = self.consents.purposes.find(purpose)
         glass = caller.glass(found.name) if found else None
