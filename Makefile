@@ -46,6 +46,8 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/model.py
 	$(BIN)/python benchmarks/privacy.py
 	$(BIN)/python benchmarks/erasure.py
+	$(BIN)/python benchmarks/gates.py
+	$(BIN)/python benchmarks/withdrawals.py
 	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
 
