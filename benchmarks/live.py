@@ -18,6 +18,7 @@ import time
 import urllib.request
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from people import write
@@ -47,14 +48,17 @@ def event(number: int, chance: random.Random) -> dict[str, object]:
     return {**said, "type": "track", "event": "Product Viewed", "properties": {"product_id": f"p{number % 500}"}}
 
 
+Maker = Callable[[int, random.Random], dict[str, object]]
+
+
 class Bodies:
     """Requests made ahead, in a file: one after another they are read and sent."""
 
-    def __init__(self, path: Path, count: int, key: str) -> None:
-        chance, self._ends = random.Random(5), array("Q", [0])
+    def __init__(self, path: Path, count: int, key: str, first: int = 0, make: Maker = event) -> None:
+        chance, self._ends = random.Random(5 + first), array("Q", [0])
         with path.open("wb") as stream:
-            for start in range(0, count, BATCH):
-                batch = [event(number, chance) for number in range(start, start + BATCH)]
+            for start in range(first, first + count, BATCH):
+                batch = [make(number, chance) for number in range(start, start + BATCH)]
                 body = json.dumps({"batch": batch, "writeKey": key}).encode()
                 stream.write(
                     f"POST /v1/batch HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
