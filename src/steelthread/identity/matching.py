@@ -1,6 +1,8 @@
 """The door to `identity.match`, which is an extra: it is opened when matching is asked for, not before."""
 
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from steelthread.kit import Unavailable
@@ -14,3 +16,16 @@ def load_match() -> Any:
         raise Unavailable(
             f"Matching by evidence needs {error.name}: pip install 'steelthread[match]', then run it again."
         ) from None
+
+
+def spark_ground(master: str, memory: str, folder: Path) -> Any:
+    """Return what opens Spark as the ground of `match.resolve`; Unavailable says how to install what it needs."""
+    load_match()
+    try:
+        spark = import_module("steelthread.identity.match.spark")
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"--engine spark needs {error.name}: pip install 'steelthread[spark]', then run it again. "
+            "Without --engine it runs on this machine alone."
+        ) from None
+    return partial(spark.in_spark, master, memory, folder)

@@ -89,3 +89,13 @@ def last_word(conn: Connection, a: int, b: int) -> tuple[str, str] | None:
         (a, b, b, a),
     ).fetchone()
     return None if row is None else (row[0], row[1])
+
+
+def decided_pairs(conn: Connection, records: Collection[int]) -> list[tuple[int, int, bool]]:
+    """Return the pairs of these records on which a person's word holds, and whether it says that they are one person."""
+    rows = conn.execute(
+        "select a, b, verdict = 'same' from identity.decision where superseded_at is null and verdict <> 'withdrawn' "
+        "and a = any(%s) and b = any(%s) order by a, b",
+        (Int8s(records), Int8s(records)),
+    )
+    return [(a, b, same) for a, b, same in rows]

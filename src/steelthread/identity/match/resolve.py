@@ -9,7 +9,8 @@ import numpy as np
 
 from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
 from steelthread.identity.match.calibration import FLOORS, calibrate
-from steelthread.identity.match.engine import Engine, Judged
+from steelthread.identity.match.engine import Engine, Judged, Told
+from steelthread.identity.match.ground import OpenGround, in_duckdb
 from steelthread.identity.match.linkage import WALL, Floats, Ints, Join, average_linkage, components, labels_at
 from steelthread.identity.match.model import Model
 from steelthread.identity.match.prepare import Values
@@ -44,23 +45,34 @@ class Resolution(msgspec.Struct):
         return labels_at(self.records, self.joins, self.model.thresholds.strict if threshold is None else threshold)
 
 
-def resolve(records: Sequence[Values], model: Model | None = None, known: Sequence[tuple[int, int]] = ()) -> Resolution:
+def resolve(
+    records: Sequence[Values],
+    model: Model | None = None,
+    known: Sequence[tuple[int, int]] = (),
+    told: Sequence[Told] = (),
+    ground: OpenGround = in_duckdb,
+) -> Resolution:
     """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated.
 
     `known` are pairs that are one person already, by rules: what is alike to one of them is compared with the other too.
+    `told` is what people decided of pairs: a new model learns from it. `ground` opens where pairs are compared.
     """
-    engine = Engine(records, model.frequencies if model else None)
+    with ground() as opened:
+        return _resolve(Engine(records, model.frequencies if model else None, opened), model, known, told)
+
+
+def _resolve(engine: Engine, model: Model | None, known: Sequence[tuple[int, int]], told: Sequence[Told]) -> Resolution:
     engine.block()
     if model is not None:
         joins, judged = _joins(engine, model, CONNECTS, known)
-        return Resolution(len(records), engine.pairs, model, joins, [], engine.rows, judged)
-    first = engine.learn()
-    label = labels_at(len(records), _joins(engine, first, 0.0)[0], SURE)
-    model = engine.learn(label)
+        return Resolution(engine.count, engine.pairs, model, joins, [], engine.rows, judged)
+    first = engine.learn(told=told)
+    label = labels_at(engine.count, _joins(engine, first, 0.0)[0], SURE)
+    model = engine.learn(label, told)
     joins, judged = _joins(engine, model, CONNECTS, known)
-    model.thresholds = calibrate(len(records), joins)
+    model.thresholds = calibrate(engine.count, joins)
     return Resolution(
-        len(records), engine.pairs, model, joins, lacks(engine.filled, engine.count, model), engine.rows, judged
+        engine.count, engine.pairs, model, joins, lacks(engine.filled, engine.count, model), engine.rows, judged
     )
 
 
