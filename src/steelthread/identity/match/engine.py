@@ -12,6 +12,8 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from steelthread.identity.match.blocking import block
+from steelthread.identity.match.coded import Rows
+from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.learning import Patterns, learn
@@ -32,8 +34,6 @@ from steelthread.identity.match.prepare import (
     TEXTS,
     Frequencies,
     Values,
-    columns_of,
-    learn_frequencies,
 )
 
 
@@ -59,7 +59,8 @@ class Judged(msgspec.Struct):
 
 SAMPLE = 300_000
 """Random pairs that stand for all pairs without a common key."""
-_SEED = 20_260_101
+SEED = 20_260_101
+"""The same data give the same model."""
 
 
 class Engine:
@@ -67,8 +68,8 @@ class Engine:
 
     def __init__(self, records: Sequence[Values], frequencies: Frequencies | None = None) -> None:
         self.count = len(records)
-        self.frequencies = frequencies or learn_frequencies(records)
-        self.rows = [columns_of(record, self.frequencies) for record in records]
+        coded, self.frequencies = prepared(records, frequencies)
+        self.rows = list(Rows(coded))
         self._sql = duckdb.connect(":memory:", config={"temp_directory": ""})  # names and contacts never go to a disk
         self._sql.execute("set enable_progress_bar = false")  # it would draw on stdout
         self._api = DuckDBAPI(connection=self._sql)
@@ -202,7 +203,7 @@ class Engine:
     def _sample(self) -> tuple[int, float]:
         """Make a sample of pairs without a common key; return its size and how many pairs each stands for."""
         total = self.count * (self.count - 1) // 2
-        chance = np.random.default_rng(_SEED)
+        chance = np.random.default_rng(SEED)
         if total <= SAMPLE:
             left, right = np.triu_indices(self.count, 1)
         else:
