@@ -38,7 +38,7 @@ from steelthread.identity.households import (
     write_homes,
 )
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
-from steelthread.identity.matching import load_match, spark_ground
+from steelthread.identity.matching import by_spark, load_match
 from steelthread.identity.names import NameEvidence, conflict, has_first_name, name_evidence, name_words
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
@@ -121,6 +121,7 @@ __all__ = [
     "as_families",
     "as_of",
     "atoms_of_records",
+    "by_spark",
     "clusters_csv",
     "clusters_of",
     "common_keys",
@@ -179,7 +180,6 @@ __all__ = [
     "rules_told",
     "sizes_of_persons",
     "skip",
-    "spark_ground",
     "standing",
     "strongest_between",
     "suspects",

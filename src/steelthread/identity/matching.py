@@ -1,5 +1,7 @@
 """The door to `identity.match`, which is an extra: it is opened when matching is asked for, not before."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +20,9 @@ def load_match() -> Any:
         ) from None
 
 
-def spark_ground(master: str, memory: str, folder: Path) -> Any:
-    """Return what opens Spark as the ground of `match.resolve`; Unavailable says how to install what it needs."""
+@contextmanager
+def by_spark(master: str, memory: str, folder: Path) -> Iterator[Any]:
+    """Start Spark and lend what compares there (`engine_of` of `match.resolve`); Unavailable says what is missing."""
     load_match()
     try:
         spark = import_module("steelthread.identity.match.spark")
@@ -28,4 +31,5 @@ def spark_ground(master: str, memory: str, folder: Path) -> Any:
             f"--engine spark needs {error.name}: pip install 'steelthread[spark]', then run it again. "
             "Without --engine it runs on this machine alone."
         ) from None
-    return partial(spark.in_spark, master, memory, folder)
+    with spark.in_spark(master, memory, folder) as ground:
+        yield partial(spark.Engine, ground=ground)

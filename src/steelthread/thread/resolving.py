@@ -8,6 +8,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -16,7 +17,7 @@ import msgspec
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Stitch, homes_of, load_match, spark_ground
+from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Stitch, by_spark, homes_of, load_match
 from steelthread.kit import now
 from steelthread.model import Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
@@ -83,17 +84,17 @@ def judged_by(
     space: Space, conn: Connection, *, keep_model: bool, engine: Engine = "duckdb"
 ) -> tuple[ModelRow, Findings, list[str]]:
     """Return a model, new or the one in force, what it says of all records, and what the data lack."""
-    match, spark = load_match(), space.project.settings.spark
-    how = {"ground": spark_ground(spark.master, spark.memory, space.project.temp)} if engine == "spark" else {}
+    match = load_match()
     former = identity.model_in_force(conn) if keep_model else None
     found = list(people(space, conn))
     known = atoms_of(conn, [one.record for one in found])
     place = {one.record: number for number, one in enumerate(found)}
     told = [] if former else [(place[a], place[b], same) for a, b, same in identity.decided_pairs(conn, list(place))]
     conn.rollback()
-    resolution = match.resolve(
-        [one.values for one in found], former and opened_model(space, former), known, told, **how
-    )
+    with _compared(space, engine) as how:
+        resolution = match.resolve(
+            [one.values for one in found], former and opened_model(space, former), known, told, **how
+        )
     model = resolution.model
     findings = Findings(
         list(judgements(model, resolution.judged, found)),
@@ -103,6 +104,17 @@ def judged_by(
         [(one.record, space.vault.token(home)) for one in found for home in homes_of(one.values, [one.values])],
     )
     return former or sealed_model(space, model), findings, resolution.lacks
+
+
+@contextmanager
+def _compared(space: Space, engine: Engine) -> Iterator[dict[str, Any]]:
+    """Say to `match.resolve` where pairs are compared."""
+    if engine == "duckdb":
+        yield {}
+        return
+    settings = space.project.settings.spark
+    with by_spark(settings.master, settings.memory, space.project.temp) as engine_of:
+        yield {"engine_of": engine_of}
 
 
 def atoms_of(conn: Connection, records: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,10 +16,9 @@ import pytest
 from tests.identity.match.test_parity import CLEAN, made, splinks
 from tests.thread.test_resolving import _without_network
 
-from steelthread.identity import spark_ground
+from steelthread.identity import by_spark
 from steelthread.identity.match import blocking, decode
 from steelthread.identity.match.engine import Engine
-from steelthread.identity.match.ground import in_duckdb
 from steelthread.identity.match.resolve import resolve
 from steelthread.kit import Unavailable
 
@@ -53,8 +52,8 @@ def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
     monkeypatch.setattr(blocking, "_SPARE", 3000)  # and some keys are too common
     records, others = made(152) + CLEAN, made(40, seed=6) + CLEAN
     interrupt = signal.getsignal(signal.SIGINT)
-    with in_duckdb() as one, spark_ground("local[2]", "1g", tmp_path / "a b")() as two:
-        here, there = Engine(records, None, one), Engine(records, None, two)
+    with by_spark("local[2]", "1g", tmp_path / "a b") as spark_engine:
+        here, there = Engine(records), spark_engine(records)
         assert 2000 < here.block() == there.block() < 160 * 159 // 2
         model = decode(here.learn().encode())
         learned = there.learn()
@@ -67,7 +66,7 @@ def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
         assert [column.tolist() for column in mine[:2]] == [column.tolist() for column in its[:2]]
         assert abs(mine[2] - its[2]).max() < 1e-6
         pairs = np.triu_indices(len(others), 1)
-        here, there = Engine(others, model.frequencies, one), Engine(others, model.frequencies, two)
+        here, there = Engine(others, model.frequencies), spark_engine(others, model.frequencies)
         mine, its = judged(here, model, pairs), judged(there, model, pairs)
         assert abs(mine.steps - its.steps).max() < 1e-6
         assert (mine.levels == its.levels).all()
@@ -94,14 +93,15 @@ def children():
 SCRIPT = """
 import fcntl, json, socket, struct, sys
 from pathlib import Path
-from steelthread.identity import spark_ground
+from steelthread.identity import by_spark
 from steelthread.identity.match import resolve
 
 with socket.socket() as one:  # a machine without a network still has itself
     flags = fcntl.ioctl(one, 0x8913, struct.pack("16sh22x", b"lo", 0))
     fcntl.ioctl(one, 0x8914, flags[:16] + struct.pack("h", struct.unpack("16sh", flags[:18])[1] | 1) + flags[18:])
 records = json.load(sys.stdin)
-found = resolve(records, ground=spark_ground("local[2]", "1g", Path(sys.argv[1])))
+with by_spark("local[2]", "1g", Path(sys.argv[1])) as engine_of:
+    found = resolve(records, engine_of=engine_of)
 print(found.pairs, len(set(found.clusters())))
 """
 NEEDLE = b"uastenfloss"
@@ -161,41 +161,41 @@ def test_no_personal_value_is_left_on_the_disk_and_nothing_is_fetched(tmp_path):
     assert whole.returncode == 0, wrong
     assert most > 100_000
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-    here = resolve(records)
+    here = resolve(records, engine_of=Engine)
     assert said.split() == [str(here.pairs), str(len(set(here.clusters())))]
     assert "uastenfloss" not in wrong
 
 
+def started_by_spark(folder, memory="1g"):
+    with by_spark("local[2]", memory, folder):
+        raise AssertionError("it started")
+
+
 def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark", None)
-    for name in [name for name in sys.modules if name == "steelthread.identity.match.spark"]:
-        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "steelthread.identity.match.spark", raising=False)
     with pytest.raises(Unavailable, match=r"pip install 'steelthread\[spark\]'"):
-        spark_ground("local[2]", "1g", tmp_path)
+        started_by_spark(tmp_path)
 
 
 @spark
 def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
-    opened = spark_ground("local[2]", "1g", tmp_path)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(Unavailable, match=r"JAVA_HOME is .* openjdk-17-jre-headless"), opened():
-        pass
+    with pytest.raises(Unavailable, match=r"JAVA_HOME is .* openjdk-17-jre-headless"):
+        started_by_spark(tmp_path)
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unavailable, match="none on the path"), opened():
-        pass
+    with pytest.raises(Unavailable, match="none on the path"):
+        started_by_spark(tmp_path)
     old = tmp_path / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
     old.chmod(0o755)
-    with pytest.raises(Unavailable, match="is Java 11"), opened():
-        pass
+    with pytest.raises(Unavailable, match="is Java 11"):
+        started_by_spark(tmp_path)
 
 
 @spark
 def test_a_wrong_start_says_why(tmp_path):
-    with (
-        pytest.raises(Unavailable, match=r"Spark did not start: .*memory"),
-        spark_ground("local[2]", "10m", tmp_path)(),
-    ):
-        pass
+    with pytest.raises(Unavailable, match=r"Spark did not start: .*memory"):
+        started_by_spark(tmp_path, memory="10m")
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,10 @@ from typing import Any
 from steelthread.identity.match.ground import Dialect, Ground
 
 BUDGET = 60
-"""Pairs per record, before those that are found twice are counted once."""
+"""Pairs per record, before those that are found twice are counted once: for the first `MANY` records of the data."""
+BEYOND = 15
+"""Pairs for each record more: where there are many, what a common key would find is found by a rarer one."""
+MANY = 30_000
 FEW = 1000
 """Up to so many records all pairs are compared."""
 _SPARE = 500_000
@@ -30,7 +33,12 @@ RULES = (
 _WORD = re.compile(r"([a-z_|]+)(?:([<>])([a-z_]+)|([:+])(\d)|(\*))?$")
 
 
-class _Word:
+def budget(records: int) -> int:
+    """Return how many pairs may be found, before those that are found twice are counted once."""
+    return BUDGET * min(records, MANY) + BEYOND * max(records - MANY, 0) + _SPARE
+
+
+class Word:
     """A word of a rule, taken apart."""
 
     def __init__(self, text: str) -> None:
@@ -71,13 +79,14 @@ class _Word:
         return (value[: self.size] if self.cut == ":" else value,)
 
 
-_WORDS = [[_Word(text) for text in rule.split()] for rule in RULES]
+WORDS = [[Word(text) for text in rule.split()] for rule in RULES]
+"""The rules, word by word."""
 
 
 def keys_of(row: Mapping[str, Any]) -> list[str]:
     """Return the keys of a prepared record, each with the number of its rule: what `block` joins on."""
     found = []
-    for number, words in enumerate(_WORDS):
+    for number, words in enumerate(WORDS):
         values = [f"{number}|"]
         for word in words:
             more = word.values(row)
@@ -102,7 +111,7 @@ def block(ground: Ground, table: str, into: str) -> int:
     parts = " union all ".join(
         f"select record, {number}::tinyint as rule, {' || '.join(word.sql(dialect) for word in words)} as value"
         f" from {table}{''.join(word.among(dialect) for word in words)}"
-        for number, words in enumerate(_WORDS)
+        for number, words in enumerate(WORDS)
     )
     key = "hash" if dialect == "duckdb" else "xxhash64"
     ground.make("keys", f"select record, {key}(rule, value) as key from ({parts}) where value is not null")
@@ -110,7 +119,7 @@ def block(ground: Ground, table: str, into: str) -> int:
     largest = ground.ask(
         "select coalesce(max(size), 2) as size from"
         " (select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs from sizes group by size)"
-        f" where pairs <= {BUDGET * records + _SPARE}"
+        f" where pairs <= {budget(records)}"
     )["size"][0]
     ground.make("small", f"select key from sizes where size <= {largest}")
     ground.make("kept", "select distinct record, key from keys semi join small using (key)")

@@ -10,19 +10,20 @@ import numpy.typing as npt
 import pyarrow as pa
 from splink import Linker
 
+from steelthread.identity.match.answers import joined
 from steelthread.identity.match.blocking import block
+from steelthread.identity.match.coded import Rows
+from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.ground import DuckDBGround, Ground
-from steelthread.identity.match.learning import TOLD, Patterns, learn
+from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.levels import (
-    decided,
     has_rarity,
     levels_sql,
     patterns_of,
     probe,
     steps_of,
-    together,
     weight_sql,
 )
 from steelthread.identity.match.linkage import Floats, Ints
@@ -33,8 +34,6 @@ from steelthread.identity.match.prepare import (
     TEXTS,
     Frequencies,
     Values,
-    columns_of,
-    learn_frequencies,
 )
 
 
@@ -58,11 +57,10 @@ class Judged(msgspec.Struct):
         return np.asarray(self.steps.sum(axis=1), dtype=np.float64)
 
 
-Told = tuple[int, int, bool]
-"""What a person said of two records: that they are one person (true), or never are."""
 SAMPLE = 300_000
 """Random pairs that stand for all pairs without a common key."""
-_SEED = 20_260_101
+SEED = 20_260_101
+"""The same data give the same model."""
 
 
 class Engine:
@@ -72,8 +70,8 @@ class Engine:
         self, records: Sequence[Values], frequencies: Frequencies | None = None, ground: Ground | None = None
     ) -> None:
         self.count = len(records)
-        self.frequencies = frequencies or learn_frequencies(records)
-        self.rows = [columns_of(record, self.frequencies) for record in records]
+        coded, self.frequencies = prepared(records, frequencies)
+        self.rows = list(Rows(coded))
         self.ground = ground or DuckDBGround()
         table = _table(self.rows)
         self.filled = {name: 1 - table[name].null_count / max(self.count, 1) for name in table.column_names}
@@ -105,16 +103,16 @@ class Engine:
         patterns = patterns_of(self.ground, "levels", comparisons, labelled=label is not None)
         parts = [(patterns, 1.0), *([(self._strangers, self._each)] if self._strangers is not None else [])]
         parts += [(one, TOLD) for one in self._told(told, comparisons)]
-        patterns = together(*parts)
+        patterns = joined(parts)
         learned, prior = learn(comparisons, patterns, self.count)
         return Model(learned, self.frequencies, prior, walls(families=self._families()))
 
     def _told(self, told: Sequence[Told], comparisons: Sequence[Comparison]) -> Iterator[Patterns]:
         """Yield the patterns of the pairs that people decided."""
         for same in (True, False):
-            pairs = sorted({(min(a, b), max(a, b)) for a, b, verdict in told if verdict == same})
-            if pairs:
-                self.add_pairs("told", *zip(*pairs, strict=True))
+            left, right = ends_told(told, same=same)
+            if len(left):
+                self.add_pairs("told", left, right)
                 self._find_levels("told", "told_levels", comparisons)
                 yield decided(patterns_of(self.ground, "told_levels", comparisons), same=same)
                 self.ground.drop("told", "told_levels")
@@ -218,7 +216,7 @@ class Engine:
     def _sample(self) -> tuple[int, float]:
         """Make a sample of pairs without a common key; return its size and how many pairs each stands for."""
         total = self.count * (self.count - 1) // 2
-        chance = np.random.default_rng(_SEED)
+        chance = np.random.default_rng(SEED)
         if total <= SAMPLE:
             left, right = np.triu_indices(self.count, 1)
         else:

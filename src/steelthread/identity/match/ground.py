@@ -3,8 +3,6 @@
 The engine asks both in one SQL; where the two say a thing differently, `dialect` tells which is spoken.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
 from typing import Any, Literal, Protocol
 
 import duckdb
@@ -46,9 +44,6 @@ class Ground(Protocol):
 
     def close(self) -> None:
         """Drop everything."""
-
-
-OpenGround = Callable[[], AbstractContextManager[Ground]]
 
 
 class DuckDBGround:
@@ -95,8 +90,3 @@ class DuckDBGround:
     def close(self) -> None:
         """Drop everything."""
         self._sql.close()
-
-
-def in_duckdb() -> AbstractContextManager[Ground]:
-    """Open a DuckDB for one run."""
-    return closing(DuckDBGround())

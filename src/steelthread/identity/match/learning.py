@@ -17,6 +17,9 @@ from steelthread.identity.match.comparisons import Comparison
 
 Masks = list[list[npt.NDArray[np.bool_]]]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Told = tuple[int, int, bool]
+"""What a person said of two records: that they are one person (true), or never are."""
 EXPECTED = 30.0
 _HELD = 0.15
 """The part of m that is held by what we expect, however much data there is: so that "one person" keeps its meaning."""
@@ -44,6 +47,19 @@ class Patterns(msgspec.Struct):
     blocked: npt.NDArray[np.bool_]
     together: npt.NDArray[np.bool_]
     apart: npt.NDArray[np.bool_]
+
+
+def decided(patterns: Patterns, *, same: bool) -> Patterns:
+    """Return patterns of pairs of which a person said that they are one person, or are not."""
+    every = np.ones(len(patterns.counts), dtype=np.bool_)
+    return msgspec.structs.replace(patterns, together=every & same, apart=every & (not same))
+
+
+def ends_told(told: Sequence[Told], *, same: bool) -> tuple[Ints, Ints]:
+    """Return the pairs on which people said this, each once and in order: the lesser records, the greater ones."""
+    pairs = sorted({(min(a, b), max(a, b)) for a, b, verdict in told if verdict == same})
+    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return ends[:, 0], ends[:, 1]
 
 
 def _masks(comparisons: Sequence[Comparison], patterns: Patterns) -> Masks:

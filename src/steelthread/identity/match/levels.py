@@ -102,26 +102,6 @@ def patterns_of(
     )
 
 
-def together(*parts: tuple[Patterns, float]) -> Patterns:
-    """Put patterns together; each pair of a part stands for so many."""
-    every = [part for part, _ in parts]
-    return Patterns(
-        np.concatenate([one.levels for one in every]),
-        np.concatenate([one.rarity for one in every]),
-        np.concatenate([one.rarity_shared for one in every]),
-        np.concatenate([one.counts * weight for one, weight in parts]),
-        np.concatenate([one.blocked for one in every]),
-        np.concatenate([one.together for one in every]),
-        np.concatenate([one.apart for one in every]),
-    )
-
-
-def decided(patterns: Patterns, *, same: bool) -> Patterns:
-    """Return patterns of pairs of which a person said that they are one person, or are not."""
-    every = np.ones(len(patterns.counts), dtype=np.bool_)
-    return msgspec.structs.replace(patterns, together=every & same, apart=every & (not same))
-
-
 def weight_sql(model: Model) -> str:
     """Return SQL for the weight under a model, over a table of levels."""
     parts = [_exact(model.prior_weight)]

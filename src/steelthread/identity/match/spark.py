@@ -30,9 +30,11 @@ from rapidfuzz.distance import JaroWinkler
 from splink.backends.spark import SparkAPI, similarity_jar_location
 
 from steelthread.identity.match.conditions import LIKENESS
+from steelthread.identity.match.engine import Engine
 from steelthread.identity.match.ground import Dialect, Ground, Numbers
 from steelthread.kit import Invalid, Unavailable
 
+__all__ = ["Engine", "SparkGround", "in_spark"]
 JAVA = 17
 """The oldest Java on which Spark 4 runs."""
 _INSTALL = "Install one (Debian: apt-get install openjdk-17-jre-headless), or name it in JAVA_HOME."
