@@ -12,7 +12,7 @@ from steelthread.api import create_api, create_key
 from steelthread.app import load_file, verify_space
 from steelthread.identity import model_in_force
 from steelthread.kit import Conflict, Invalid, NotFound
-from steelthread.thread import Likeness, link, resolve_all, review, review_queue
+from steelthread.thread import Likeness, link, resolve_all, review, review_queue, reviewing
 
 DOUBTFUL = [
     (f"d{number}-{copy}", first, last, born, "", "", city, "")
@@ -97,6 +97,20 @@ def test_the_queue_is_ranked_by_uncertainty_times_records_and_revenue(resolved):
     assert float(mine["impact"]["revenue"]) == 360_000
     assert mine["rank"] > 5 * last["rank"] > 0
     assert list(after).index(last["id"]) < len(before) - 1
+
+
+def test_where_there_are_very_many_pairs_records_count_before_revenue_is_asked(resolved, monkeypatch):
+    key = queue(resolved)[-1]["records"][0]["record"].rpartition("/")[2]
+    (resolved.project.sources / "orders.yaml").write_text(ORDERS)
+    file = resolved.project.folder / "orders.csv"
+    file.write_text("no,day,amount,who\n" + "".join(f"{n},2026-01-02,1.00,{key}\n" for n in range(400)))
+    load_file(resolved, "orders", file)
+    everything = queue(resolved)
+    nearest = min(everything, key=lambda one: abs(one["mean"] - one["threshold"]))
+    wanted = max(everything, key=lambda one: one["uncertainty"] * math.log(1 + one["impact"]["records"]))
+    monkeypatch.setattr(reviewing, "_LOOKED_AT", 1)
+    assert [one["id"] for one in queue(resolved)] == [wanted["id"]]
+    assert wanted["impact"]["records"] >= nearest["impact"]["records"]
 
 
 def test_decisions_teach_the_next_model_and_leave_others_alone(resolved):

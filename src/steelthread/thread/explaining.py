@@ -117,13 +117,13 @@ class _Sheet:
     def _waterfall(self, evidence: dict[str, Any]) -> None:
         answers, sums = _by_strength(evidence), [0.0]
         for one in answers:
-            sums.append(sums[-1] + one["weight"])
-        needed = evidence["threshold"]
+            sums.append(sums[-1] + float(one["weight"]))
+        needed = float(evidence["threshold"])
         low, high = min(*sums, needed), max(*sums, needed)
         scale = (_END - _ZERO) / max(high - low, 1.0)
 
         def across(weight: float) -> float:
-            return _ZERO + (weight - low) * scale
+            return float(_ZERO + (weight - low) * scale)
 
         top = self._y + 8
         for one, before, after in zip(answers, sums, sums[1:], strict=False):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from steelthread.identity import by_spark
 from steelthread.identity.match import blocking, decode
 from steelthread.identity.match.engine import Engine
 from steelthread.identity.match.resolve import resolve
-from steelthread.kit import Unavailable
+from steelthread.kit import Invalid, Unavailable
 
 spark = pytest.mark.skipif(
     importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
@@ -47,22 +48,23 @@ def sorted_pairs(found):
 
 @spark
 def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
-    """The same candidates, levels, waterfalls and walls; the same learned model; Splink's own weights on Spark."""
+    """The same candidates, levels, waterfalls and walls, and the same learned model; no name lies on the disk meanwhile."""
     monkeypatch.setattr(blocking, "FEW", 100)  # so that pairs are found by keys
     monkeypatch.setattr(blocking, "_SPARE", 3000)  # and some keys are too common
-    records, others = made(152) + CLEAN, made(40, seed=6) + CLEAN
-    interrupt = signal.getsignal(signal.SIGINT)
-    with by_spark("local[2]", "1g", tmp_path / "a b") as spark_engine:
+    records, others = people(152), made(40, seed=6) + CLEAN
+    interrupt, seen = signal.getsignal(signal.SIGINT), Seen(tmp_path)
+    with seen, by_spark("local[2]", "1g", tmp_path / "a b") as spark_engine:
         here, there = Engine(records), spark_engine(records)
         assert 2000 < here.block() == there.block() < 160 * 159 // 2
-        model = decode(here.learn().encode())
-        learned = there.learn()
+        told = [(0, 1, True), (2, 3, False)]
+        model = decode(here.learn(told=told).encode())
+        learned = there.learn(told=told)
         for mine, its in zip(model.comparisons, learned.comparisons, strict=True):
             assert [level.m for level in its.levels] == pytest.approx([level.m for level in mine.levels])
             assert [level.u for level in its.levels] == pytest.approx([level.u for level in mine.levels])
         assert learned.prior == pytest.approx(model.prior)
         mine, its = sorted_pairs(here.candidates(model, -1000.0)), sorted_pairs(there.candidates(model, -1000.0))
-        assert len(mine[0]) > 1000
+        assert len(mine[0]) == here.pairs
         assert [column.tolist() for column in mine[:2]] == [column.tolist() for column in its[:2]]
         assert abs(mine[2] - its[2]).max() < 1e-6
         pairs = np.triu_indices(len(others), 1)
@@ -72,12 +74,25 @@ def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
         assert (mine.levels == its.levels).all()
         assert (mine.wall == its.wall).all()
         assert (mine.wall > 0).any()
-        weights = splinks(there, model, "asked")
-        assert [(a, b) for a, b, _ in weights] == list(zip(its.left, its.right, strict=True))
-        assert max(abs(weight - said) for (_, _, weight), said in zip(weights, its.weight, strict=True)) < 1e-6
+    assert seen.most > 0
     assert signal.getsignal(signal.SIGINT) is interrupt
     assert not list((tmp_path / "a b").iterdir())
     assert not [one for one in children() if "java" in one]
+
+
+@spark
+@pytest.mark.soak
+def test_splink_itself_weighs_alike_on_spark(tmp_path):
+    records = made(152) + CLEAN
+    with by_spark("local[2]", "1g", tmp_path) as spark_engine:
+        here, there = Engine(records), spark_engine(records)
+        here.block()
+        model, pairs = here.learn(), np.triu_indices(len(records), 1)
+        mine = judged(here, model, pairs)
+        there.add_pairs("every", *pairs)
+        weights = splinks(there, model, "every")
+    assert [(a, b) for a, b, _ in weights] == list(zip(mine.left, mine.right, strict=True))
+    assert max(abs(weight - said) for (_, _, weight), said in zip(weights, mine.weight, strict=True)) < 1e-6
 
 
 def children():
@@ -107,13 +122,14 @@ print(found.pairs, len(set(found.clusters())))
 NEEDLE = b"uastenfloss"
 
 
-def people():
-    """Return more records than are compared each with each, most of one surname that is looked for on the disk."""
-    found = [
-        one | {"lastName": f"Quastenflosser{number % 7}", "cityName": "Quastenflossheim"}
-        for number, one in enumerate(made(1100))
-    ]
-    return [one | {"emailAddress": f"quastenfloss{number % 900}@mail.example"} for number, one in enumerate(found)]
+def people(count):
+    """Return records of which most have a surname that is looked for on the disk."""
+    return [
+        one | {"lastName": f"Quastenflosser{number % 7}", "emailAddress": f"quastenfloss{number % 90}@mail.example"}
+        if number % 4
+        else one
+        for number, one in enumerate(made(count))
+    ] + CLEAN
 
 
 def started(folder, records):
@@ -124,6 +140,7 @@ def started(folder, records):
     )  # fmt: skip
     process.stdin.write(json.dumps(records))
     process.stdin.close()
+    process.stdin = None  # else communicate() would flush it
     return process
 
 
@@ -140,10 +157,35 @@ def looked(folder):
     return size
 
 
+class Seen(threading.Thread):
+    """Looks again and again at what lies in a folder."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder, self.most, self.wrong, self.done = folder, 0, None, threading.Event()
+
+    def run(self):
+        while not self.done.wait(0.2):
+            try:
+                self.most = max(self.most, looked(self.folder))
+            except AssertionError as error:
+                self.wrong = error
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.join()
+        assert self.wrong is None
+
+
 @spark
+@pytest.mark.soak
 def test_no_personal_value_is_left_on_the_disk_and_nothing_is_fetched(tmp_path):
     """Run without a network: what lies on the disk meanwhile is ciphertext, also after kill -9; at the end nothing lies there."""
-    records = people()
+    records = people(1100)
     killed = started(tmp_path, records)
     deadline = time.monotonic() + 120
     while not looked(tmp_path):
@@ -153,13 +195,11 @@ def test_no_personal_value_is_left_on_the_disk_and_nothing_is_fetched(tmp_path):
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     assert looked(tmp_path) > 0
-    whole, most = started(tmp_path, records), 0
-    while whole.poll() is None:
-        most = max(most, looked(tmp_path))
-        time.sleep(0.2)
-    said, wrong = whole.communicate()
+    with Seen(tmp_path) as seen:
+        whole = started(tmp_path, records)
+        said, wrong = whole.communicate()
     assert whole.returncode == 0, wrong
-    assert most > 100_000
+    assert seen.most > 100_000
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     here = resolve(records, engine_of=Engine)
     assert said.split() == [str(here.pairs), str(len(set(here.clusters())))]
@@ -196,6 +236,19 @@ def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
 
 @spark
 def test_a_wrong_start_says_why(tmp_path):
-    with pytest.raises(Unavailable, match=r"Spark did not start: .*memory"):
+    with pytest.raises(Unavailable, match=r"Spark did not start: .*(Error|Exception)"):
         started_by_spark(tmp_path, memory="10m")
     assert not list(tmp_path.iterdir())
+
+
+@spark
+def test_a_cluster_whose_wires_are_open_is_refused():
+    from pyspark import SparkConf  # noqa: PLC0415  # it may not be there
+
+    from steelthread.identity.match.spark import need_encrypted_wires  # noqa: PLC0415
+
+    conf = SparkConf(loadDefaults=False)
+    with pytest.raises(Invalid, match=r"spark\.network\.crypto\.enabled"):
+        need_encrypted_wires(conf)
+    need_encrypted_wires(conf.set("spark.network.crypto.enabled", "true"))
+    assert conf.get("spark.network.crypto.enabled") == "true"

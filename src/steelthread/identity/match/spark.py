@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +27,7 @@ from pyspark import SparkConf, SparkContext, StorageLevel
 from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import arrow_udf
+from pyspark.sql.pandas.functions import arrow_udf
 from rapidfuzz.distance import JaroWinkler
 from splink.backends.spark import SparkAPI, similarity_jar_location
 
@@ -48,13 +50,17 @@ class SparkGround:
     def __init__(self, session: SparkSession) -> None:
         self._session = session
         self._kept: dict[str, DataFrame] = {}
-        self.api = _Splink(spark_session=session)
+        door: Any = _Splink  # Splink says no types here
+        self.api = door(spark_session=session)
         session.udf.register(LIKENESS, arrow_udf(_likeness(), "double"))
 
     def write(self, name: str, table: pa.Table) -> None:
         """Write a table from memory."""
         self.drop(name)
-        self._keep(name, self._session.createDataFrame(table))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # Spark leaves the socket by which the records go unclosed
+            frame = self._session.createDataFrame(table)
+        self._keep(name, frame)
 
     def make(self, name: str, select: str) -> None:
         """Make a table from a question."""
@@ -144,11 +150,14 @@ def in_spark(master: str, memory: str, folder: Path) -> Iterator[Ground]:
 def _named(error: Exception) -> str:
     """Return what kind of error it is; its text may hold values."""
     condition = error.getCondition() if isinstance(error, PySparkException) else None
-    return condition or type(error).__name__
+    return str(condition or type(error).__name__)
+
+
+def _is_local(master: str) -> bool:
+    return master == "local" or master.startswith("local[")
 
 
 def _settings(master: str, memory: str, own: Path) -> Mapping[str, str]:
-    local = master.startswith("local[") or master == "local"
     found = {
         "spark.master": master,
         "spark.app.name": "steelthread",
@@ -165,7 +174,7 @@ def _settings(master: str, memory: str, own: Path) -> Mapping[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-    if local:
+    if _is_local(master):
         found |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -180,17 +189,20 @@ def _session(settings: Mapping[str, str], log: Path) -> Iterator[SparkSession]:
     conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
     with log.open("wb") as stream:
         try:
-            gateway = launch_gateway(conf, {"stdout": stream, "stderr": stream})
-        except PySparkRuntimeError:
-            raise Unavailable(f"Spark did not start: {_last_line(log)}") from None
+            launch: Any = launch_gateway
+            gateway = launch(conf, {"stdout": stream, "stderr": stream})
+        except PySparkRuntimeError as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # nor does it close the pipe to a Java that ended
+                traceback.clear_frames(error.__traceback__)
+            raise Unavailable(f"Spark did not start: {_complaint(log)}") from None
     try:
         context = SparkContext(conf=conf, gateway=gateway)
         context.setLogLevel("OFF")  # what goes wrong from here on may name values
-        local = context.master.startswith("local")
-        if local and not context.master.startswith("local-cluster"):
+        if _is_local(settings["spark.master"]):
             context.pythonExec = sys.executable
         else:
-            _need_encrypted_wires(context)
+            need_encrypted_wires(context.getConf())
         session = SparkSession(context)
         try:
             yield session
@@ -205,8 +217,8 @@ def _session(settings: Mapping[str, str], log: Path) -> Iterator[SparkSession]:
         process.wait()
 
 
-def _need_encrypted_wires(context: SparkContext) -> None:
-    said = context.getConf()
+def need_encrypted_wires(said: SparkConf) -> None:
+    """Raise Invalid when a cluster would send records over its network in clear."""
     if "true" not in (said.get("spark.network.crypto.enabled"), said.get("spark.ssl.rpc.enabled")):
         raise Invalid(
             "This Spark would send names and contacts over the network in clear: set spark.authenticate and "
@@ -214,9 +226,11 @@ def _need_encrypted_wires(context: SparkContext) -> None:
         )
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing.")
+def _complaint(log: Path) -> str:
+    """Return the line of Java's own words that says most, from before it was given anything."""
+    lines = [one.strip() for one in log.read_text(encoding="utf-8", errors="replace").split("\n") if one.strip()]
+    wrong = [one for one in lines if re.search(r"Error|Exception|error:", one) and not one.startswith("at ")]
+    return (wrong or lines or ["it said nothing."])[-1]
 
 
 def _need_java() -> None:
