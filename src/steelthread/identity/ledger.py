@@ -68,6 +68,10 @@ class ClusterRow(msgspec.Struct):
 
 GENERIC = "generic identifier"
 """The mark of links that are not open because one end is generic."""
+DOUBTED = "a contact of several people, and no first name to tell them apart: evidence in sum decides"
+"""The mark of links that are not open because a model is asked whom a record without a first name belongs to."""
+ASIDE = (GENERIC, DOUBTED)
+"""The marks of links that are not open."""
 
 
 def nodes_by_hash(conn: Connection, hashes: Collection[bytes]) -> list[NodeRow]:

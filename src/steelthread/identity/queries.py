@@ -13,6 +13,7 @@ import psycopg
 from steelthread.identity import evidence
 from steelthread.identity.graph import Part, Policy, atoms, micro, part_of, share_of, words_of
 from steelthread.identity.ledger import (
+    ASIDE,
     GENERIC,
     LINK_COLUMNS,
     MODEL,
@@ -333,8 +334,8 @@ def compare_with_batch(conn: Connection, policy: Policy) -> int:
     links = [
         LinkRow(*row)
         for row in conn.execute(
-            f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and refused <> %s",
-            (GENERIC,),
+            f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and refused <> all(%s)",
+            (list(ASIDE),),
         )
     ]
     cannots = conn.execute(

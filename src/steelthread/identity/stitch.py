@@ -15,7 +15,7 @@ import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
-from steelthread.identity.ledger import GENERIC, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.ledger import ASIDE, DOUBTED, GENERIC, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
@@ -100,7 +100,7 @@ class Stitch:
         links = []
         for row in found:
             kept = self._remember(row)
-            if kept.refused != GENERIC:
+            if kept.refused not in ASIDE:
                 links.append(ledger.graph_link(kept, self._rows[kept.a].hash, self._rows[kept.b].hash))
         return links
 
@@ -283,7 +283,7 @@ class Stitch:
             if pair in self._in_graph:
                 self._graph.remove_link(self._graph_link(pair))
         for pair in sorted(opened, key=lambda pair: (pair[2], pair[0], pair[1])):
-            if self._links[pair].refused != GENERIC:
+            if self._links[pair].refused not in ASIDE:
                 self._graph.add_link(self._graph_link(pair))
         return self._resolve()
 
@@ -332,7 +332,7 @@ class Stitch:
         if self._taken.get(pair, 0) >= row.asserted > 0 and pair in self._first:
             before = self._first[pair]  # all who said it took it back, and somebody says it anew
         first = min(before, self._first.get(pair, before))
-        if first != row.first and row.refused != GENERIC:
+        if first != row.first and row.refused not in ASIDE:
             old = self._graph_link(pair)
             row.first = first
             self._graph.rerank_link(old, self._graph_link(pair))
@@ -377,14 +377,35 @@ class Stitch:
             if pair not in self._stored or (row.refused == GENERIC) == generic:
                 continue
             if generic:
-                self._graph.remove_link(self._graph_link(pair))
-                self._in_graph.discard(pair)
+                self._take_out(pair)
                 row.refused = GENERIC
             else:
                 row.refused = ""
                 self._graph.add_link(self._graph_link(pair))
                 self._in_graph.add(pair)
             self._changed_links.add(pair)
+
+    def leave_to_models(self, pairs: Collection[Pair], back: Collection[Pair]) -> None:
+        """Set links aside of which evidence in sum is to decide, and have others `back`; after `settle`."""
+        self.load_links(sorted({pair[0] for pair in (*pairs, *back)}))
+        for pair in sorted(pairs):
+            row = self._links[pair]
+            if row.refused not in ASIDE:
+                self._take_out(pair)
+                row.refused = DOUBTED
+                self._changed_links.add(pair)
+        for pair in sorted(back):
+            row = self._links[pair]
+            if row.refused == DOUBTED:
+                row.refused = ""
+                self._graph.add_link(self._graph_link(pair))
+                self._in_graph.add(pair)
+                self._changed_links.add(pair)
+
+    def _take_out(self, pair: Pair) -> None:
+        if pair in self._in_graph:
+            self._graph.remove_link(self._graph_link(pair))
+            self._in_graph.discard(pair)
 
     def write(self) -> None:
         """Write what `finish` found."""
@@ -562,7 +583,7 @@ class Stitch:
         if kept is None:
             self._links[pair] = kept = row
             self._stored.add(pair)
-            if row.refused != GENERIC:
+            if row.refused not in ASIDE:
                 self._in_graph.add(pair)
         return kept
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
-import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
@@ -16,6 +14,7 @@ from steelthread.identity.match.coded import Rows
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
+from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.learning import Patterns, learn
 from steelthread.identity.match.levels import (
     has_rarity,
@@ -35,32 +34,6 @@ from steelthread.identity.match.prepare import (
     Frequencies,
     Values,
 )
-
-
-class Judged(msgspec.Struct):
-    """What a model says of pairs.
-
-    `steps` has a row per pair, which sums to its weight: the prior, then a part per comparison; `levels` says which
-    answer gave each part (0: silent, 1: else, then upwards); `wall` is the number of the wall between the two, from 1;
-    0 for none.
-    """
-
-    left: Ints
-    right: Ints
-    levels: npt.NDArray[np.int16]
-    steps: Floats
-    wall: Ints
-
-    @property
-    def weight(self) -> Floats:
-        """The weights, as log2 odds."""
-        return np.asarray(self.steps.sum(axis=1), dtype=np.float64)
-
-
-SAMPLE = 300_000
-"""Random pairs that stand for all pairs without a common key."""
-SEED = 20_260_101
-"""The same data give the same model."""
 
 
 class Engine:
