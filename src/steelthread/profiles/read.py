@@ -192,6 +192,13 @@ class Reader:
         own = next(one for one in home.members if one.individual_id == individual)
         return {"householdId": str(home.household_id), "size": len(home.members), "role": own.role, "via": own.via}
 
+    def linked(self, text: str) -> list[dict[str, str]]:
+        """Return the visitors whom a customer was, or the customers who were a visitor, where the project keeps them apart."""
+        cluster, own = self.cluster(text)
+        nodes = [member.node_id for member in identity.members(self._conn, cluster)]
+        found = identity.apart(self._conn, nodes)
+        return [{"individualId": str(one), "by": rule} for one, rule in found if one != own]
+
     def page(self, after: UUID | None, limit: int) -> list[dict[str, Any]]:
         """Return profiles by universal ID, in few questions; without the identifiers that only events name."""
         families = identity.families_after(self._conn, after, limit)
