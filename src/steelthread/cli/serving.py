@@ -59,6 +59,7 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "worker":
         with common.space() as space:
             replay_erasures(space)
+            space.database.give_way(project.settings.live.niceness)
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
@@ -203,4 +204,5 @@ class WorkerBeside:
 
 def _start(project: Project) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "steelthread", "serve", "--only", "worker", "--project", str(project.folder)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, _BESIDE: str(os.getpid())})
+    environment = {**os.environ, _BESIDE: str(os.getpid())}
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
