@@ -14,12 +14,12 @@ import msgspec
 import psycopg
 
 from steelthread.identity.graph import Node
-from steelthread.identity.ledger import DOUBTED, GENERIC, MODEL, nodes_by_id
+from steelthread.identity.ledger import APART, DOUBTED, GENERIC, MODEL, nodes_by_id
 from steelthread.store import Int8s
 
 Connection = psycopg.Connection[Any]
 Pair = tuple[int, int, int]
-_WEAK = f"l.closed_at is null and l.weak and l.strength between 1 and {MODEL - 1} and l.refused <> '{GENERIC}'"
+_WEAK = f"l.closed_at is null and l.weak and l.strength between 1 and {MODEL - 1} and l.refused not in ('{GENERIC}', '{APART}')"
 
 
 class Doubts(msgspec.Struct):

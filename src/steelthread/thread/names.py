@@ -56,4 +56,4 @@ class Names:
 
 
 def _evidence(content: bytes) -> NameEvidence:
-    return NameEvidence(*_UNPACK(content)[5])
+    return NameEvidence(*_UNPACK(content)[5][:2])
