@@ -1,6 +1,7 @@
 """Identity: who is who. Identifiers, links, clusters, universal IDs, and the reasons for them."""
 
 from steelthread.identity.config import NODES_OF, IdentityRules, Kind, default_text, load_rules
+from steelthread.identity.doubts import doubted
 from steelthread.identity.evidence import (
     Judgement,
     ModelRow,
@@ -50,6 +51,7 @@ from steelthread.identity.queries import (
     Family,
     Member,
     Refusal,
+    apart,
     as_families,
     as_of,
     clusters_csv,
@@ -117,6 +119,7 @@ __all__ = [
     "Waterfall",
     "add_homes",
     "all_households",
+    "apart",
     "are_records",
     "as_families",
     "as_of",
@@ -133,6 +136,7 @@ __all__ = [
     "decided_pairs",
     "default_text",
     "digests_of",
+    "doubted",
     "doubts",
     "families_after",
     "families_of_hashes",

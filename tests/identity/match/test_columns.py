@@ -1,11 +1,14 @@
 """All records at once are prepared, compared and joined as one record, one pair and one group are."""
 
+import os
 import random
+import threading
 
 import numpy as np
 import pytest
 from tests.identity.match.test_parity import CLEAN, made
 
+from steelthread.identity.match import halves
 from steelthread.identity.match.alike import Pairs, common, in_arrays, is_dear, often
 from steelthread.identity.match.coded import Lists
 from steelthread.identity.match.columns import prepared
@@ -95,3 +98,38 @@ def test_pairs_within_groups_are_all_of_them_in_order():
     left, right = ends_of(pairs_within(label))
     assert list(zip(left.tolist(), right.tolist(), strict=True)) == [(0, 2), (0, 5), (1, 4), (2, 5)]
     assert key_of(np.array([2]), np.array([5])).tolist() == [(2 << 32) + 5]
+
+
+def test_two_processes_read_what_one_reads(every, monkeypatch):
+    alone, found = prepared(every)
+    monkeypatch.setattr(halves, "LARGE", 10)
+    forked = []
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: forked.append(fork()) or forked[-1])
+    beside, same = prepared(every)
+    assert len(forked) == 1
+    assert same == found
+    assert [beside.row(place) for place in range(len(every))] == [alone.row(place) for place in range(len(every))]
+
+
+def test_a_fork_that_does_not_come_back_is_done_without(every, monkeypatch):
+    alone, found = prepared(every)
+    monkeypatch.setattr(halves, "LARGE", 10)
+    monkeypatch.setattr(halves, "_hand_over", lambda *_, **__: os._exit(9))
+    beside, same = prepared(every)
+    assert same == found
+    assert [beside.row(place) for place in range(len(every))] == [alone.row(place) for place in range(len(every))]
+
+
+def test_a_process_with_threads_does_not_fork(every, monkeypatch):
+    monkeypatch.setattr(halves, "LARGE", 10)
+    monkeypatch.setattr(os, "fork", None)
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        coded, _ = prepared(every)
+    finally:
+        done.set()
+        thread.join()
+    assert coded.count == len(every)

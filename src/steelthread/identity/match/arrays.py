@@ -24,7 +24,7 @@ from steelthread.identity.match.calibration import FLOORS
 from steelthread.identity.match.coded import Rows
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, choose, walls
-from steelthread.identity.match.engine import SAMPLE, SEED, Judged
+from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.keys import block
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from steelthread.identity.match.birthdays import Birth
 from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
 from steelthread.identity.match.contacts import Mailbox, is_named_after
+from steelthread.identity.match.halves import read
 from steelthread.identity.match.linkage import ends_of, key_of
 from steelthread.identity.match.prepare import (
     FREQUENT,
@@ -53,7 +54,7 @@ def _nothing_collected() -> Iterator[None]:
 def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tuple[Coded, Frequencies]:
     number: dict[str, int] = {}
     dayfirst = has_day_first(records) if frequencies is None else frequencies.dayfirst
-    reading = Reading(records, number, dayfirst=dayfirst)
+    reading = read(records, number, dayfirst=dayfirst)
     homes_of(reading)
     if frequencies is None:
         for box in reading.boxes.items:
@@ -98,12 +99,17 @@ class _Columns:
         return name
 
     def _of_names(self) -> dict[str, Lists]:
-        code = self._reading.code
-        lists: dict[str, list[list[int]]] = {column: [] for column in name_lists(Name())}
-        for name in self._reading.names.items:
-            for column, values in name_lists(name).items():
-                lists[column].append([code(value) for value in dict.fromkeys(values) if value])
-        return {column: Lists.of(values).taken(self._name) for column, values in lists.items()}
+        number = self._number
+        columns = zip(*(name_lists(name).values() for name in self._reading.names.items), strict=True)
+        lists = dict(zip(name_lists(Name()), columns, strict=False)) or dict.fromkeys(name_lists(Name()), ())
+        found = {}
+        for column, every in lists.items():
+            codes = [
+                [number.setdefault(value, len(number)) for value in dict.fromkeys(values) if value] if values else ()
+                for values in every
+            ]
+            found[column] = Lists.of(codes).taken(self._name)
+        return found
 
     def _of_texts(self) -> dict[str, Codes]:
         reading, found = self._reading, self._found
@@ -122,12 +128,14 @@ class _Columns:
         self, items: Iterable[Mapping[str, str]], blank: Mapping[str, str], places: Codes
     ) -> dict[str, Codes]:
         """Return the columns that things fill for the records at which they stand (NONE: nothing does)."""
-        code = self._reading.code
-        columns: dict[str, list[int]] = {name: [] for name in blank}
-        for item in items:
-            for name, text in item.items():
-                columns[name].append(code(text))
-        return {name: np.array([*codes, NONE], dtype=np.int32)[places] for name, codes in columns.items()}
+        number = self._number
+        columns = zip(*(item.values() for item in items), strict=True)
+        texts = dict(zip(blank, columns, strict=False)) or dict.fromkeys(blank, ())
+        found = {}
+        for name, column in texts.items():
+            codes = [number.setdefault(text, len(number)) if text else NONE for text in column]
+            found[name] = np.array([*codes, NONE], dtype=np.int32)[places]
+        return found
 
     def _of_contacts(self) -> dict[str, Lists]:
         reading, found = self._reading, self._found

@@ -4,9 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from splink import Linker
 
@@ -17,6 +15,7 @@ from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.ground import DuckDBGround, Ground
+from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.levels import (
     has_rarity,
@@ -35,32 +34,6 @@ from steelthread.identity.match.prepare import (
     Frequencies,
     Values,
 )
-
-
-class Judged(msgspec.Struct):
-    """What a model says of pairs.
-
-    `steps` has a row per pair, which sums to its weight: the prior, then a part per comparison; `levels` says which
-    answer gave each part (0: silent, 1: else, then upwards); `wall` is the number of the wall between the two, from 1;
-    0 for none.
-    """
-
-    left: Ints
-    right: Ints
-    levels: npt.NDArray[np.int16]
-    steps: Floats
-    wall: Ints
-
-    @property
-    def weight(self) -> Floats:
-        """The weights, as log2 odds."""
-        return np.asarray(self.steps.sum(axis=1), dtype=np.float64)
-
-
-SAMPLE = 300_000
-"""Random pairs that stand for all pairs without a common key."""
-SEED = 20_260_101
-"""The same data give the same model."""
 
 
 class Engine:

@@ -149,7 +149,11 @@ class Reading:
 def _raw(row: Values, words: Sequence[str]) -> tuple[Value, ...]:
     """Return what stands under these words, as something that can be looked up."""
     raw = tuple(map(row.get, words))
-    return tuple(map(single, raw)) if any(isinstance(one, list) for one in raw) else raw
+    try:
+        hash(raw)
+    except TypeError:  # a list of values: the first counts
+        return tuple(map(single, raw))
+    return raw
 
 
 def _remembering(read: Callable[[Raw], Item]) -> Callable[[Raw], Item]:

@@ -1,7 +1,7 @@
 """From records to clusters: block, learn, score, and join by average linkage."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
 from steelthread.identity.match.arrays import Arrays
 from steelthread.identity.match.calibration import FLOORS, calibrate
-from steelthread.identity.match.engine import Engine, Judged
+from steelthread.identity.match.judged import Judged
 from steelthread.identity.match.learning import Told
 from steelthread.identity.match.linkage import (
     WALL,
@@ -27,10 +27,17 @@ from steelthread.identity.match.model import Model
 from steelthread.identity.match.prepare import Frequencies, Values
 from steelthread.identity.match.sufficiency import lacks
 
+if TYPE_CHECKING:
+    from steelthread.identity.match.engine import Engine  # Splink takes a second to import
+
 SURE = 2.0
 """Mean weight from which a cluster of the first model teaches the next."""
 LARGEST = 600
-"""A component of more records is taken apart by a higher weight first."""
+"""A component of more records is taken apart by a higher weight first; of fewer where there are too many pairs."""
+SMALLEST = 30
+"""Components of so many records are never taken apart."""
+WITHIN = 6
+"""Pairs per record within all components, beyond a million."""
 CONNECTS = FLOORS.loose
 """Weight from which a pair connects a component, whose pairs are then all compared."""
 _STACK = 2_000_000
@@ -63,7 +70,7 @@ def resolve(
     model: Model | None = None,
     known: Sequence[tuple[int, int]] = (),
     told: Sequence[Told] = (),
-    engine_of: Callable[[Sequence[Values], Frequencies | None], Arrays | Engine] = Arrays,
+    engine_of: "Callable[[Sequence[Values], Frequencies | None], Arrays | Engine]" = Arrays,
 ) -> Resolution:
     """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated.
 
@@ -87,7 +94,7 @@ def resolve(
 
 
 def _joins(
-    engine: Arrays | Engine, model: Model, down_to: float, known: Sequence[tuple[int, int]] = ()
+    engine: "Arrays | Engine", model: Model, down_to: float, known: Sequence[tuple[int, int]] = ()
 ) -> tuple[list[Join], Judged | None]:
     left, right, weight = engine.candidates(model, down_to)
     if known:
@@ -104,9 +111,20 @@ def _joins(
 
 
 def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
+    """Return components of which none is too large, and which together have not too many pairs."""
+    largest = LARGEST
+    while True:
+        label = _components_up_to(largest, count, left, right, weight)
+        sizes = np.bincount(label, minlength=1)
+        if int((sizes * (sizes - 1) // 2).sum()) <= 1_000_000 + WITHIN * count or largest <= SMALLEST:
+            return label
+        largest //= 2
+
+
+def _components_up_to(largest: int, count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
     label, threshold = components(count, left, right), 0.0
     while True:
-        big = np.bincount(label)[label] > LARGEST
+        big = np.bincount(label)[label] > largest
         if not big.any() or threshold > _HIGHEST:
             return label
         threshold += 2.0
