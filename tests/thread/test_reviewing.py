@@ -74,7 +74,7 @@ key: no
 party: {source: people, entity: Individual, key: who}
 entities:
   - entity: SalesOrder
-    attributes: {orderNumber: no, purchaseOrderDate: day, totalAmount: amount}
+    attributes: {orderNumber: no, purchaseOrderDate: day, grandTotalAmount: amount, currencyCode: money}
 """
 
 
@@ -84,7 +84,7 @@ def test_the_queue_is_ranked_by_uncertainty_times_records_and_revenue(resolved):
     key = last["records"][0]["record"].rpartition("/")[2]
     (resolved.project.sources / "orders.yaml").write_text(ORDERS)
     file = resolved.project.folder / "orders.csv"
-    file.write_text("no,day,amount,who\n" + "".join(f"{n},2026-01-02,9000.00,{key}\n" for n in range(40)))
+    file.write_text("no,day,amount,money,who\n" + "".join(f"{n},2026-01-02,9000.00,GBP,{key}\n" for n in range(40)))
     load_file(resolved, "orders", file)
     after = {one["id"]: one for one in queue(resolved)}
     for one in before:
@@ -103,7 +103,7 @@ def test_where_there_are_very_many_pairs_records_count_before_revenue_is_asked(r
     key = queue(resolved)[-1]["records"][0]["record"].rpartition("/")[2]
     (resolved.project.sources / "orders.yaml").write_text(ORDERS)
     file = resolved.project.folder / "orders.csv"
-    file.write_text("no,day,amount,who\n" + "".join(f"{n},2026-01-02,1.00,{key}\n" for n in range(400)))
+    file.write_text("no,day,amount,money,who\n" + "".join(f"{n},2026-01-02,1.00,GBP,{key}\n" for n in range(400)))
     load_file(resolved, "orders", file)
     everything = queue(resolved)
     nearest = min(everything, key=lambda one: abs(one["mean"] - one["threshold"]))
