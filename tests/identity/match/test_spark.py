@@ -56,9 +56,8 @@ def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
     with seen, by_spark("local[2]", "1g", tmp_path / "a b") as spark_engine:
         here, there = Engine(records), spark_engine(records)
         assert 2000 < here.block() == there.block() < 160 * 159 // 2
-        told = [(0, 1, True), (2, 3, False)]
-        model = decode(here.learn(told=told).encode())
-        learned = there.learn(told=told)
+        model = decode(here.learn().encode())
+        learned = there.learn()
         for mine, its in zip(model.comparisons, learned.comparisons, strict=True):
             assert [level.m for level in its.levels] == pytest.approx([level.m for level in mine.levels])
             assert [level.u for level in its.levels] == pytest.approx([level.u for level in mine.levels])

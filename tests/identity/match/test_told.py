@@ -1,7 +1,9 @@
 """What people decided of pairs is learned from: a model that is told the same of a kind of pairs says more of the next one."""
 
+import pytest
 from tests.thread.test_resolving import rows
 
+from steelthread.identity.match.arrays import Arrays
 from steelthread.identity.match.engine import Engine
 from steelthread.identity.match.resolve import resolve
 from steelthread.identity.match.scorer import Scorer
@@ -29,6 +31,13 @@ def test_a_new_model_goes_the_way_that_people_point():
     assert against < without - 0.5
     assert without < for_it
     assert engine.learn(told=[]).version == engine.learn().version
+    arrays = Arrays(records)
+    arrays.block()
+    told = [(a, b, number % 3 > 0) for number, (a, b) in enumerate(asked)]
+    mine, its = arrays.learn(told=told), engine.learn(told=told)
+    for one, other in zip(mine.comparisons, its.comparisons, strict=True):
+        assert [level.m for level in one.levels] == pytest.approx([level.m for level in other.levels], rel=1e-6)
+        assert [level.u for level in one.levels] == pytest.approx([level.u for level in other.levels], rel=1e-6)
 
 
 def test_the_same_word_twice_or_in_another_order_is_the_same_model():
