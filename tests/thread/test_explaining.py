@@ -1,6 +1,8 @@
 """Why two are one person, as words and as a picture: what it says, whom it may show, and how Chromium draws it."""
 
 import shutil
+import subprocess
+import sys
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -108,6 +110,24 @@ def test_over_http_a_picture_shows_what_the_purpose_shows(explained):
     unlink(space, asked["a"], asked["b"], "cousins", "ann")
     apart = client.get("/api/explain", params={**asked, "purpose": "operations"}).text
     assert texts(apart)[0] == "Two persons"
+
+
+def test_the_command_line_says_it_in_words_and_draws_it(explained, tmp_path):
+    space, pair, same, _ = explained
+    file = tmp_path / "why.svg"
+    command = [sys.executable, "-m", "steelthread", "explain", ref(pair[0]), ref(pair[1]), "--picture", str(file)]
+    told_ = subprocess.run(
+        [*command, "--project", str(space.project.folder)], capture_output=True, text=True, check=True
+    )
+    assert "One person." in told_.stdout
+    assert said_of(same["path"][0]["evidence"]) in " ".join(told_.stdout.split())
+    assert file.read_text() == explanation_picture(same, ref(pair[0]), ref(pair[1]))
+    command[-1] = str(tmp_path / "nowhere" / "why.svg")
+    wrong = subprocess.run(
+        [*command, "--project", str(space.project.folder)], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 1
+    assert "cannot be written" in wrong.stderr
 
 
 def test_chromium_draws_it_without_asking_anybody(explained, tmp_path):
