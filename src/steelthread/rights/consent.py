@@ -203,7 +203,7 @@ class Consents:
         for one in privacy.signals_of(conn, nodes, _aware(at) or now()):
             heard = self._ears.hear(one.signal, one.content)
             content = msgspec.to_builtins(one)
-            del content["node"]
+            del content["node"], content["alone"]
             found.append(
                 {**content, "sha256": one.sha256.hex(), "says": [msgspec.to_builtins(told) for told in heard.told]}
             )
