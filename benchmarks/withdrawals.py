@@ -1,8 +1,9 @@
 """From a withdrawal to the first use that is blocked: 200 withdrawals a second over HTTP.
 
-At the gate of activation: a webhook is told of everybody's changes without end, and the log of deliveries tells when a
-person was first left out, and whether anybody was told of after the withdrawal was acknowledged. At the gate of reading:
-by the API (`POST /api/consents`) and by an event's `context.consent` at the collector. The clock starts when a withdrawal
+At the gate of activation: a webhook is told of the changes of those who withdraw, again and again from just before to half a
+second later, and the log of deliveries tells when a person was first left out, and whether anybody was told of after the
+withdrawal was acknowledged. At the gate of reading: by the API (`POST /api/consents`) and by an event's `context.consent`
+at the collector. The clock starts when a withdrawal
 is due. Each person's profile is asked for until the gate refuses it; a profile that is shown to a question asked after
 the withdrawal was acknowledged is counted as a leak, and there must be none.
 """
@@ -80,7 +81,7 @@ async def withdraw_all(port: int, first: int, call: Callable[[int], Call]) -> di
 
 
 def activation(space: Space, port: int, first: int, call: Callable[[int], Call]) -> None:
-    """Withdraw while a webhook is told of everybody who withdraws in this second or the one before or after."""
+    """Withdraw while a webhook is told, ten times a second, of everybody who withdrew in the last half second or will do so."""
     with space.database.connect() as conn:
         reader = space.reader(conn)
         who = {number: reader.cluster(f"user_id:u{number}")[1] for number in range(first, first + RATE * SECONDS)}
@@ -90,7 +91,7 @@ def activation(space: Space, port: int, first: int, call: Callable[[int], Call])
         with space.database.connect() as conn:
             while not ended.wait(0.1):
                 at = first + int((time.time() - began) * RATE)
-                near = [who[number] for number in range(at - RATE, at + RATE) if number in who]
+                near = [who[number] for number in range(at - RATE // 2, at + RATE // 10) if number in who]
                 if near:
                     space.log.append(conn, OUTCOMES, [ProfilesChanged(individuals=sorted(near))])
                     conn.commit()

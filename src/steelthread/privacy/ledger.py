@@ -10,7 +10,7 @@ import psycopg
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas, Moments, Texts, Uuids
+from steelthread.store import Byteas, Moments, Texts
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
@@ -30,7 +30,6 @@ _NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
 _PACKED: dict[str, Any] = {
     **{name: Texts for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
     **{name: Moments for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "timestamptz"},
-    "event_id": Uuids,
     "node_hash": Byteas,
 }
 """How columns are packed; those that may be null as lists."""

@@ -242,7 +242,7 @@ class Consents:
     ) -> tuple[Decision, UUID | None]:
         """Decide, and say of whom: the universal ID, if there is one."""
         moment = _aware(at) or now()
-        subject, individual = self.look(conn, ref, moment, _aware(known))
+        subject, individual = self.look(conn, ref, moment, _aware(known), self._space.reader(conn))
         return self._decider.decide(subject, purpose, channel, use, moment, place or self.place), individual
 
     def show(self, conn: Connection, ref: str, at: datetime | None = None) -> dict[str, Any]:
