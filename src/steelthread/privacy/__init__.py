@@ -13,12 +13,22 @@ from steelthread.privacy.access import (
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end, zone_of
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
-from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, were_refused
+from steelthread.privacy.heard import (
+    HeardSignal,
+    keep_signals,
+    last_signals,
+    signals_of,
+    were_refused,
+    write_as,
+    writes_alone,
+)
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
 from steelthread.privacy.ledger import (
     STATEMENT_COLUMNS,
+    Derived,
     allowed_sql,
     append,
+    append_told,
     forget_consent,
     let_go,
     lock_nodes,
@@ -62,6 +72,7 @@ __all__ = [
     "Checked",
     "Decider",
     "Decision",
+    "Derived",
     "Ears",
     "Entry",
     "Evidence",
@@ -97,6 +108,7 @@ __all__ = [
     "allowed_sql",
     "answer_due",
     "append",
+    "append_told",
     "count_fence",
     "fence_counts",
     "fold",
@@ -125,6 +137,8 @@ __all__ = [
     "told",
     "try_hold",
     "were_refused",
+    "write_as",
     "write_journal",
+    "writes_alone",
     "zone_of",
 ]

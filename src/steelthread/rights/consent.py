@@ -203,7 +203,7 @@ class Consents:
         for one in privacy.signals_of(conn, nodes, _aware(at) or now()):
             heard = self._ears.hear(one.signal, one.content)
             content = msgspec.to_builtins(one)
-            del content["node"]
+            del content["node"], content["alone"]
             found.append(
                 {**content, "sha256": one.sha256.hex(), "says": [msgspec.to_builtins(told) for told in heard.told]}
             )
@@ -242,7 +242,7 @@ class Consents:
     ) -> tuple[Decision, UUID | None]:
         """Decide, and say of whom: the universal ID, if there is one."""
         moment = _aware(at) or now()
-        subject, individual = self.look(conn, ref, moment, _aware(known))
+        subject, individual = self.look(conn, ref, moment, _aware(known), self._space.reader(conn))
         return self._decider.decide(subject, purpose, channel, use, moment, place or self.place), individual
 
     def show(self, conn: Connection, ref: str, at: datetime | None = None) -> dict[str, Any]:

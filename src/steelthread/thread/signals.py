@@ -11,10 +11,9 @@ import psycopg
 
 from steelthread import privacy
 from steelthread.kit import now, uuid7
-from steelthread.privacy import Scope, Statement, Tombstones
+from steelthread.privacy import Derived, Scope, Statement, Tombstones
 from steelthread.store import Byteas
 from steelthread.thread.consenting import SCOPES, Sent
-from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
 
 GPC = "globalPrivacyControl"
@@ -25,21 +24,20 @@ class Signals:
     """Heeds signals of one space."""
 
     def __init__(self, space: Space) -> None:
-        self._fence = Fence(space)
         self._stones = Tombstones(space.vault)
 
-    def heed(self, conn: psycopg.Connection[Any], events: Sequence[Sent]) -> None:
-        """Keep the opt-out of whoever messages name, in the caller's transaction.
+    def heed(self, conn: psycopg.Connection[Any], events: Sequence[Sent]) -> Derived:
+        """Keep the opt-out of whoever messages name, in the caller's transaction; return all that was ever said of those.
 
         Not where it stands already, where somebody answered the signal with a yes, and of whoever was erased.
         """
         named: dict[bytes, tuple[Scope, str]] = {}
         for one in events:
-            for _, name, _, kind in self._fence.named(one.message, one.source, one.namespace):
+            for _, name, _, kind in one.named:
                 if kind in SCOPES:
                     named.setdefault(name, (SCOPES[kind], one.source))
         if not named:
-            return
+            return Derived()
         standing = conn.execute(
             "select node_hash from privacy.consent_state where node_hash = any(%(names)s) and part = 'c' and purpose = '*sharing' "
             "and channel = '' and verdict < 0 union select node_hash from privacy.consent_event where node_hash = any(%(names)s) "
@@ -56,4 +54,4 @@ class Signals:
             for name, (scope, source) in sorted(named.items())
             if name not in stays
         ]  # fmt: skip
-        privacy.append(conn, statements)
+        return privacy.append_told(conn, statements)
