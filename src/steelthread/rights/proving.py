@@ -1,7 +1,6 @@
 """The proof of erasures: one scan of everything for all that were erased together, and a certificate for each of them."""
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from steelthread import __version__, privacy
 from steelthread.kit import iso, now
-from steelthread.privacy import Entry, Needles
+from steelthread.privacy import Entry
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.certificates import certify_all
 from steelthread.rights.removing import Removed
@@ -69,16 +68,12 @@ def proven(space: Space, gone: Removed, at: datetime, form: str) -> Proven:
 def scan(space: Space, conn: Connection, values: Sequence[str]) -> Scanned:
     """Look for identifiers, in every form, in all that we wrote: tables and files, both at once."""
     looked = [value if len(value) >= _SHORTEST else "" for value in values]
-    needles = Needles(looked, derived=True)
-    with ThreadPoolExecutor(1, "scan") as beside:
-        files = beside.submit(privacy.scan_files, [space.project.data], needles)
-        tables, found = privacy.scan_database(conn, needles)
-        count, more = files.result()
+    found = privacy.scan_everything(conn, space.project.data, looked, derived=True)
     stores: list[dict[str, Any]] = [
-        {"store": "database", "method": "sql", "count": tables},
-        {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": count},
+        {"store": "database", "method": "sql", "count": found.tables},
+        {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": found.files},
     ]
-    return Scanned(stores, [dict(hit) for hit in privacy.told([*found, *more])])
+    return Scanned(stores, [dict(hit) for hit in privacy.told(found.hits)])
 
 
 def prove(
