@@ -22,6 +22,8 @@ from steelthread.kit import open_project
 from steelthread.rights import batches, erase, erase_batch
 from steelthread.thread import Space
 
+ALONE = 5
+"""Erasures one by one after a batch, where scanning takes long."""
 ORDERS = """name: orders
 key: order
 party: {source: crm, entity: Individual, key: customer}
@@ -66,7 +68,7 @@ def main(people: int, erasures: int, *, batch: bool) -> None:
 
 
 def of_project(kept: Path, erasures: int, *, batch: bool) -> None:
-    """Erase those who come seldom in a project of growth.py, in a copy of it that is removed in the end."""
+    """Erase those who come seldom in a project of growth.py, and then some alone, in a copy that is removed in the end."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "project"
         subprocess.run(["cp", "-a", str(kept), str(folder)], check=True)  # with its owners: PostgreSQL looks at them
@@ -75,7 +77,10 @@ def of_project(kept: Path, erasures: int, *, batch: bool) -> None:
                 row = conn.execute("select count(*), pg_database_size(current_database()) >> 20 from profiles.event")
                 events, size = row.fetchone() or (0, 0)
             print(f"{events:,} events, {size:,} MB in the database", flush=True)
-            (all_at_once if batch else one_by_one)(space, [f"user_id:calm-{one}" for one in range(erasures)])
+            if batch:
+                all_at_once(space, [f"user_id:calm-{one}" for one in range(erasures)])
+            first, count = (erasures, ALONE) if batch else (0, erasures)
+            one_by_one(space, [f"user_id:calm-{one}" for one in range(first, first + count)])
 
 
 def all_at_once(space: Space, refs: list[str]) -> None:
