@@ -1,12 +1,20 @@
-"""`make bench`: how long a client waits for "ok", and an event for its profile; single events.
+"""`make bench`: how long a client waits for "ok", for a profile, and an event for its profile; single events.
 
     latency.py [EVENTS_PER_SECOND] [SECONDS]          idle, then steady load, then single events
 
-The generator runs on the same cores. Batches are made before the clock starts.
+Who sends, who probes and who reads are processes of their own, each in a session of its own: where the kernel shares the
+cores among sessions (autogroup), they stand to the server as clients of other machines would, and not within its share.
+Who sends is kept to the last core, and at niceness 5: nothing waits for it but its own requests, whose time counts from
+when they were due. Batches are made before the clock starts. Who reads has its own interpreter and one kept-alive
+connection, asks fifty times a second for one of fifty people who all send events meanwhile, and counts from when it
+asked, or, where the answer before came late, from when it would have asked.
 """
 
 import asyncio
+import http.client
 import json
+import multiprocessing
+import os
 import random
 import signal
 import statistics
@@ -16,6 +24,8 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from live import BATCH, event
@@ -24,6 +34,8 @@ from steelthread.kit import open_project
 from steelthread.thread import Space
 
 PORT = 8373
+READ = range(0, 100, 2)
+PREPARATION = 5.0
 Answer = tuple[int, bytes]
 
 
@@ -79,17 +91,55 @@ async def probe(seconds: float, write: str, read: str, pause: float, mark: str) 
     return took
 
 
-async def reads(seconds: float, read: str) -> list[float]:
-    """Ask for a profile that is known, fifty times a second."""
-    client, took = await Client().open(), []
-    until = time.perf_counter() + seconds
-    ref = urllib.parse.quote("user_id:idle-1", safe="")
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        assert (await client.ask("GET", f"/api/profiles/{ref}?purpose=operations", key=read))[0] == 200
+def reads(begin: float, seconds: float, write: str, read: str) -> list[float]:
+    """Ask for a profile of somebody who sends events meanwhile, fifty times a second."""
+    link, took, chance = http.client.HTTPConnection("127.0.0.1", PORT), [], random.Random(3)
+    batch = [{"type": "identify", "userId": f"who-{number}"} for number in READ]
+    link.request("POST", "/v1/batch", json.dumps({"batch": batch, "writeKey": write}))
+    assert link.getresponse().read()
+    heads = {"Authorization": f"Bearer {read}"}
+    paths = [f"/api/profiles/user_id%3Awho-{number}?purpose=operations" for number in READ]
+    for path in paths:
+        link.request("GET", path + "&wait=20", headers=heads)
+        assert link.getresponse().read()
+    link.close()  # the server closes connections that say nothing; the next request opens one
+    sleep_until(begin)
+    link.request("GET", paths[0], headers=heads)
+    assert link.getresponse().read()
+    due = time.perf_counter()
+    until = due + seconds
+    while due < until:
+        behind = time.perf_counter() > due
+        if not behind:
+            time.sleep(due - time.perf_counter())
+        began = due if behind else time.perf_counter()
+        link.request("GET", chance.choice(paths), headers=heads)
+        answer = link.getresponse()
+        answer.read()
         took.append(time.perf_counter() - began)
-        await asyncio.sleep(0.02)
+        assert answer.status == 200, answer.status
+        due += 0.02
     return took
+
+
+def sleep_until(begin: float) -> None:
+    """Sleep until a time, as the clock on the wall says it."""
+    time.sleep(max(0.0, begin - time.time()))
+
+
+def send(begin: float, rate: int, seconds: int, write: str) -> list[float]:
+    """Send batches at a rate, from one core only, and after whoever wants that core too."""
+    os.nice(5)
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    made = bodies(rate * seconds, 0, write)
+    sleep_until(begin)
+    return asyncio.run(steady(made, rate))
+
+
+def watch(begin: float, seconds: int, write: str, read: str) -> list[float]:
+    """Send events of new people, and wait for their profiles."""
+    sleep_until(begin)
+    return asyncio.run(probe(seconds, write, read, 0.1, "load"))
 
 
 async def steady(made: list[bytes], rate: int, connections: int = 16) -> list[float]:
@@ -147,19 +197,29 @@ async def drained() -> dict[str, float]:
     return found
 
 
-async def run(rate: int, seconds: int, write: str, read: str) -> None:
-    await probe(1, write, read, 0.05, "warm")
-    told("idle, event to profile", await probe(10, write, read, 0.05, "idle"))
-    made = bodies(rate * seconds, 0, write)
-    sent, seen, answered = await asyncio.gather(
-        steady(made, rate), probe(seconds, write, read, 0.1, "load"), reads(seconds, read)
-    )
-    told(f"{rate:,} events/s for {seconds} s, acknowledged", sent)
-    told(f"{rate:,} events/s for {seconds} s, event to profile", seen)
-    told(f"{rate:,} events/s for {seconds} s, profile read", answered)
-    await drained()
+def run(rate: int, seconds: int, write: str, read: str) -> None:
+    """Measure, and say what was found."""
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn"), os.setsid) as apart:
+
+        def alone(work: Callable[..., list[float]], *what: object) -> list[float]:
+            return apart.submit(work, time.time() + 1, *what).result()
+
+        alone(watch, 1, write, read)
+        told("idle, event to profile", alone(watch, 10, write, read))
+        told("idle, profile read", alone(reads, 10, write, read))
+        begin = time.time() + PREPARATION + rate * seconds / 20_000
+        works: list[tuple[Callable[..., list[float]], tuple[object, ...]]] = [
+            (send, (rate, seconds, write)), (watch, (seconds, write, read)), (reads, (seconds, write, read)),
+        ]  # fmt: skip
+        for what, waiting in zip(
+            ("acknowledged", "event to profile", "profile read"),
+            [apart.submit(work, begin, *said) for work, said in works],
+            strict=True,
+        ):
+            told(f"{rate:,} events/s for {seconds} s, {what}", waiting.result())
+    asyncio.run(drained())
     count = 20_000
-    took = await singles(count, write)
+    took = asyncio.run(singles(count, write))
     print(f"single events, 64 connections: {count / took:,.0f} requests/s")
 
 
@@ -185,7 +245,7 @@ def main(rate: int, seconds: int) -> None:
             server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             try:
                 wait()
-                asyncio.run(run(rate, seconds, write, read))
+                run(rate, seconds, write, read)
             finally:
                 server.send_signal(signal.SIGINT)
                 server.wait()

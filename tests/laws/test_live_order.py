@@ -98,10 +98,13 @@ def state(space):
     return found, sorted(people.values())
 
 
-def check(space, other, seed):
+def check(space, other, seed, strategy="join"):
     shutil.rmtree(other.project.keyring)
     shutil.copytree(space.project.keyring, other.project.keyring)
-    other = type(other)(other.project, other.database)
+    for one in (space, other):
+        path = one.project.folder / "identity.yaml"
+        path.write_text(path.read_text().replace("strategy: join", f"strategy: {strategy}"))
+    space, other = (type(one)(one.project, one.database) for one in (space, other))
     chance = random.Random(seed)
     events = history(chance)
     tell(space, events, 4000)
@@ -124,6 +127,19 @@ def test_order_batching_and_repetition_do_not_matter(space, other_space, seed):
 @pytest.mark.parametrize("seed", range(1000, 1060))
 def test_order_batching_and_repetition_do_not_matter_soak(space, other_space, seed):
     check(space, other_space, seed)
+
+
+@pytest.mark.parametrize("strategy", ["link", "isolate"])
+@pytest.mark.parametrize("seed", [1, 6])
+def test_order_does_not_matter_where_visitors_stay_apart(space, other_space, seed, strategy):
+    check(space, other_space, seed, strategy)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("strategy", ["link", "isolate"])
+@pytest.mark.parametrize("seed", range(2000, 2030))
+def test_order_does_not_matter_where_visitors_stay_apart_soak(space, other_space, seed, strategy):
+    check(space, other_space, seed, strategy)
 
 
 def ids(space):

@@ -96,16 +96,21 @@ class Served:
 
     def workers(self):
         """Return the numbers of the server's worker processes."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                command = (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if parent == self.process.pid and b"worker" in command:
-                found.append(int(process.name))
-        return found
+        return children(self.process.pid)
+
+
+def children(parent):
+    """Return the numbers of a process's children that are workers, or forks of one."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            state, above = (process / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(above) == parent and state != "Z" and b"worker" in command:
+            found.append(int(process.name))
+    return found
 
 
 def _events(answer):

@@ -1,29 +1,39 @@
 """Waiting until what was acknowledged is in the profiles."""
 
-import asyncio
 import time
 
 from anyio import to_thread
 from fastapi import FastAPI
 
-from steelthread.thread import LiveStatus, Space, is_mending, live_status
+from steelthread.thread import Heard, LiveStatus, Space, accepted, is_all_folded, live_status
+
+_LOOK = 0.1
+"""Seconds after which it is looked whether one heard of something or not."""
 
 
 async def folded(api: FastAPI, space: Space, wait: float) -> bool:
     """Wait until what was accepted so far is folded in, at most so many seconds; return whether it is."""
+    heard: Heard = api.state.heard
     deadline = time.monotonic() + wait
-    accepted = (await to_thread.run_sync(status_now, api, space)).accepted
-    while not await to_thread.run_sync(_is_folded, api, space, accepted):
-        if time.monotonic() > deadline:
+    number = await to_thread.run_sync(_accepted, api, space)
+    while True:
+        times = heard.times
+        if await to_thread.run_sync(_is_folded, api, space, number):
+            return True
+        left = deadline - time.monotonic()
+        if left <= 0:
             return False
-        await asyncio.sleep(0.01)
-    return True
+        await heard.wait(min(left, _LOOK), times)
 
 
-def _is_folded(api: FastAPI, space: Space, accepted: int) -> bool:
-    """Whether so many events are folded in; those that wait for a file to be mended count as soon as it is."""
+def _accepted(api: FastAPI, space: Space) -> int:
     with api.state.pool.connection() as conn:
-        return live_status(space, conn).folded >= accepted and not is_mending(space, conn)
+        return accepted(space, conn)
+
+
+def _is_folded(api: FastAPI, space: Space, number: int) -> bool:
+    with api.state.pool.connection() as conn:
+        return is_all_folded(space, conn, number)
 
 
 def status_now(api: FastAPI, space: Space) -> LiveStatus:

@@ -23,7 +23,7 @@ _READERS = 4
 Granted = Annotated[Reading, for_purpose("profiles:read")]
 FIELDS = (
     "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals", "traits",
-    "household",
+    "household", "linked",
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def profiles(api: FastAPI, space: Space) -> None:
 
         It is read for a `purpose` that the key carries, and shows what that shows; 403 without one, and where the person
         says no. With `wait`, the answer comes as soon as all events acknowledged before the call are folded in, or after so many
-        seconds. `fields` chooses parts (`household` comes only when it is named), `attributes` and `traits` some of these, with
+        seconds. `fields` chooses parts (`household` and `linked`, the visitors whom `identity.yaml` keeps apart, come only when they are named), `attributes` and `traits` some of these, with
         commas between. The answer has an ETag: with `If-None-Match` it is 304 while the profile is the same.
         """
         asked, ref = parsed(request, _Asked), request.path_params["ref"]
@@ -69,6 +69,8 @@ def profiles(api: FastAPI, space: Space) -> None:
                 content = reader.profile(ref)
                 if "household" in wanted:
                     content["household"] = reader.share(ref)
+                if "linked" in wanted:
+                    content["linked"] = reader.linked(ref)
             content = entry.mask.profile(content)
             return conditional(selected(content, wanted, some), request.headers.get("if-none-match", ""))
 

@@ -55,7 +55,7 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
         api.router.routes.extend(collect.routes())
     if reads:
         api.state.desk = Desk(space, pool, api.state.access)
-        heard = Heard(space)
+        heard = api.state.heard = Heard(space)
         api.router.add_event_handler("shutdown", heard.stop)
         changes_head(api, space)
         streams(api, space, heard)

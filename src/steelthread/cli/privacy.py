@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, open_space, out
 from steelthread.kit import Invalid
 from steelthread.privacy import METHODS, Entry, Said, scan_everything, told
-from steelthread.rights import Auditor, Consents, Receipts, Saying, totals
+from steelthread.rights import Auditor, Consents, Receipts, Saying, Tables, totals
 from steelthread.rights import access as access_person
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
@@ -220,14 +220,16 @@ def scan(*needles: str, derived: bool = False, common: Common = DEFAULT) -> None
     if not needles:
         raise Invalid("Say at least one value to look for.")
     with common.acting("scan", needles=len(needles)) as space, space.database.connect() as conn:
-        scanned = scan_everything(conn, space.project.folder, needles, derived=derived)
-    found = told(scanned.hits)
+        more = Tables(space).outside
+        scanned = scan_everything(conn, space.project.folder, needles, derived=derived, more=more)
+    found = told([*scanned.hits, *scanned.more_hits])
+    files = scanned.files + scanned.more_files
     if common.json:
-        emit({"tables": scanned.tables, "files": scanned.files, "hits": found})
+        emit({"tables": scanned.tables, "files": files, "hits": found})
     else:
         for hit in found:
             out.print(f"needle {hit['needle']}: {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
-        out.print(f"{len(found)} hits in {scanned.tables} tables and {scanned.files} files", markup=False)
+        out.print(f"{len(found)} hits in {scanned.tables} tables and {files} files", markup=False)
     if found:
         sys.exit(1)
 

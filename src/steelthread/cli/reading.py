@@ -30,7 +30,7 @@ def profile(ref: str, /, *, common: Common = DEFAULT) -> None:
     """
     with common.reading("profile", ref) as space, space.database.connect() as conn:
         reader, mask = space.reader(conn), common.mask(space)
-        whole = {**reader.profile(ref), "household": reader.share(ref)}
+        whole = {**reader.profile(ref), "household": reader.share(ref), "linked": reader.linked(ref)}
         content = mask.profile(whole)
         found = [] if common.json else [shown_entry(one) for one in reader.timeline(ref, Wanted(limit=10))]
         timeline = mask.timeline(found)

@@ -24,6 +24,7 @@ from steelthread.rights import (
     Processor,
     RequestDesk,
     SqlAccess,
+    Tables,
     carry_on,
     collect_questions,
     embedded_log,
@@ -58,6 +59,7 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "worker":
         with common.space() as space:
             replay_erasures(space)
+            space.database.give_way(project.settings.live.niceness)
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
     if only == "sender":
@@ -144,10 +146,17 @@ class RequestClock:
                 self._processor.work()
                 self._controller.follow()
                 carry_on(self._space, self._desk, "steelthread")
+                self._sweep()
             except (SteelthreadError, psycopg.Error) as error:
                 _LOG.warning("the clock of requests waits", error=type(error).__name__)
             if self._stopping.wait(_FOLLOW_SECONDS):
                 return
+
+    def _sweep(self) -> None:
+        """Take out of the company's own tables whom a kill, or a table that could not be reached, left in."""
+        with self._database.connect() as conn:
+            for one in Tables(self._space).sweep(conn):
+                _LOG.info("table rewritten", table=one.table, rows=one.rows, files=one.files, pending=bool(one.pending))
 
     def _look(self) -> None:
         kept = run_daily(self._space, "serve")
@@ -195,4 +204,5 @@ class WorkerBeside:
 
 def _start(project: Project) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "steelthread", "serve", "--only", "worker", "--project", str(project.folder)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, _BESIDE: str(os.getpid())})
+    environment = {**os.environ, _BESIDE: str(os.getpid())}
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)

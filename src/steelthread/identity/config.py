@@ -5,7 +5,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -19,6 +19,7 @@ NODES_OF = {"email_provider": "email"}
 """Rules whose identifiers are nodes of another kind: the mailbox behind an address is an address itself."""
 ACCOUNT_ID = "account_id."
 _FIRST_OWN, _FIRST_SCHEME = 100, 1000
+Told = TypeVar("Told")
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +83,15 @@ class Matching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: Literal["exact", "strict", "loose"] = "strict"
 
 
+class Visitors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of a visitor who logs in."""
+
+    strategy: Literal["join", "link", "isolate"] = "join"
+    """The customer, also for what was before; a profile apart, of which the link tells; a profile apart, and nothing tells."""
+    kinds: list[str] = msgspec.field(default_factory=lambda: ["anonymous_id", "cookie", "device_id"])
+    """The identifiers that visitors have: of browsers and devices, not of people."""
+
+
 class _Text(msgspec.Struct, forbid_unknown_fields=True):
     kinds: dict[str, Kind] = {}
     exclusive_schemes: list[str] = []
@@ -89,6 +99,7 @@ class _Text(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[Composite] = []
     name_guard: NameGuard = NameGuard()
     matching: Matching = Matching()
+    visitors: Visitors = Visitors()
 
 
 class IdentityRules:
@@ -100,6 +111,11 @@ class IdentityRules:
         self.threshold = text.name_guard.threshold
         self.confidence = text.matching.confidence
         self.exclusive_schemes = frozenset(text.exclusive_schemes)
+        self.visitors = text.visitors.strategy
+        unknown = [name for name in text.visitors.kinds if name not in {*BUILT_IN, *text.kinds}]
+        if unknown:
+            raise msgspec.ValidationError(f"visitors: {unknown[0]} is no kind of identifier here")
+        self._visiting = frozenset(text.visitors.kinds if self.visitors != "join" else ())
         self._party = text.kinds.get("party_id", Kind(strength=10, durable=True))
         self._names: dict[int, str] = {}
         for name, kind in text.kinds.items():
@@ -147,6 +163,16 @@ class IdentityRules:
         near = get_close_matches(name, self.kinds, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."
         raise Invalid(f"{name} is no kind of identifier here{hint} There are {', '.join(self.kinds)}, party_id.SCHEME.")
+
+    def untied(self, found: list[Told], kind_of: Callable[[Told], str], *, known: bool = False) -> list[Told]:
+        """Return identifiers that were told together without a visitor's beside a customer's, where these stay unknown to each other."""
+        if self.visitors != "isolate" or not (known or any(not self.is_visitors(kind_of(one)) for one in found)):
+            return found
+        return [one for one in found if not self.is_visitors(kind_of(one))]
+
+    def is_visitors(self, kind: str) -> bool:
+        """Whether an identifier is a visitor's, and stays apart from those of customers."""
+        return kind in self._visiting
 
     def is_blocked(self, kind: str, value: str) -> bool:
         """Whether a normalised value identifies nobody."""

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.identity.ledger import GENERIC, MODEL
+from steelthread.identity.ledger import APART, GENERIC, MODEL
 from steelthread.store import Int8s, copy_rows, write
 
 Connection = psycopg.Connection[Any]
@@ -139,13 +139,15 @@ b in (select l.b from identity.node n join identity.link l on l.a = n.node_id
       where n.cluster_id = any(%(clusters)s) and l.closed_at is null and l.weak
       union select node_id from identity.node where cluster_id = any(%(clusters)s) and kind > 0) and
 """
-_REFUSED = f"closed_at is null and weak and strength < {MODEL} and refused not in ('', '{GENERIC}', '{LIMIT}')"
+_REFUSED = (
+    f"closed_at is null and weak and strength < {MODEL} and refused not in ('', '{GENERIC}', '{APART}', '{LIMIT}')"
+)
 _SHARED = f"""
 with refused as materialized (select distinct b from identity.link where {{}} {_REFUSED})
 select distinct k.kind, f.b, e.cluster_id from refused f join identity.node k on k.node_id = f.b and not k.generic
 cross join lateral (
     select n.cluster_id from identity.link l join identity.node n on n.node_id = l.a
-    where l.b = f.b and l.closed_at is null and l.strength between 1 and {MODEL - 1}
+    where l.b = f.b and l.closed_at is null and l.refused <> '{APART}' and l.strength between 1 and {MODEL - 1}
     union select k.cluster_id
 ) e join identity.cluster c on c.cluster_id = e.cluster_id and c.evidence > 0
 """

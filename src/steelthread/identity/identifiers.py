@@ -44,7 +44,12 @@ class Identifiers:
             if joined:
                 rule = self._rules.kinds[f"rule.{composite.name}"]
                 found[(rule.name, joined)] = (rule.index, rule.name, joined, joined)
-        return list(found.values()), blocked
+        return self._rules.untied(list(found.values()), lambda one: one[1], known=record.party is not None), blocked
+
+    def tells_of_a_visitor(self, found: list[Found], *, known: bool) -> bool:
+        """Whether identifiers tell of a visitor who was a customer, and of a project that keeps the two apart."""
+        visiting = [self._rules.is_visitors(name) for _, name, _, _ in found]
+        return any(visiting) and (known or not all(visiting))
 
     def _add_named(self, record: MappedRecord, found: dict[tuple[str, str], Found]) -> None:
         evidence = organisation_evidence(str(record.values.get("name") or ""))

@@ -68,6 +68,12 @@ class ClusterRow(msgspec.Struct):
 
 GENERIC = "generic identifier"
 """The mark of links that are not open because one end is generic."""
+APART = "visitors stay apart from customers"
+"""The mark of links that tell of a visitor who was a customer, and do not join the two."""
+APART_FROM = 500
+"""What the strength of such links begins with: a pair may have one of them beside one that joins."""
+OUTSIDE = (GENERIC, APART)
+"""The marks of links that the graph does not hear of."""
 
 
 def nodes_by_hash(conn: Connection, hashes: Collection[bytes]) -> list[NodeRow]:

@@ -13,10 +13,12 @@ import psycopg
 from steelthread.identity import evidence
 from steelthread.identity.graph import Part, Policy, atoms, micro, part_of, share_of, words_of
 from steelthread.identity.ledger import (
+    APART,
     GENERIC,
     LINK_COLUMNS,
     MODEL,
     NODE_COLUMNS,
+    OUTSIDE,
     LinkRow,
     NodeRow,
     graph_link,
@@ -275,6 +277,18 @@ def refusals(conn: Connection, nodes: Collection[int]) -> list[Refusal]:
     ]
 
 
+def apart(conn: Connection, nodes: Collection[int]) -> list[tuple[UUID, str]]:
+    """Return (universal ID, rule) of the visitors, or the customers, that stay apart from whoever has these nodes."""
+    rows = conn.execute(
+        "with tied as (select case when a = any(%(nodes)s) then b else a end as node_id, rule from identity.link "
+        "where closed_at is null and refused = %(apart)s and (a = any(%(nodes)s) or b = any(%(nodes)s))) "
+        "select distinct c.individual_id, t.rule from tied t join identity.node n using (node_id) "
+        "join identity.cluster c using (cluster_id) where c.evidence > 0 order by 1, 2",
+        {"nodes": list(nodes), "apart": APART},
+    ).fetchall()
+    return [(individual, rule) for individual, rule in rows]
+
+
 def clusters_csv(conn: Connection) -> Any:
     """Return a cursor over (record number, universal ID) of every open party record."""
     cursor = conn.cursor(name="clusters")
@@ -333,8 +347,8 @@ def compare_with_batch(conn: Connection, policy: Policy) -> int:
     links = [
         LinkRow(*row)
         for row in conn.execute(
-            f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and refused <> %s",
-            (GENERIC,),
+            f"select {LINK_COLUMNS} from identity.link where closed_at is null and strength < {MODEL} and refused <> all(%s)",
+            (list(OUTSIDE),),
         )
     ]
     cannots = conn.execute(

@@ -15,7 +15,7 @@ import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
-from steelthread.identity.ledger import GENERIC, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.ledger import APART, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
@@ -100,7 +100,7 @@ class Stitch:
         links = []
         for row in found:
             kept = self._remember(row)
-            if kept.refused != GENERIC:
+            if kept.refused not in OUTSIDE:
                 links.append(ledger.graph_link(kept, self._rows[kept.a].hash, self._rows[kept.b].hash))
         return links
 
@@ -283,7 +283,7 @@ class Stitch:
             if pair in self._in_graph:
                 self._graph.remove_link(self._graph_link(pair))
         for pair in sorted(opened, key=lambda pair: (pair[2], pair[0], pair[1])):
-            if self._links[pair].refused != GENERIC:
+            if self._links[pair].refused not in OUTSIDE:
                 self._graph.add_link(self._graph_link(pair))
         return self._resolve()
 
@@ -300,15 +300,17 @@ class Stitch:
             if row is None:
                 if delta > 0:
                     rule = self._rules[pair]
-                    row = LinkRow(a, b, rule.name, rule.strength, rule.weak, 0.0, self._first[pair], delta, "")
+                    row = LinkRow(
+                        a, b, rule.name, rule.strength, rule.weak, 0.0, self._first[pair], delta, rule.refused
+                    )
                     self._links[pair] = row
                     opened.append(pair)
-                    self._degree(b, 1, rule.strength)
+                    self._degree(row, 1)
                 continue
             self._assert_again(pair, row, delta)
             if row.asserted <= 0:
                 closed.append(pair)
-                self._degree(b, -1, row.strength)
+                self._degree(row, -1)
         if self._windowed:
             self._date_windowed(set(closed))
         return opened, closed
@@ -332,7 +334,7 @@ class Stitch:
         if self._taken.get(pair, 0) >= row.asserted > 0 and pair in self._first:
             before = self._first[pair]  # all who said it took it back, and somebody says it anew
         first = min(before, self._first.get(pair, before))
-        if first != row.first and row.refused != GENERIC:
+        if first != row.first and row.refused not in OUTSIDE:
             old = self._graph_link(pair)
             row.first = first
             self._graph.rerank_link(old, self._graph_link(pair))
@@ -346,10 +348,10 @@ class Stitch:
             self._fetch((row.a, row.b))
             self._remember(row)
 
-    def _degree(self, node: int, delta: int, strength: int) -> None:
-        if strength > 0:
-            self._rows[node].degree += delta
-            self._dirty.add(node)
+    def _degree(self, link: LinkRow, delta: int) -> None:
+        if link.strength > 0 and link.refused != APART:
+            self._rows[link.b].degree += delta
+            self._dirty.add(link.b)
 
     def _flip_generic(self) -> list[int]:
         """Identifiers whose degree crossed the limit of their kind: their links leave, or come back."""
@@ -366,7 +368,7 @@ class Stitch:
             self._suspend({pair for pair in self._links if pair[0] in flipped or pair[1] in flipped})
         new_generic = {node for node in self._dirty if self._rows[node].generic}
         for pair, link in self._links.items():
-            if pair[1] in new_generic or pair[0] in new_generic:
+            if link.refused != APART and (pair[1] in new_generic or pair[0] in new_generic):
                 link.refused = GENERIC
         return flips
 
@@ -374,7 +376,7 @@ class Stitch:
         for pair in sorted(pairs):
             row = self._links[pair]
             generic = self._rows[pair[0]].generic or self._rows[pair[1]].generic
-            if pair not in self._stored or (row.refused == GENERIC) == generic:
+            if pair not in self._stored or row.refused == APART or (row.refused == GENERIC) == generic:
                 continue
             if generic:
                 self._graph.remove_link(self._graph_link(pair))
@@ -562,7 +564,7 @@ class Stitch:
         if kept is None:
             self._links[pair] = kept = row
             self._stored.add(pair)
-            if row.refused != GENERIC:
+            if row.refused not in OUTSIDE:
                 self._in_graph.add(pair)
         return kept
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from steelthread.identity.ledger import ClusterRow
+from steelthread.identity.ledger import APART, APART_FROM, ClusterRow
 from steelthread.model import AnyFact
 
 Pair = tuple[int, int, int]
@@ -28,6 +28,12 @@ class Rule(msgspec.Struct, frozen=True):
     name: str
     strength: int
     weak: bool
+    refused: str = ""
+    """Why its links join nobody, whatever else there is; empty where they may."""
+
+    def apart(self) -> "Rule":
+        """Return the rule of links that tell of a visitor who was a customer, and do not join the two."""
+        return Rule(self.name, min(self.strength, APART_FROM - 1) + APART_FROM, self.weak, APART)
 
 
 class Outcome(msgspec.Struct):

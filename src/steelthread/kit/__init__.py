@@ -16,6 +16,7 @@ from steelthread.kit.errors import (
 )
 from steelthread.kit.forgetting import forget_remembered, remembered
 from steelthread.kit.ids import births, uuid7
+from steelthread.kit.priority import give_way
 from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Unavailable",
     "births",
     "forget_remembered",
+    "give_way",
     "iso",
     "keep_values_out",
     "now",

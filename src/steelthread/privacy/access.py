@@ -20,7 +20,7 @@ from steelthread.privacy.purposes import Purpose, Purposes
 
 FOLDER = "access"
 DEFAULT_POLICIES = (resources.files("steelthread.privacy") / "policies" / "default.cedar").read_text("utf-8")
-PARTS = ("records", "counts", "totals", "aliases", "traits", "household")
+PARTS = ("records", "counts", "totals", "aliases", "traits", "household", "linked")
 """Parts of a profile that are no attributes; policies name them as fields too."""
 _SCHEMA = (resources.files("steelthread.privacy") / "policies" / "schema.cedarschema").read_text("utf-8")
 _STRICTNESS = ("special", "direct", "indirect", "none")

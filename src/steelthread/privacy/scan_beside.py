@@ -35,13 +35,19 @@ class Found(msgspec.Struct):
     tables: int
     files: int
     hits: list[Hit]
+    more_files: int = 0
+    more_hits: list[Hit] = []
+    """What is in further folders."""
 
 
-def scan_everything(conn: "psycopg.Connection[Any]", folder: Path, values: Sequence[str], *, derived: bool) -> Found:
-    """Search all tables, and all files below a folder, both at once."""
+def scan_everything(
+    conn: "psycopg.Connection[Any]", folder: Path, values: Sequence[str], *, derived: bool, more: Sequence[Path] = ()
+) -> Found:
+    """Search all tables, and all files below a folder, both at once; and those below further folders, told apart."""
     needles = Needles(values, derived=derived)
     in_files = stands_in(conn, folder)
-    pieces = pieces_of([folder])
+    own, further = pieces_of([folder]), pieces_of(more)
+    pieces = own + further
     size = sum(piece.size for piece in pieces)
     beside = min(os.cpu_count() or 1, _MOST) if size >= LARGE else 0
     shared = _Shared(pieces)
@@ -56,7 +62,11 @@ def scan_everything(conn: "psycopg.Connection[Any]", folder: Path, values: Seque
             raise
         for one in work:
             hits += one.result()
-    return Found(tables, count_files(pieces), distinct(hits))
+    outside = {piece.path for piece in further}
+    inside = distinct(hit for hit in hits if hit.where not in outside)
+    return Found(
+        tables, count_files(own), inside, count_files(further), distinct(hit for hit in hits if hit.where in outside)
+    )
 
 
 class _Shared:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
-from steelthread.intake import SHARED_NAMESPACE, key_hash, open_records
+from steelthread.intake import RECORD_COLUMNS, SHARED_NAMESPACE, RecordRow, key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
 from steelthread.privacy import Tombstones
@@ -28,6 +28,14 @@ from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
 _FIRST = Wanted()
+_TRACED: LiteralString = (
+    "with seen as materialized (select node, e.record_id, e.at from profiles.event e, unnest(e.nodes) node "
+    "where e.owner = any(%s) and node = any(%s)), first as (select node, min(at) as at from seen group by node) "
+    f"select {RECORD_COLUMNS} from intake.record where record_id = any(array(select distinct on (s.node) s.record_id "
+    "from first f join seen s on s.node = f.node and s.at is not distinct from f.at "
+    "join intake.record r using (record_id) order by s.node, r.key_hash limit 500)) order by record_id"
+)
+"""The first event of each node; events are many, so their records are looked up only where several came at one time."""
 
 
 class Reader:
@@ -50,6 +58,8 @@ class Reader:
         self._opener = Opener(conn, vault, names, model.adaptation)
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
         self._ahead: tuple[str, Ahead] | None = None
+        self._spaces: list[str] | None = None
+        """Namespaces of user ids, as long as this reader lives."""
 
     # -- from a reference to a node ------------------------------------------------------------------------------
 
@@ -81,12 +91,21 @@ class Reader:
 
     def ahead(self, text: str) -> Ahead:
         """Return all that is asked of an identifier or a record, in one question; the next `profile` of it is made of this."""
-        hashes = self.hashes(text)
-        packed = Byteas(hashes)
-        with self._conn.cursor(binary=True) as cursor:
-            found = ahead_of(hashes, cursor.execute(AHEAD_SQL, (packed, packed)).fetchall())
+        self._spaces = self._spaces or [
+            SHARED_NAMESPACE,
+            *sorted(name for name, _ in self._opener.names.sources.values()),
+        ]
+        found = self._asked(self.hashes(text))
+        if not found.families:
+            self._spaces = None  # it may be of a source that came this moment
+            found = self._asked(self.hashes(text))
         self._ahead = (text, found)
         return found
+
+    def _asked(self, hashes: list[bytes]) -> Ahead:
+        packed = Byteas(hashes)
+        with self._conn.cursor(binary=True) as cursor:
+            return ahead_of(hashes, cursor.execute(AHEAD_SQL, (packed, packed)).fetchall())
 
     def is_known(self, node_hash: bytes) -> bool:
         """Whether there is a node with this hash."""
@@ -112,8 +131,10 @@ class Reader:
         return [self._vault.blind(kind, value) for value in values]
 
     def _namespaces(self) -> list[str]:
-        rows = self._conn.execute("select name from intake.source order by name")
-        return [SHARED_NAMESPACE, *(name for (name,) in rows)]
+        if self._spaces is None:
+            rows = self._conn.execute("select name from intake.source order by name")
+            self._spaces = [SHARED_NAMESPACE, *(name for (name,) in rows)]
+        return self._spaces
 
     def cluster(self, text: str) -> tuple[int, UUID]:
         """Return (cluster, universal ID) of a reference that has something to show."""
@@ -170,6 +191,13 @@ class Reader:
         individual = self.cluster(text)[1]
         own = next(one for one in home.members if one.individual_id == individual)
         return {"householdId": str(home.household_id), "size": len(home.members), "role": own.role, "via": own.via}
+
+    def linked(self, text: str) -> list[dict[str, str]]:
+        """Return the visitors whom a customer was, or the customers who were a visitor, where the project keeps them apart."""
+        cluster, own = self.cluster(text)
+        nodes = [member.node_id for member in identity.members(self._conn, cluster)]
+        found = identity.apart(self._conn, nodes)
+        return [{"individualId": str(one), "by": rule} for one, rule in found if one != own]
 
     def page(self, after: UUID | None, limit: int) -> list[dict[str, Any]]:
         """Return profiles by universal ID, in few questions; without the identifiers that only events name."""
@@ -228,11 +256,10 @@ class Reader:
         time the one with the lower key hash is opened, whatever the order in which they came.
         """
         rows = self._conn.execute(
-            "select distinct on (node) e.record_id from profiles.event e join intake.record r using (record_id), "
-            "unnest(e.nodes) node where e.owner = any(%s) and node = any(%s) order by node, e.at, r.key_hash limit 500",
+            _TRACED,
             ([one.node_id for one in family.members], [one.node_id for one in family.members if one.kind != 0]),
         ).fetchall()
-        views = self._opener.by_id(sorted({record for (record,) in rows}))
+        views = self._opener.open([RecordRow(*row) for row in rows])
         own = {one.hash for one in family.members}
         for view in views:
             view.identifiers = [(kind, value) for kind, value in view.identifiers if own & self._named(kind, value)]

@@ -1,5 +1,6 @@
 """The proof of erasures: one scan of everything for all that were erased together, and a certificate for each of them."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from steelthread.privacy import Entry
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.certificates import certify_all
 from steelthread.rights.removing import Removed
+from steelthread.rights.tables import Tables
 from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
@@ -50,8 +52,7 @@ class Scanned(msgspec.Struct):
 
     def told(self, hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return where was looked, with how many of these hits there were in each."""
-        inside = sum(hit["format"] == "sql" for hit in hits)
-        counts = {"database": inside, "dataFolder": len(hits) - inside}
+        counts = Counter(hit.get("store") or ("database" if hit["format"] == "sql" else "dataFolder") for hit in hits)
         return [{**one, "hits": counts[one["store"]]} for one in self.stores]
 
 
@@ -65,15 +66,27 @@ def proven(space: Space, gone: Removed, at: datetime, form: str) -> Proven:
     )  # fmt: skip
 
 
-def scan(space: Space, conn: Connection, values: Sequence[str]) -> Scanned:
-    """Look for identifiers, in every form, in all that we wrote: tables and files, both at once."""
+def scan(space: Space, conn: Connection, values: Sequence[str], own: Collection[str] | None = None) -> Scanned:
+    """Look for identifiers, in every form, in all that we wrote: tables and files, both at once.
+
+    In the company's own tables values lie open: there only those count that are nobody else's (`own`, all by default).
+    """
     looked = [value if len(value) >= _SHORTEST else "" for value in values]
-    found = privacy.scan_everything(conn, space.project.data, looked, derived=True)
+    folders = Tables(space).folders
+    found = privacy.scan_everything(conn, space.project.data, looked, derived=True, more=folders)
     stores: list[dict[str, Any]] = [
         {"store": "database", "method": "sql", "count": found.tables},
         {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": found.files},
     ]
-    return Scanned(stores, [dict(hit) for hit in privacy.told(found.hits)])
+    hits = [dict(hit) for hit in privacy.told(found.hits)]
+    if folders:
+        stores.append({"store": "lake", "method": "raw and decoded, derived forms", "count": found.more_files})
+        hits += [
+            {**hit, "store": "lake"}
+            for hit in privacy.told(found.more_hits)
+            if own is None or values[hit["needle"]] in own
+        ]
+    return Scanned(stores, hits)
 
 
 def prove(
@@ -94,7 +107,8 @@ def prove(
         content = {"request": str(one.request_id), "rows": one.rows}
         entries.append(Entry("erasure", actor, one.form, details=content))
         bodies.append({
-            **msgspec.to_builtins(one), "keysLeft": left, "scan": scanned, "closed": not one.destinations,
+            **msgspec.to_builtins(one), "keysLeft": left, "scan": scanned,
+            "closed": not one.destinations and not any(store.get("pending") for store in one.stores),
             "finalAfter": final, "tool": f"steelthread {__version__}",
         })  # fmt: skip
     auditor.note(conn, *entries)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from steelthread.kit import Project, Unavailable
+from steelthread.kit import Project, Unavailable, give_way
 from steelthread.store.behind import WriteBehind
 from steelthread.store.embedded import Embedded
 from steelthread.store.migrations import migrate as run_migrations
@@ -22,6 +22,7 @@ class Database:
         self.embedded = embedded is not None
         self._server = embedded
         self._pools: list[ConnectionPool[psycopg.Connection[Any]]] = []
+        self._niceness = 0
         with self.connect() as conn:
             number = conn.info.server_version
         if number < OLDEST:
@@ -36,6 +37,11 @@ class Database:
         parts.pop("password", None)
         return psycopg.conninfo.make_conninfo("", **parts)
 
+    def give_way(self, niceness: int) -> None:
+        """Have this process, and what an embedded server does for the connections opened from now on, give way to others."""
+        self._niceness = niceness
+        give_way(niceness)
+
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection; what it does is committed by the caller."""
         return self._open(psycopg.Connection[Any])
@@ -46,12 +52,15 @@ class Database:
 
     def _open(self, kind: type[Opened]) -> Opened:
         try:
-            return kind.connect(self.conninfo, application_name="steelthread")
+            conn = kind.connect(self.conninfo, application_name="steelthread")
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"The database does not answer ({type(error).__name__}). Check [database] url in steelthread.toml "
                 "(or STEELTHREAD_DATABASE_URL), the password, and that the server runs."
             ) from None
+        if self.embedded:
+            give_way(self._niceness, conn.info.backend_pid)
+        return conn
 
     def pool(self, max_size: int = 8) -> ConnectionPool[psycopg.Connection[Any]]:
         """Return a pool of connections for many small questions; it closes with the database.

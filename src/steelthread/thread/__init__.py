@@ -4,7 +4,6 @@ Read `load` for the way of a file, `live` for that of an event, `batch` for what
 person's word.
 """
 
-from steelthread.thread.alerting import is_mending
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
 from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
@@ -26,7 +25,7 @@ from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.signals import GPC
 from steelthread.thread.space import Restored, Space
-from steelthread.thread.status import LiveStatus, live_status
+from steelthread.thread.status import LiveStatus, accepted, is_all_folded, live_status
 from steelthread.thread.tail import Tail, shown
 from steelthread.thread.verification import verify
 from steelthread.thread.worker import Worker
@@ -52,12 +51,13 @@ __all__ = [
     "Space",
     "Tail",
     "Worker",
+    "accepted",
     "apply",
     "changes_since",
     "events_of",
     "fill_traits",
     "id_changes",
-    "is_mending",
+    "is_all_folded",
     "kept_events",
     "link",
     "live_status",

@@ -273,7 +273,7 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
         except Invalid:
             continue
         known.append(one)
-    return known
+    return space.rules.untied(known, lambda one: one[0])
 
 
 def walled(ident: Ident) -> Ident:

@@ -18,11 +18,11 @@ from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
+from steelthread.thread.stars import RECORD_KIND, Stars
 from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
 LANE = "identity"
-RECORD_KIND = 0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,6 +71,7 @@ class Batch:
         self._witness = witness
         self._names = Names(space.vault, conn)
         self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, load.as_of, load.load_id)
+        self._stars = Stars(space, self._stitch)
         self._contributions: dict[int, profiles.Contribution] = {}
         self._inserts: list[RecordRow] = []
         self._tokens: list[tuple[int, list[int]]] = []
@@ -340,7 +341,7 @@ class Batch:
         for event in profiles.events_by_record(self._conn, list(events)) if events else ():
             self._stitch.nodes(event.nodes)
             trace = [(node, self._stitch.row(node).kind) for node in event.nodes]
-            self._claim_star(trace, events[event.record_id], 0)
+            self._stars.backdate(trace, events[event.record_id])
 
     def _stated(self, records: Collection[int]) -> list[tuple[int, int, int]]:
         """Return the links (a, b, strength) that these records themselves assert, not only events that name them."""
@@ -390,18 +391,15 @@ class Batch:
         self._contributions[node] = profiles.Contribution(
             node, row.source_id, one.entity, row.observed_at, one.clear, row.first_observed_at
         )
-        now = {(nodes[ident.hash], self._space.kind(ident.kind).strength): ident for ident in one.idents}
-        for pair, ident in now.items():
+        rules = zip(one.idents, self._stars.rules(one.idents), strict=True)
+        now = {(nodes[ident.hash], rule.strength): rule for ident, rule in rules}
+        for pair, rule in now.items():
             if pair not in former:
-                self._stitch.claim(node, pair[0], self._rule(ident.kind), first)
+                self._stitch.claim(node, pair[0], rule, first)
             elif before is not None and row.first_observed_at < before.first_observed_at:
-                self._stitch.backdate(node, pair[0], self._rule(ident.kind), first)
+                self._stitch.backdate(node, pair[0], rule, first)
         for other, strength in former - set(now):
             self._stitch.unclaim(node, other, strength)
-
-    def _rule(self, kind: int) -> Rule:
-        known = self._space.kind(kind)
-        return Rule(known.name, known.strength, known.weak)
 
     def _trace(
         self, rows: list[RecordRow], winners: dict[bytes, Prepared], nodes: dict[bytes, int], new: set[bytes]
@@ -419,8 +417,8 @@ class Batch:
         )
         for row in rows:
             one = winners[row.key_hash]
-            trace = self._trace_nodes(one, nodes)
-            self._claim_star(trace, microseconds(row.first_observed_at), 1)
+            trace = self._stars.trace(one, nodes)
+            self._stars.claim(trace, microseconds(row.first_observed_at))
             owner = next((node for node, _ in trace if not self._stitch.row(node).generic), None)
             if owner is not None:
                 self._stitch.evidence(owner, 1)
@@ -438,33 +436,14 @@ class Batch:
     def _is_event(self, one: Prepared) -> bool:
         return bool(one.party or one.parent or one.idents or self._space.model.entity(one.entity).event_time)
 
-    def _trace_nodes(self, one: Prepared, nodes: dict[bytes, int]) -> list[tuple[int, int]]:
-        """Return (node, kind) of the trace, strongest first."""
-        trace = {nodes[one.party]: RECORD_KIND} if one.party else {}
-        for ident in sorted(one.idents, key=lambda ident: (self._space.kind(ident.kind).strength, ident.hash)):
-            trace.setdefault(nodes[ident.hash], self._space.node_kind(ident.kind).index)
-        return list(trace.items())
-
-    def _claim_star(self, trace: list[tuple[int, int]], first: int, delta: int) -> None:
-        for node, kind in trace[1:]:
-            if node != trace[0][0]:
-                rule = self._rule(kind)
-                if delta > 0:
-                    self._stitch.claim(trace[0][0], node, rule, first)
-                elif delta == 0:
-                    self._stitch.backdate(trace[0][0], node, rule, first)
-                else:
-                    self._stitch.unclaim(trace[0][0], node, rule.strength)
-
     def _drop_events(self, records: Collection[int]) -> None:
         """Take back what former versions of events asserted."""
         if not records:
             return
         events = profiles.events_by_record(self._conn, records)
         self._stitch.nodes(sorted({node for event in events for node in event.nodes}))
+        self._stars.unclaim([[(node, self._stitch.row(node).kind) for node in event.nodes] for event in events])
         for event in events:
-            trace = [(node, self._stitch.row(node).kind) for node in event.nodes]
-            self._claim_star(trace, 0, -1)
             if event.owner is not None:
                 self._stitch.nodes([event.owner])
                 self._stitch.evidence(event.owner, -1)

@@ -26,12 +26,16 @@ class Heard:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self.times = 0
+        """How often something was heard of."""
 
-    async def wait(self, seconds: float) -> None:
-        """Return when something was appended, or after so many seconds."""
+    async def wait(self, seconds: float, since: int | None = None) -> None:
+        """Return when something is appended, or was after the count of `times` said so, or after so many seconds."""
         self._start()
         one = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
+            if since is not None and since != self.times:
+                return
             self._waiting.add(one)
         try:
             await asyncio.wait_for(one[1].wait(), seconds)
@@ -72,6 +76,7 @@ class Heard:
 
     def _wake(self) -> None:
         with self._lock:
+            self.times += 1
             woken, self._waiting = self._waiting, set()
         for loop, event in woken:
             if not loop.is_closed():

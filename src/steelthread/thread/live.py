@@ -259,7 +259,10 @@ class LiveThread:
         if row is None:
             return []
         kinds = {kind for kind, _, _ in one.identifiers}
-        row.records[0].identifiers = [each for each in row.records[0].identifiers if each[0] in kinds]
+        own = row.records[0].identifiers
+        row.records[0].identifiers = [each for each in own if each[0] in kinds]
+        if any(self._space.rules.is_visitors(kind) and kind not in kinds for kind, _, _ in own):
+            return []  # a visitor's, of whom this customer's events tell nothing
         return self._teller.row(live, row, f"device {row.records[0].key}")
 
     # -- parties -----------------------------------------------------------------------------------------------------

@@ -42,5 +42,5 @@ class Names:
         for row in intake.records_by_id(self._conn, [node]):
             key = self._vault.keys([row.subject]).get(row.subject)
             if key is not None:
-                return NameEvidence(*_UNPACK(unseal(key, row.sealed, row.key_hash))[5])
+                return NameEvidence(*_UNPACK(unseal(key, row.sealed, row.key_hash))[5][:2])
         return NameEvidence("", "")

@@ -20,6 +20,7 @@ _JSON = msgspec.json.Encoder(order="sorted").encode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 PARTY_ENTITIES = ("Individual", "Account")
 _NAMES = ("firstName", "lastName", "middleName", "secondLastName", "personName", "name", "preferredName")
+APART = "apart"
 _NOTHING = (None, None, None, None)
 
 
@@ -44,7 +45,10 @@ class Prepared(msgspec.Struct, array_like=True):
     changed_at: int | None
     is_party: bool
     plain: bytes
-    """What is sealed: MessagePack of [key, values, part values, identifiers, extras, [first name, suffix]]."""
+    """What is sealed: MessagePack of [key, values, part values, identifiers, extras, [first name, suffix]].
+
+    The last has a mark (`APART`) more where the record tells of a visitor whom the project keeps apart.
+    """
     has_direct: bool
     clear: bytes
     """JSON: {"v": values, "p": [[entity, values]], "f": {direct: [token, length]}}."""
@@ -109,7 +113,10 @@ class Preparer:
         )
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]
-        plain = _PACK([record.key, direct, direct_parts, shown, extras, [names.first, names.suffix]])
+        named = [names.first, names.suffix]
+        if self._identifiers.tells_of_a_visitor(found, known=record.party is not None):
+            named.append(APART)  # with other rules it is another record
+        plain = _PACK([record.key, direct, direct_parts, shown, extras, named])
         above = (record.parent, record.parent_source) if record.parent_source else record.parent
         content = _PACK([plain, values, parts, record.party, above, row.observed_at])
         is_party = self.is_party(record.entity)

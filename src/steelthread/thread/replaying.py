@@ -180,7 +180,7 @@ class _Records:
             if row.record_id in views:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
                 one, otherwise = self._prepared(row, views[row.record_id], envelope)
-                if otherwise or sorted(_UNPACK(one.plain)[3]) != sorted(envelope[3]):
+                if otherwise or _told(_UNPACK(one.plain)) != _told(envelope):
                     one.party, one.parent = above.get(row.record_id, (None, None))
                     changed.append((row, one))
         return changed
@@ -237,6 +237,11 @@ class _Records:
                 self._space, self._conn, self._facts, load, intake.Witness(self._conn, self._facts.source_id, load)
             )
             batch.write([one for _, one in pairs], frozenset(row.row_digest for row, _ in pairs))
+
+
+def _told(envelope: list[Any]) -> tuple[list[Any], list[str]]:
+    """Return the identifiers of a record, and whether it tells of a visitor who is kept apart."""
+    return sorted(envelope[3]), envelope[5][2:]
 
 
 # -- live rejects ------------------------------------------------------------------------------------------------------
