@@ -12,7 +12,7 @@ import pytest
 from steelthread.privacy import Needles, scan_beside, scan_database, scan_everything, scan_files
 from steelthread.privacy.needles import _Automaton
 from steelthread.privacy.scan_beside import _Beside
-from steelthread.privacy.scan_tables import stands_in
+from steelthread.privacy.scan_tables import questions_of, search_table, stands_in
 
 NEEDLE = "kim1@example.org"
 CHANCE = random.Random(4)
@@ -148,6 +148,7 @@ def test_processes_beside_find_the_same(space, tmp_path, monkeypatch, killed):
     folder = tmp_path / "files"
     folder.mkdir()
     there = planted(folder)
+    odd(space, "bytea", NEEDLE.encode())
     monkeypatch.setattr(scan_beside, "LARGE", 1)
     monkeypatch.setattr("steelthread.privacy.scan._PIECE", 100_000)
     asked = []
@@ -155,7 +156,7 @@ def test_processes_beside_find_the_same(space, tmp_path, monkeypatch, killed):
 
     def watched(self, piece):
         asked.append(piece)
-        if killed and len(asked) > 2:
+        if killed and len(asked) > 20:
             os.kill(self._child.pid, signal.SIGKILL)
         return hits(self, piece)
 
@@ -163,12 +164,29 @@ def test_processes_beside_find_the_same(space, tmp_path, monkeypatch, killed):
     with space.database.connect() as conn:
         found = scan_everything(conn, folder, VALUES, derived=True)
     told = {(hit.needle, hit.where.rpartition("/")[2], hit.format) for hit in found.hits}
-    assert told == there
+    assert told == {*there, (0, "public.odd", "sql")}
     assert found.files == 5
-    assert len(asked) == len({(one.path, one.start) for one in asked}) == 10, "each piece once"
+    assert len(asked) == len(set(asked)), "each piece once"
+    with space.database.connect() as conn:
+        assert killed or len(asked) == len(questions_of(conn, in_files=False)[1]) + 10
     assert {
         (hit.needle, hit.where.rpartition("/")[2], hit.format) for hit in scan_files([folder], Needles(VALUES))[1]
     } == there
+
+
+def test_parts_of_a_table_are_the_whole(space, monkeypatch):
+    with space.database.connect() as conn:
+        conn.execute("create table public.odd (id bigint, said text, held bytea)")
+        filled = "insert into public.odd select n, repeat('x', 700) || 'kim' || n || '@example.org', '' from generate_series(1, 400) n"
+        conn.execute(filled)
+        names = [f"kim{one}@example.org" for one in range(1, 401)]
+        monkeypatch.setattr("steelthread.privacy.scan_tables._PAGES", 7)
+        _, questions = questions_of(conn, in_files=False)
+        mine = [one for one in questions if one.table == "public.odd"]
+        found = [{hit.needle for hit in search_table(conn, one, Needles(names))} for one in mine]
+    assert len(mine) > 10, "text and bytes, each in parts"
+    assert sum(map(len, found)) == 400, "no row twice"
+    assert set().union(*found) == set(range(400))
 
 
 def test_very_few_patterns_are_found_as_a_few_are(monkeypatch):

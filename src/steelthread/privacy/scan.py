@@ -31,7 +31,7 @@ class Hit(msgspec.Struct, frozen=True, rename="camel"):
     form: str
 
 
-class Piece(msgspec.Struct, array_like=True, frozen=True):
+class Piece(msgspec.Struct, array_like=True, frozen=True, tag="file"):
     """A part of a file; the first one of a file stands for what is packed in it, too."""
 
     path: str

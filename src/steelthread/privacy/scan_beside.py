@@ -1,14 +1,14 @@
-"""The needle scan of tables and files at once; the files of a large store by processes of their own, a piece at a time.
+"""The needle scan of tables and files at once; a large store by processes of their own, a piece of it at a time.
 
-A process beside gets what it looks for, and pieces, by its standard input, never by its command line; it ends with its
-parent. Pieces of one that was killed are searched here.
+A process beside gets what it looks for, how it connects, and pieces, by its standard input, never by its command line; it
+ends with its parent. The piece of one that was killed is searched here.
 """
 
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,16 +16,18 @@ from typing import Any, Self
 
 import msgspec
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from steelthread.privacy.needles import Needles
 from steelthread.privacy.scan import Hit, Piece, count_files, distinct, pieces_of, search
-from steelthread.privacy.scan_tables import scan_database, stands_in
+from steelthread.privacy.scan_tables import Question, questions_of, search_table, stands_in
 
 LARGE = 1 << 30
 """Bytes of files from which on processes beside are worth their start."""
 _MOST = 4
 _JSON = msgspec.json.Encoder().encode
-_PIECE = msgspec.json.Decoder(Piece).decode
+Part = Piece | Question
+_PART: Callable[[bytes], Part] = msgspec.json.Decoder(Part).decode
 _HITS = msgspec.json.Decoder(list[Hit]).decode
 
 
@@ -45,23 +47,14 @@ def scan_everything(
 ) -> Found:
     """Search all tables, and all files below a folder, both at once; and those below further folders, told apart."""
     needles = Needles(values, derived=derived)
-    in_files = stands_in(conn, folder)
+    tables, questions = questions_of(conn, in_files=stands_in(conn, folder))
     own, further = pieces_of([folder]), pieces_of(more)
-    pieces = own + further
-    size = sum(piece.size for piece in pieces)
-    beside = min(os.cpu_count() or 1, _MOST) if size >= LARGE else 0
-    shared = _Shared(pieces)
-    with ThreadPoolExecutor(max(beside, 1), "scan") as searchers:
-        work = [
-            searchers.submit(_search, shared, needles, values if beside else (), derived) for _ in range(max(beside, 1))
-        ]
-        try:
-            tables, hits = scan_database(conn, needles, in_files=in_files)
-        except BaseException:
-            shared.end()
-            raise
-        for one in work:
-            hits += one.result()
+    if sum(piece.size for piece in own + further) < LARGE:
+        with ThreadPoolExecutor(1, "scan") as here:
+            files = here.submit(lambda: [hit for piece in own + further for hit in search(piece, needles)])
+            hits = [hit for one in questions for hit in search_table(conn, one, needles)] + files.result()
+    else:
+        hits = _shared_out(conn, [*questions, *own, *further], values, needles, derived=derived)
     outside = {piece.path for piece in further}
     inside = distinct(hit for hit in hits if hit.where not in outside)
     return Found(
@@ -69,14 +62,34 @@ def scan_everything(
     )
 
 
+def _shared_out(
+    conn: "psycopg.Connection[Any]", pieces: Sequence[Part], values: Sequence[str], needles: Needles, *, derived: bool
+) -> list[Hit]:
+    """Have processes beside search all pieces; what none of them did is done here."""
+    reach = make_conninfo(conn.info.dsn, password=conn.info.password)
+    start = _JSON((list(values), derived, reach))
+    shared = _Shared(pieces)
+    count = min(os.cpu_count() or 1, _MOST)
+    with ThreadPoolExecutor(count, "scan") as askers:
+        try:
+            told = [one.result() for one in [askers.submit(_asked, shared, start) for _ in range(count)]]
+        except BaseException:
+            shared.end()
+            raise
+    hits = [hit for found, _ in told for hit in found]
+    for piece in [*shared, *(piece for _, left in told for piece in left)]:
+        hits += search_table(conn, piece, needles) if isinstance(piece, Question) else search(piece, needles)
+    return hits
+
+
 class _Shared:
     """Pieces that several threads take, one after another."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Part]) -> None:
         self._pieces = list(reversed(pieces))
         self._lock = threading.Lock()
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Part]:
         while True:
             with self._lock:
                 if not self._pieces:
@@ -90,40 +103,28 @@ class _Shared:
             self._pieces.clear()
 
 
-def _search(pieces: _Shared, needles: Needles, values: Sequence[str], derived: bool) -> list[Hit]:  # noqa: FBT001  # it is submitted
-    """Search pieces until there are none left: with `values` by a process beside, for as long as it lives."""
+def _asked(pieces: _Shared, start: bytes) -> tuple[list[Hit], list[Part]]:
+    """Have a process beside search pieces until there are none left, or it dies; return the hits, and the piece that is left."""
     found: list[Hit] = []
-    with _Beside(values, derived=derived) if values else _Here() as beside:
+    with _Beside(start) as beside:
         for piece in pieces:
             hits = beside.hits(piece)
-            found += search(piece, needles) if hits is None else hits
-    return found
-
-
-class _Here:
-    """Nobody beside."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def hits(self, _: Piece) -> list[Hit] | None:
-        """Return nothing: it is searched here."""
-        return None
+            if hits is None:
+                return found, [piece]
+            found += hits
+    return found, []
 
 
 class _Beside:
     """A process that searches."""
 
-    def __init__(self, values: Sequence[str], *, derived: bool) -> None:
+    def __init__(self, start: bytes) -> None:
         self._child = subprocess.Popen(
             [sys.executable, "-c", "from steelthread.privacy.scan_beside import main; main()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._lives = True
-        self._ask(_JSON((list(values), derived)))
+        self._ask(start)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +138,7 @@ class _Beside:
         self._child.terminate()
         self._child.wait()
 
-    def hits(self, piece: Piece) -> list[Hit] | None:
+    def hits(self, piece: Part) -> list[Hit] | None:
         """Return what is in a piece; None when the process has died."""
         line = self._ask(_JSON(piece)) if self._lives else b""
         return _HITS(line) if line else None
@@ -162,11 +163,13 @@ def main() -> None:
     first = lines.readline()
     if not first:
         return
-    values, derived = msgspec.json.decode(first, type=tuple[list[str], bool])
+    values, derived, reach = msgspec.json.decode(first, type=tuple[list[str], bool, str])
     needles = Needles(values, derived=derived)
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError), psycopg.connect(reach, autocommit=True) as conn:
         answers.write(b"[]\n")
         answers.flush()
         for line in lines:
-            answers.write(_JSON(distinct(search(_PIECE(line), needles))) + b"\n")
+            piece = _PART(line)
+            found = search_table(conn, piece, needles) if isinstance(piece, Question) else search(piece, needles)
+            answers.write(_JSON(distinct(found)) + b"\n")
             answers.flush()

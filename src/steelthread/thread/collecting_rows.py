@@ -18,6 +18,7 @@ from steelthread.kit import Invalid, now
 from steelthread.privacy import Policy, Statement, Subject, Use, count_fence, fold, statements_of
 from steelthread.store import Byteas
 from steelthread.thread.answers import is_event, keep_answers, statements_in
+from steelthread.thread.batch import LANE
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Prepared
@@ -52,7 +53,6 @@ class Admitted(msgspec.Struct):
 
     kept: list[Prepared]
     left_out: list[Prepared] = []
-    stripped: int = 0
 
     @property
     def rows(self) -> set[bytes]:
@@ -66,18 +66,22 @@ class RowGate:
     def __init__(self, space: Space, source: Source) -> None:
         self._space, self._source = space, source
         self._fence = Fence(space)
-        self._policy = Policy(space.project.folder)
         settings = space.project.settings.project
         self._place = settings.place or settings.country
-        for one in (source.purpose, source.link_purpose):
-            if one and self._policy.purposes.find(one) is None:
+        asked = [one for one in (source.purpose, source.link_purpose) if one]
+        self._policy = Policy(space.project.folder) if asked else None
+        for one in asked:
+            if self._policy is not None and self._policy.purposes.find(one) is None:
                 raise Invalid(f"{source.at()}: purposes.yaml has no purpose {one}: name one that it has.")
 
     def admit(self, conn: Connection, prepared: Sequence[Prepared], as_of: datetime, source_id: int) -> Admitted:
         """Return the records that may be kept, stripped where the source says so; in the caller's transaction."""
-        if not (self._source.purpose or self._source.link_purpose) or not prepared:
+        if self._policy is None or not prepared:
             return Admitted(list(prepared))
         self._policy.refresh()
+        self._space.log.lock(
+            conn, LANE
+        )  # before anything of consent is locked: whoever erases does it in this order, too
         named = self._named(conn, prepared)
         subjects = self._subjects(conn, prepared, named, as_of)
         done = Admitted([])
@@ -93,13 +97,12 @@ class RowGate:
             elif subject is not None and not self._allows(subject, self._source.link_purpose, "stitch"):
                 counts["unlinkedWithoutConsent"] += self._unlink(one)
             done.kept.append(one)
-        done.stripped = counts["strippedWithoutConsent"]
         count_fence(conn, counts)
         keep_answers(self._space, conn, done.left_out, as_of, source_id)
         return done
 
     def _allows(self, subject: Subject, purpose: str, use: Use) -> bool:
-        if not purpose:
+        if not purpose or self._policy is None:
             return True
         return self._policy.decider.decide(subject, purpose, use=use, at=now(), place=self._place).allow
 
