@@ -41,7 +41,9 @@ from steelthread.privacy.pack_cases import Case, run_cases
 from steelthread.privacy.policy import Policy
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
-from steelthread.privacy.scan import Hit, scan_database, scan_files, told
+from steelthread.privacy.scan import Hit, scan_files, told
+from steelthread.privacy.scan_beside import scan_everything
+from steelthread.privacy.scan_tables import scan_database
 from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
@@ -130,6 +132,7 @@ __all__ = [
     "run_cases",
     "said_by",
     "scan_database",
+    "scan_everything",
     "scan_files",
     "signals_of",
     "span_end",

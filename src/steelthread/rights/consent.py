@@ -100,6 +100,7 @@ class Consents:
         moment = now()
         scope: Scope = "contact_point" if node else self._scope(saying.ref)
         node = node or self._node(conn, saying.ref)
+        privacy.lock_nodes(conn, [node])  # an erasure of this moment ends before it is asked who was erased
         if self._stones.has(conn, node):
             self._let_in(conn, node, returns=saying.returns)
         statement = Statement(

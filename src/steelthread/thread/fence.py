@@ -62,7 +62,7 @@ class Fence:
                 continue
             gone = [place for place, ident in enumerate(one.idents) if ident.hash in stones]
             if gone:
-                self._strip(one, gone)
+                self.strip(one, gone)
                 counts["strippedRecords"] += 1
             kept.append(one)
         count_fence(conn, counts)
@@ -90,7 +90,8 @@ class Fence:
     def _strength(self, ident: Ident) -> tuple[int, bytes]:
         return self._space.kind(ident.kind).strength, ident.hash
 
-    def _strip(self, one: Prepared, gone: list[int]) -> None:
+    def strip(self, one: Prepared, gone: Sequence[int]) -> None:
+        """Take the identifiers at these places out of a record, and every value that is one of them."""
         key, direct, parts, shown, extras, *rest = _UNPACK(one.plain)
         values = [tuple(shown[place]) for place in gone]
         removed = [name for name, value in direct.items() if self._is_one_of(value, values)]

@@ -44,7 +44,11 @@ class Signals:
             "and purpose = '*sharing' and said = 'given' and signal = 'gpc'",
             {"names": Byteas(sorted(named))},
         )
-        stays = {bytes(row[0]) for row in standing} | self._stones.among(conn, named)
+        fresh = named.keys() - {bytes(row[0]) for row in standing}
+        if not fresh:
+            return
+        privacy.lock_nodes(conn, fresh)  # an erasure that goes on at this moment ends before it is asked who was erased
+        fresh -= self._stones.among(conn, fresh)
         moment = now()
         statements = [
             Statement(
@@ -52,6 +56,6 @@ class Signals:
                 recorded_at=moment, signal="gpc", source=source, method="Sec-GPC: 1",
             )
             for name, (scope, source) in sorted(named.items())
-            if name not in stays
+            if name in fresh
         ]  # fmt: skip
         return privacy.append_told(conn, statements)
