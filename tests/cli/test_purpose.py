@@ -41,7 +41,7 @@ READING = [
 NOT_READING = {
     "init", "status", "load", "rejects", "link", "unlink", "serve", "demo", "verify", "backup", "restore",
     "model", "vault", "key", "erase", "erased", "scan", "audit", "replay", "trait", "webhook", "apply", "jurisdiction", "retention", "hold",
-    "quality", "ruleset", "preferences", "opendsr", "alerts", "policy", "glass", "sql", "classify", "totals", "processing", "lineage", "breach",
+    "quality", "ruleset", "preferences", "opendsr", "tables", "alerts", "policy", "glass", "sql", "classify", "totals", "processing", "lineage", "breach",
 }  # fmt: skip
 """Commands that show nothing about a person: counts, settings, and of rejects only where and why."""
 

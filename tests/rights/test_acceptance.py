@@ -12,11 +12,14 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
@@ -79,6 +82,37 @@ def took(before, after):
     return gone
 
 
+LAKE = """
+tables:
+  - name: history
+    path: lake/history
+    what: What the analysts keep
+    purpose: operations
+    subjects: [{column: email, holds: email}]
+    columns: {email: address, phone: phone, card: card, name: name, number: place in the list}
+"""
+
+
+def history(space, count):
+    """A small Delta table of the company's own, in five files, of all of these people with their identifiers in the open."""
+    (space.project.folder / "lake.yaml").write_text(LAKE)
+    folder = space.project.folder / "lake" / "history"
+    ann = {"email": NEEDLES[0].upper(), "phone": NEEDLES[1], "card": NEEDLES[2], "name": NEEDLES[3], "number": 1}
+    made = [ann] + [
+        {
+            "email": f"kim{one}@example.org",
+            "phone": f"+4420794{one:05}",
+            "card": f"LN-{one:06}",
+            "name": f"Other{one}",
+            "number": one,
+        }
+        for one in range(2, count + 1)
+    ]
+    for part in range(5):
+        write_deltalake(str(folder), pa.Table.from_pylist(made[part::5]), mode="append")
+    return folder, made[1:]
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.soak)])
 def test_1_one_of_many_is_gone_from_every_file_and_the_others_are_as_they_were(space, load, server, tmp_path, count):
     load("crm", people(count))
@@ -87,10 +121,14 @@ def test_1_one_of_many_is_gone_from_every_file_and_the_others_are_as_they_were(s
         conn.execute("analyze")
         Consents(space).say(conn, Saying(ref=ANN, purpose="marketing", said="given"))
         conn.commit()
-    before = hashes(space)
+    table, others = history(space, count)
+    before, files_before = hashes(space), {path.name for path in table.glob("*.parquet")}
     told = erase(space, ANN, "me")
     gone = took(before, hashes(space))
     assert 5 <= gone <= told.rows, "rows that taking her out of the graph made, and that went at once, are told too"
+    assert told.stores[-1] == {"store": "table history", "method": "rewrite", "rows": 1, "files": 1}
+    assert sorted(DeltaTable(str(table)).to_pyarrow_table().to_pylist(), key=itemgetter("number")) == others
+    assert len(files_before & {path.name for path in table.glob("*.parquet")}) == 4, "each other file is as it was"
     for path in space.project.folder.glob("*.csv"):
         path.unlink()  # the operator's own files
     out = tmp_path / "out"

@@ -39,6 +39,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     rulesets,
     serving,
     sql,
+    tables,
     tongues,
     traits,
     watching,

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, open_space, out
 from steelthread.kit import Invalid
 from steelthread.privacy import METHODS, Entry, Needles, Said, scan_database, scan_files, told
-from steelthread.rights import Auditor, Consents, Receipts, Saying, totals
+from steelthread.rights import Auditor, Consents, Receipts, Saying, Tables, totals
 from steelthread.rights import access as access_person
 
 consent = App(name="consent", help="What people allow: the consent ledger.")
@@ -222,7 +222,7 @@ def scan(*needles: str, derived: bool = False, common: Common = DEFAULT) -> None
     with common.acting("scan", needles=len(needles)) as space, space.database.connect() as conn:
         looked = Needles(needles, derived=derived)
         tables, hits = scan_database(conn, looked)
-        files, more = scan_files([space.project.folder], looked)
+        files, more = scan_files([space.project.folder, *Tables(space).outside], looked)
     found = told([*hits, *more])
     if common.json:
         emit({"tables": tables, "files": files, "hits": found})

@@ -24,6 +24,7 @@ from steelthread.rights import (
     Processor,
     RequestDesk,
     SqlAccess,
+    Tables,
     carry_on,
     collect_questions,
     embedded_log,
@@ -145,10 +146,17 @@ class RequestClock:
                 self._processor.work()
                 self._controller.follow()
                 carry_on(self._space, self._desk, "steelthread")
+                self._sweep()
             except (SteelthreadError, psycopg.Error) as error:
                 _LOG.warning("the clock of requests waits", error=type(error).__name__)
             if self._stopping.wait(_FOLLOW_SECONDS):
                 return
+
+    def _sweep(self) -> None:
+        """Take out of the company's own tables whom a kill, or a table that could not be reached, left in."""
+        with self._database.connect() as conn:
+            for one in Tables(self._space).sweep(conn):
+                _LOG.info("table rewritten", table=one.table, rows=one.rows, files=one.files, pending=bool(one.pending))
 
     def _look(self) -> None:
         kept = run_daily(self._space, "serve")

@@ -31,6 +31,7 @@ from steelthread.rights.requests import Delay, Ground, RequestDesk, Stop
 from steelthread.rights.retention import Retained, Retention, run_daily
 from steelthread.rights.sql import SqlAccess
 from steelthread.rights.subject_access import Accessed, access, known_of
+from steelthread.rights.tables import Swept, Tables
 from steelthread.rights.tracing import Edge, lineage, openlineage, through
 from steelthread.rights.verification import Proof
 
@@ -82,6 +83,8 @@ __all__ = [
     "SqlAccess",
     "Standing",
     "Stop",
+    "Swept",
+    "Tables",
     "Wanted",
     "access",
     "breach",

@@ -1,7 +1,7 @@
 """Erasing many people at once: what costs the same for one and for thousands is done once.
 
 In this order: people are taken away, some hundred in a transaction; refused rows are looked through once; the keyring
-gives each shard one new generation; everything is searched once, for all identifiers of all of them; each person gets a
+gives each shard one new generation; the company's own tables are rewritten once; everything is searched once, for all identifiers of all of them; each person gets a
 certificate. Every step is written down when it is done, so a batch that was cut off goes on where it was.
 """
 
@@ -26,6 +26,7 @@ from steelthread.rights.proving import Proven, Scanned, prove, proven, scan
 from steelthread.rights.remainder import keep_counts
 from steelthread.rights.removing import Removed, remove, sought
 from steelthread.rights.seeking import Sought, find_sealed
+from steelthread.rights.tables import Tables, lines_of
 from steelthread.thread import Space, lock_identity
 from steelthread.vault import seal, unseal
 
@@ -248,6 +249,7 @@ class _Run:
         self._remove()
         self._once("swept", self._sweep)
         self._shred()
+        self._rewrite()
         self._once("scanned is not null", self._scan)
         self._certify()
         self._conn.execute("update privacy.erasure_batch set finished_at = now() where batch_id = %s", (self._batch,))
@@ -362,13 +364,30 @@ class _Run:
         if subjects:
             self._space.vault.shred(subjects)
 
+    def _rewrite(self) -> None:
+        """Take all of them out of the company's own tables: each file is written anew once."""
+        swept = Tables(self._space).sweep(self._conn)
+        for item, _ in self._left() if swept else ():
+            rows = self._conn.execute("select token from privacy.tombstone where request_id = %s", (item.request_id,))
+            told = msgspec.convert(item.told, Proven)
+            lines = lines_of(swept, [bytes(token) for (token,) in rows])
+            told.stores += lines
+            told.rows += sum(one["rows"] for one in lines)
+            self._conn.execute(
+                "update privacy.erasure_item set told = %s where batch_id = %s and number = %s",
+                (Jsonb(msgspec.to_builtins(told)), self._batch, item.number),
+            )
+        self._conn.commit()
+
     def _scan(self) -> None:
         """Search everything once, for whatever anybody of the batch was known by."""
         whose: dict[str, list[int]] = {}
+        own: set[str] = set()
         for item, left in self._left():
+            own.update(left.sought.values)
             for value in left.values:
                 whose.setdefault(value, []).append(item.number)
-        scanned = scan(self._space, self._conn, list(whose))
+        scanned = scan(self._space, self._conn, list(whose), own)
         numbers = list(whose.values())
         hits = [{**hit, "numbers": numbers[hit["needle"]]} for hit in scanned.hits]
         self._conn.execute(

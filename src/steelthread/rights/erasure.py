@@ -1,8 +1,8 @@
 """Erasure of a person over the whole graph, proved.
 
 In this order: tombstones, out of the graph, rows deleted (one transaction, with the identity lane locked, so that
-nothing comes in between), data keys destroyed, needle scan, certificate, anchored in the audit log. A crash in between
-is carried on by the next erasure, `serve` or `restore`.
+nothing comes in between), data keys destroyed, the company's own tables rewritten, needle scan, certificate, anchored in
+the audit log. A crash in between is carried on by the next erasure, `serve` or `restore`.
 """
 
 import time
@@ -25,6 +25,7 @@ from steelthread.rights.people import find_person, gather_all
 from steelthread.rights.proving import Proven, prove, proven, scan
 from steelthread.rights.remainder import keep_counts
 from steelthread.rights.removing import Removed, remove
+from steelthread.rights.tables import Swept, Tables, lines_of
 from steelthread.thread import Space, lock_identity
 
 Connection = psycopg.Connection[Any]
@@ -80,6 +81,7 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymis
         )
         if dry_run:
             conn.rollback()
+            _add_tables(told, done, Tables(space).preview(gone.tokens), gone)
         else:
             told.destinations = done.destinations = tell_destinations(space, conn, [gone])[0]
             write_lines(space, [gone], form)
@@ -91,10 +93,17 @@ def erase(space: Space, ref: str, actor: str, *, dry_run: bool = False, anonymis
 
 
 def _prove(space: Space, conn: Connection, gone: Removed, told: Proven, done: Erased, actor: str) -> None:
-    scanned = scan(space, conn, [value for _, value in gone.person.values])
+    _add_tables(told, done, Tables(space).sweep(conn), gone)
+    scanned = scan(space, conn, [value for _, value in gone.person.values], {value for _, value in gone.identifiers})
     done.hits = scanned.hits
     (done.certificate,) = prove(space, conn, [told], [scanned.told(scanned.hits)], actor)
     conn.commit()
+
+
+def _add_tables(told: Proven, done: Erased, swept: Sequence[Swept], gone: Removed) -> None:
+    """Say also what went of the company's own tables."""
+    told.stores = done.stores = [*told.stores, *lines_of(swept, gone.tokens)]
+    told.rows = done.rows = sum(one["rows"] for one in told.stores)
 
 
 def expire(space: Space, conn: Connection, individual: UUID, stores: Counter[str]) -> list[int]:
@@ -196,6 +205,7 @@ def _erase_again(space: Space, conn: Connection, lines: Sequence[Line]) -> None:
     of = {bytes.fromhex(token): number for number, line in enumerate(lines) for token in line.tokens}
     nodes = _those(space, conn, "node_id, hash from identity.node", of, len(lines))
     records = _those(space, conn, "record_id, key_hash from intake.record", of, len(lines))
+    tables = Tables(space)
     for start in range(0, len(lines), _AT_ONCE):
         part = lines[start : start + _AT_ONCE]
         lock_identity(space, conn)
@@ -206,6 +216,8 @@ def _erase_again(space: Space, conn: Connection, lines: Sequence[Line]) -> None:
         gone = remove(space, conn, people, [line.request_id for line in part], part[-1].at)
         stones = {line.request_id: [bytes.fromhex(token) for token in line.tokens] for line in part}
         Tombstones(space.vault).set_all(conn, part[-1].at, stones)
+        for request, tokens in stones.items():
+            tables.leave(conn, request, part[-1].at, tokens)
         conn.commit()
         space.vault.shred({subject for one in gone for subject in one.subjects})
         for one in gone:

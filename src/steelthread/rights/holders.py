@@ -197,6 +197,10 @@ HOLDERS: Sequence[Holder] = (
         keeps="evidence of what was asked and done; its key is destroyed when it is answered",
     ),
     Holder("privacy.opendsr_callback", "callbacks to controllers", "callback_id request_id url status attempts next_at"),
+    Holder(
+        "privacy.leaving", "who is still to be taken out of the company's own tables", "token request_id at",
+        keeps="tombstones; a row goes when the tables were rewritten",
+    ),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
     Holder("intake.entity", "names of entities", "entity_id name"),

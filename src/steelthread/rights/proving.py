@@ -1,5 +1,6 @@
 """The proof of erasures: one scan of everything for all that were erased together, and a certificate for each of them."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from steelthread.privacy import Entry, Needles
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.certificates import certify_all
 from steelthread.rights.removing import Removed
+from steelthread.rights.tables import Tables
 from steelthread.thread import Space
 
 Connection = psycopg.Connection[Any]
@@ -51,8 +53,7 @@ class Scanned(msgspec.Struct):
 
     def told(self, hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return where was looked, with how many of these hits there were in each."""
-        inside = sum(hit["format"] == "sql" for hit in hits)
-        counts = {"database": inside, "dataFolder": len(hits) - inside}
+        counts = Counter(hit.get("store") or ("database" if hit["format"] == "sql" else "dataFolder") for hit in hits)
         return [{**one, "hits": counts[one["store"]]} for one in self.stores]
 
 
@@ -66,19 +67,31 @@ def proven(space: Space, gone: Removed, at: datetime, form: str) -> Proven:
     )  # fmt: skip
 
 
-def scan(space: Space, conn: Connection, values: Sequence[str]) -> Scanned:
-    """Look for identifiers, in every form, in all that we wrote: tables and files, both at once."""
+def scan(space: Space, conn: Connection, values: Sequence[str], own: Collection[str] | None = None) -> Scanned:
+    """Look for identifiers, in every form, in all that we wrote: tables and files, both at once.
+
+    In the company's own tables values lie open: there only those count that are nobody else's (`own`, all by default).
+    """
     looked = [value if len(value) >= _SHORTEST else "" for value in values]
     needles = Needles(looked, derived=True)
+    folders = Tables(space).folders
     with ThreadPoolExecutor(1, "scan") as beside:
         files = beside.submit(privacy.scan_files, [space.project.data], needles)
+        lake = beside.submit(privacy.scan_files, folders, needles)
         tables, found = privacy.scan_database(conn, needles)
         count, more = files.result()
+        in_lake, others = lake.result()
     stores: list[dict[str, Any]] = [
         {"store": "database", "method": "sql", "count": tables},
         {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": count},
     ]
-    return Scanned(stores, [dict(hit) for hit in privacy.told([*found, *more])])
+    hits = [dict(hit) for hit in privacy.told([*found, *more])]
+    if folders:
+        stores.append({"store": "lake", "method": "raw and decoded, derived forms", "count": in_lake})
+        hits += [
+            {**hit, "store": "lake"} for hit in privacy.told(others) if own is None or values[hit["needle"]] in own
+        ]
+    return Scanned(stores, hits)
 
 
 def prove(
@@ -99,7 +112,8 @@ def prove(
         content = {"request": str(one.request_id), "rows": one.rows}
         entries.append(Entry("erasure", actor, one.form, details=content))
         bodies.append({
-            **msgspec.to_builtins(one), "keysLeft": left, "scan": scanned, "closed": not one.destinations,
+            **msgspec.to_builtins(one), "keysLeft": left, "scan": scanned,
+            "closed": not one.destinations and not any(store.get("pending") for store in one.stores),
             "finalAfter": final, "tool": f"steelthread {__version__}",
         })  # fmt: skip
     auditor.note(conn, *entries)

@@ -17,6 +17,7 @@ from steelthread.privacy import Tombstones
 from steelthread.rights.holders import HOLDERS, Reach
 from steelthread.rights.people import Person, clusters_of, requesters_of, shared_nodes
 from steelthread.rights.seeking import Found, Sought, find_sealed
+from steelthread.rights.tables import Tables
 from steelthread.thread import Space, take_out, tell_erased
 
 Connection = psycopg.Connection[Any]
@@ -94,8 +95,12 @@ def remove(
         one.stores = earlier
     _delete(conn, whose, [one.stores for one in gone])
     _keys(space, conn, gone, found, [(whose.number("hashes", bytes(name)), subject) for name, subject in requesters])
+    _name(space, gone)
     if remembers:
-        _remember(space, conn, gone, at)
+        Tombstones(space.vault).set_all(conn, at, {one.request_id: one.tokens for one in gone})
+    tables = Tables(space)
+    for one in gone:
+        tables.leave(conn, one.request_id, at, one.tokens)
     individuals = sorted(one for person in people for one in person.individuals)
     if individuals:
         tell_erased(space, conn, individuals)
@@ -193,10 +198,9 @@ def _keys(
         one.keys = sum(subject in there for subject in one.subjects)
 
 
-def _remember(space: Space, conn: Connection, gone: Sequence[Removed], at: datetime) -> None:
-    """Set the tombstones: of each identifier that was a person's alone, each record, each universal ID."""
+def _name(space: Space, gone: Sequence[Removed]) -> None:
+    """Make the tombstones: of each identifier that was a person's alone, each record, each universal ID."""
     stones = Tombstones(space.vault)
     for one in gone:
         names = [*one.names, *(row.key_hash for row in one.person.rows), *(own.bytes for own in one.person.individuals)]
         one.tokens = [stones.token(name) for name in names]
-    stones.set_all(conn, at, {one.request_id: one.tokens for one in gone})

@@ -18,6 +18,7 @@ from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents
 from steelthread.rights.erasure import expire, finish_erasures
 from steelthread.rights.holders import HOLDERS, Reach
+from steelthread.rights.tables import Tables
 from steelthread.thread import Space, lock_identity, take_out
 
 Connection = psycopg.Connection[Any]
@@ -42,6 +43,8 @@ class Retained(msgspec.Struct, rename="camel"):
     on_hold: int
     """People who would have gone, or whose events would, but for a legal hold."""
     keys_destroyed: int = 0
+    tables: list[dict[str, Any]] = []
+    """Rows that went of the company's own tables: of those who went, and of whoever was erased and brought back there."""
 
 
 def run_daily(space: Space, actor: str, at: datetime | None = None) -> Retained | None:
@@ -108,6 +111,9 @@ class Retention:
             )
             conn.commit()
         finish_erasures(self._space)
+        with self._space.database.connect() as conn:
+            swept = Tables(self._space).sweep(conn, everybody=True)
+        told.tables = [one.told(one.rows) for one in swept]
         return told
 
     # -- what is due ---------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from steelthread.rights.auditing import Auditor
 from steelthread.rights.holders import HOLDERS, Reach
 from steelthread.rights.people import Person, clusters_of, find_person, shared_with_others
 from steelthread.rights.seeking import Sought, find_sealed
-from steelthread.rights.third_persons import ThirdPersons
+from steelthread.rights.tables import Tables
+from steelthread.rights.third_persons import HIDDEN, ThirdPersons
 from steelthread.thread import Space
 from steelthread.vault import unseal
 
@@ -70,6 +71,7 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
             for one in HOLDERS
             if one.by
         ]  # fmt: skip
+        tables = _own_tables(space, conn, person, purposes)
         digests = {row.row_digest for row in person.rows if row.is_party and row.row_digest}
         for store in stores:
             _open(space, str(store["store"]), store["rows"])
@@ -80,7 +82,7 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
     values, stores = others.clean(values), others.clean(stores)
     content: dict[str, Any] = {
         "madeAt": iso(now()), "profile": others.clean(profile), "purposes": [_purpose(one) for one in purposes],
-        "records": values, "stores": stores, "rights": _RIGHTS,
+        "records": values, "stores": stores, "tables": others.clean(tables), "rights": _RIGHTS,
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     portable = [
@@ -95,13 +97,37 @@ def access(space: Space, ref: str, folder: Path, actor: str) -> Accessed:
     )
 
 
+def _own_tables(space: Space, conn: Connection, person: Person, purposes: Sequence[Purpose]) -> list[dict[str, Any]]:
+    """Return the person's rows in the company's own tables, with what each column holds and what they are for."""
+    own = _own_nodes(conn, person)
+    names = {person.nodes[node] for node in own} | {row.key_hash for row in person.rows}
+    names |= {one.bytes for one in person.individuals}
+    found = []
+    for table, rows in Tables(space).rows_of(names):
+        config = table.config
+        uses = [one for one in purposes if one.name == config.purpose]
+        told = [{name: HIDDEN if name in config.others else value for name, value in row.items()} for row in rows]
+        found.append({
+            "table": config.name, "what": config.what, "kind": config.kind, "columns": config.columns, "rows": told,
+            "purpose": config.purpose, "legalBasis": [one.legal_basis for one in uses],
+            "recipients": sorted({recipient for one in uses for recipient in one.recipients}),
+            "retention": sorted({one.retention for one in uses if one.retention}) or ["until you ask, or the business ends"],
+        })  # fmt: skip
+    return found
+
+
 def _reach(space: Space, conn: Connection, person: Person) -> Reach:
     """Return what of the tables is this person's; what others assert too is left out, and what is refused with it."""
-    own = person.nodes.keys() - shared_with_others(conn, person.nodes, [row.record_id for row in person.rows])
+    own = _own_nodes(conn, person)
     alone = {person.nodes[node] for node in own}
     digests = [row.row_digest for row in person.rows if row.row_digest]
     found = find_sealed(space, conn, [Sought([value for name, value in person.values if name in alone], digests)])
     return person.reach(own, list(clusters_of(conn, person.nodes)), list(found.rejects), list(found.samples))
+
+
+def _own_nodes(conn: Connection, person: Person) -> set[int]:
+    """Return the identifiers and records that nobody else has."""
+    return person.nodes.keys() - shared_with_others(conn, person.nodes, [row.record_id for row in person.rows])
 
 
 def known_of(space: Space, conn: Connection, ref: str, purposes: Sequence[Purpose]) -> list[dict[str, Any]]:
@@ -202,6 +228,7 @@ def _page(content: dict[str, Any]) -> str:
         "<h2>Your data</h2>",
     ]  # fmt: skip
     parts += [_record(record) for record in content["records"]]
+    parts += [_own_table(one) for one in content["tables"] if one["rows"]]
     parts.append("<h2>Where it is stored</h2>")
     parts.append(
         _table("Tables", ("Table", "What", "Kind", "Rows"), [
@@ -222,6 +249,18 @@ def _record(record: dict[str, Any]) -> str:
     ]  # fmt: skip
     caption = f"{record['entity']} from {record['source']}, first seen {(record['firstObservedAt'] or '')[:10]}"
     return _table(caption, ("What", "Value", "Used for", "Recipients", "Kept for"), rows)
+
+
+def _own_table(table: dict[str, Any]) -> str:
+    """Return the rows of a table of the company's own, under what its columns hold."""
+    names = list(table["rows"][0])
+    bases = ", ".join(table["legalBasis"]) or "no legal basis is told"
+    caption = (
+        f"{table['what']}. Used for {table['purpose']} ({bases}), given to "
+        f"{', '.join(table['recipients']) or 'nobody'}, kept: {', '.join(table['retention'])}"
+    )
+    head = [table["columns"].get(name, name) for name in names]
+    return _table(caption, head, [[row[name] for name in names] for row in table["rows"]])
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
