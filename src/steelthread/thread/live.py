@@ -290,6 +290,7 @@ class LiveThread:
             state.identifiers = [one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace]
             for event in told[party]:
                 state.tell(event.message, event.identifiers if party[0] == "Individual" else [])
+            state.identifiers = self._space.rules.untied(state.identifiers, lambda one: one[0])
             mapped, times = self._teller.words.party(*party, state)
             fresh = {trait for event in told[party] for trait in (*event.message.traits, *event.message.once)}
             rejects += [
