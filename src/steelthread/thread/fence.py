@@ -12,7 +12,6 @@ import psycopg
 
 from steelthread.identity import NODES_OF, matching_key, provider_key
 from steelthread.intake import Message, identifiers
-from steelthread.kit import Invalid
 from steelthread.privacy import Tombstones, count_fence
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
@@ -140,10 +139,9 @@ class Fence:
         """Return (strength, hash, value as told, kind) of identifiers (kind, namespace, value)."""
         vault, found = self._space.vault, []
         for kind, scope, value in told:
-            try:
-                known = self._space.rules.kind(kind)
-            except Invalid:
+            if not self._space.rules.knows(kind):
                 continue
+            known = self._space.rules.kind(kind)
             key = self._key(kind, value)
             if key is not None:
                 scoped = f"{scope or source}/{key}" if known.scoped else key
