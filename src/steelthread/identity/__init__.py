@@ -1,6 +1,7 @@
 """Identity: who is who. Identifiers, links, clusters, universal IDs, and the reasons for them."""
 
 from steelthread.identity.config import NODES_OF, IdentityRules, Kind, default_text, load_rules
+from steelthread.identity.doubts import doubted
 from steelthread.identity.evidence import (
     Judgement,
     ModelRow,
@@ -133,6 +134,7 @@ __all__ = [
     "count_records",
     "default_text",
     "digests_of",
+    "doubted",
     "doubts",
     "families_after",
     "families_of_hashes",

@@ -68,11 +68,13 @@ class ClusterRow(msgspec.Struct):
 
 GENERIC = "generic identifier"
 """The mark of links that are not open because one end is generic."""
+DOUBTED = "a contact of several people, and no first name to tell them apart: evidence in sum decides"
+"""The mark of links that are not open because a model is asked whom a record without a first name belongs to."""
 APART = "visitors stay apart from customers"
 """The mark of links that tell of a visitor who was a customer, and do not join the two."""
 APART_FROM = 500
 """What the strength of such links begins with: a pair may have one of them beside one that joins."""
-OUTSIDE = (GENERIC, APART)
+OUTSIDE = (GENERIC, APART, DOUBTED)
 """The marks of links that the graph does not hear of."""
 
 

@@ -15,7 +15,7 @@ import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
-from steelthread.identity.ledger import APART, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.ledger import APART, DOUBTED, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
@@ -380,14 +380,35 @@ class Stitch:
             if pair not in self._stored or row.refused == APART or (row.refused == GENERIC) == generic:
                 continue
             if generic:
-                self._graph.remove_link(self._graph_link(pair))
-                self._in_graph.discard(pair)
+                self._take_out(pair)
                 row.refused = GENERIC
             else:
                 row.refused = ""
                 self._graph.add_link(self._graph_link(pair))
                 self._in_graph.add(pair)
             self._changed_links.add(pair)
+
+    def leave_to_models(self, pairs: Collection[Pair], back: Collection[Pair]) -> None:
+        """Set links aside of which evidence in sum is to decide, and have others `back`; after `settle`."""
+        self.load_links(sorted({pair[0] for pair in (*pairs, *back)}))
+        for pair in sorted(pairs):
+            row = self._links[pair]
+            if row.refused not in OUTSIDE:
+                self._take_out(pair)
+                row.refused = DOUBTED
+                self._changed_links.add(pair)
+        for pair in sorted(back):
+            row = self._links[pair]
+            if row.refused == DOUBTED:
+                row.refused = ""
+                self._graph.add_link(self._graph_link(pair))
+                self._in_graph.add(pair)
+                self._changed_links.add(pair)
+
+    def _take_out(self, pair: Pair) -> None:
+        if pair in self._in_graph:
+            self._graph.remove_link(self._graph_link(pair))
+            self._in_graph.discard(pair)
 
     def write(self) -> None:
         """Write what `finish` found."""

@@ -1,5 +1,6 @@
 """First names for the name guard: from the batch, else unsealed in memory only when the graph has to ask."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -25,6 +26,14 @@ class Names:
         """Remember the name of a record of the batch."""
         self._known[node] = NameEvidence(first, suffix)
 
+    def learn(self, nodes: Collection[int]) -> None:
+        """Remember the names of these records, all at once."""
+        rows = list(intake.records_by_id(self._conn, sorted(set(nodes) - self._known.keys())))
+        keys = self._vault.keys([row.subject for row in rows])
+        for row in rows:
+            if row.subject in keys:
+                self._known[row.record_id] = _evidence(unseal(keys[row.subject], row.sealed, row.key_hash))
+
     def conflict(self, a: Node, b: Node) -> str | None:
         """Say why two records cannot be one person by their names, or None."""
         one, other = self._of(a.id), self._of(b.id)
@@ -42,5 +51,9 @@ class Names:
         for row in intake.records_by_id(self._conn, [node]):
             key = self._vault.keys([row.subject]).get(row.subject)
             if key is not None:
-                return NameEvidence(*_UNPACK(unseal(key, row.sealed, row.key_hash))[5][:2])
+                return _evidence(unseal(key, row.sealed, row.key_hash))
         return NameEvidence("", "")
+
+
+def _evidence(content: bytes) -> NameEvidence:
+    return NameEvidence(*_UNPACK(content)[5][:2])

@@ -19,6 +19,7 @@ from steelthread.thread.people import Person, apart, people, person_entities
 from steelthread.thread.resolving import (
     Findings,
     ResolveResult,
+    homely_contacts,
     keys_of,
     opened_model,
     resolve_all,
@@ -75,7 +76,8 @@ class Newcomers:
         judged = [
             one for one in (self._judgement(*pair) for pair in self._pairs_within(set(keys), near)) if one is not None
         ]
-        return Findings(judged, {one.record: one.digest for one in found}, keys, self._pairs)
+        homely = {one.record: homely_contacts(self._rows[one.record]) for one in found}
+        return Findings(judged, {one.record: one.digest for one in found}, keys, self._pairs, homely=homely)
 
     def _candidates(self, keys: dict[int, list[int]]) -> Iterator[Pair]:
         """Yield newcomers with those who share keys with them: known ones and each other."""

@@ -56,6 +56,8 @@ class Findings(msgspec.Struct):
     pairs: int
     homes: list[tuple[int, int]] = []
     """Where records live that were loaded before households were known: (record, keyed token)."""
+    homely: dict[int, tuple[str, ...]] = {}
+    """Of each record looked at: the kinds of its contacts that stand in a home and not in a pocket."""
 
 
 def resolve_all(space: Space, *, keep_model: bool = False) -> ResolveResult:
@@ -90,10 +92,13 @@ def judged_by(space: Space, conn: Connection, *, keep_model: bool) -> tuple[Mode
     findings = Findings(
         list(judgements(model, resolution.judged, found)),
         {one.record: one.digest for one in found},
-        keys_of(space, {one.record: row for one, row in zip(found, resolution.rows, strict=True)}),
+        {},
         resolution.pairs,
         [(one.record, space.vault.token(home)) for one in found for home in homes_of(one.values, [one.values])],
     )
+    for one, row in zip(found, resolution.rows, strict=True):
+        findings.keys |= keys_of(space, {one.record: row})
+        findings.homely[one.record] = homely_contacts(row)
     return former or sealed_model(space, model), findings, resolution.lacks
 
 
@@ -125,6 +130,13 @@ def judgements(model: Any, judged: Any, found: Sequence[Person]) -> Iterator[Jud
         if speaks or word:
             a, b = sorted((one.record, other.record))
             yield Judgement(a, b, weight, levels.tolist(), parts, word)
+
+
+def homely_contacts(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the kinds of a prepared record's contacts that all stand in a home, if it has any of the kind."""
+    free = set(row["open"] or ())
+    kinds = (("mails", ("email", "email_provider")), ("phones", ("phone",)))
+    return tuple(kind for column, names in kinds if row[column] and free.issuperset(row[column]) for kind in names)
 
 
 def keys_of(space: Space, rows: Mapping[int, Any]) -> dict[int, list[int]]:
@@ -194,7 +206,7 @@ def write(
     identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
     if among is None or (former is not None and former.threshold != model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
-    merged, split = _Settling(space, conn, at, changes).settle(touched, restate=restate)
+    merged, split = _Settling(space, conn, at, changes).settle(touched, among, findings.homely, restate=restate)
     result = ResolveResult(
         len(findings.seen), findings.pairs, added, closed, before, identity.count(conn), merged, split, 0.0, model.version
     )  # fmt: skip
@@ -211,18 +223,29 @@ class _Settling:
         self._conn = conn
         self._at = at
         self._changes = changes
-        self._policy = space.policy(Names(space.vault, conn).conflict)
+        self._names = Names(space.vault, conn)
+        self._policy = space.policy(self._names.conflict)
         self._merged = self._split = 0
 
-    def settle(self, touched: Collection[int], *, restate: bool) -> tuple[int, int]:
+    def settle(
+        self,
+        touched: Collection[int],
+        among: Collection[int] | None,
+        homely: Mapping[int, Collection[str]],
+        *,
+        restate: bool,
+    ) -> tuple[int, int]:
         """Compute the persons of these records anew; return how many individuals went and came."""
+        doubts = identity.doubted(self._conn, among, homely, self._names.learn, self._names.conflict)
         linked = identity.linked_records(self._conn) if restate else set()
-        for page in _pages(self._conn, {*touched, *linked}):
+        for page in _pages(self._conn, {*touched, *linked, *doubts.records}):
             stitch = Stitch(self._conn, self._policy, self._space.generic_above, self._at)
             stitch.reconsider(page)
             if restate:
                 stitch.restate(page)
             stitch.settle()
+            own = doubts.among(page)
+            stitch.leave_to_models(own.aside, own.back)
             self._publish(stitch, stitch.finish())
         return self._merged, self._split
 

@@ -3,8 +3,9 @@
 import pytest
 
 from steelthread.identity.match.birthdays import day_first, parse_birth
+from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.contacts import is_landline, is_named_after, parse_mailbox, parse_number, parse_phone
-from steelthread.identity.match.prepare import columns_of, learn_frequencies
+from steelthread.identity.match.prepare import columns_of
 from steelthread.identity.match.spelling import called, named_by_mailbox, named_by_owner, parse_name, sound
 from steelthread.identity.places import parse_address, parse_postcode
 
@@ -192,7 +193,7 @@ def test_what_a_mailbox_is_named_after_is_told_by_those_who_have_it():
         {"firstName": "Jane", "lastName": "Doe", "emailAddress": "jane.d@mail.example"},
         {"emailAddress": "jane.d@mail.example"},
     ]
-    found = learn_frequencies(records)
+    found = prepared(records)[1]
     rows = [columns_of(record, found) for record in records]
     assert [row["first"] for row in rows] == ["ingeborg", "ingeborg", "henry", None, "jane", "tom", "jane", None]
     assert [row["own_mails"] is None for row in rows] == [False, False, True, True, True, False, False, False]
@@ -205,4 +206,4 @@ def test_a_lone_first_name_says_that_a_contact_is_a_family_s():
         {"firstName": "Henry", "lastName": "Fly", "emailAddress": "flyhome@mail.example"},
         {"firstName": "Matilda", "emailAddress": "flyhome@mail.example"},
     ]
-    assert learn_frequencies(records).family == {"flyhome@mail.example"}
+    assert prepared(records)[1].family == {"flyhome@mail.example"}

@@ -1,4 +1,4 @@
-"""Probabilistic matching: who is who by evidence in sum. Splink 5 on DuckDB learns and scores; `docs/matching.md`."""
+"""Probabilistic matching: who is who by evidence in sum. a model of Splink 5; `docs/matching.md`."""
 
 from steelthread.identity.match.blocking import keys_of
 from steelthread.identity.match.model import Model, Thresholds, decode

@@ -11,7 +11,10 @@ from typing import Any
 import duckdb
 
 BUDGET = 60
-"""Pairs per record, before those that are found twice are counted once."""
+"""Pairs per record, before those that are found twice are counted once: for the first `MANY` records of the data."""
+BEYOND = 15
+"""Pairs for each record more: where there are many, what a common key would find is found by a rarer one."""
+MANY = 30_000
 FEW = 1000
 """Up to so many records all pairs are compared."""
 _SPARE = 500_000
@@ -30,7 +33,12 @@ RULES = (
 _WORD = re.compile(r"([a-z_|]+)(?:([<>])([a-z_]+)|([:+])(\d)|(\*))?$")
 
 
-class _Word:
+def budget(records: int) -> int:
+    """Return how many pairs may be found, before those that are found twice are counted once."""
+    return BUDGET * min(records, MANY) + BEYOND * max(records - MANY, 0) + _SPARE
+
+
+class Word:
     """A word of a rule, taken apart."""
 
     def __init__(self, text: str) -> None:
@@ -65,13 +73,14 @@ class _Word:
         return (value[: self.size] if self.cut == ":" else value,)
 
 
-_WORDS = [[_Word(text) for text in rule.split()] for rule in RULES]
+WORDS = [[Word(text) for text in rule.split()] for rule in RULES]
+"""The rules, word by word."""
 
 
 def keys_of(row: Mapping[str, Any]) -> list[str]:
     """Return the keys of a prepared record, each with the number of its rule: what `block` joins on."""
     found = []
-    for number, words in enumerate(_WORDS):
+    for number, words in enumerate(WORDS):
         values = [f"{number}|"]
         for word in words:
             more = word.values(row)
@@ -94,7 +103,7 @@ def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
         return records * (records - 1) // 2
     parts = " union all ".join(
         f"select record, {number}::utinyint as rule, {' || '.join(word.sql() for word in words)} as value from {table}"
-        for number, words in enumerate(_WORDS)
+        for number, words in enumerate(WORDS)
     )
     connection.execute(
         f"create or replace temp table keys as select record, hash(rule, value) as key from ({parts}) where value is not null"
@@ -104,7 +113,7 @@ def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
     )
     largest = connection.execute(
         "select max(size) from (select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs from sizes group by size)"
-        f" where pairs <= {BUDGET * records + _SPARE}"
+        f" where pairs <= {budget(records)}"
     ).fetchall()[0][0]
     connection.execute(f"create or replace temp table small as select key from sizes where size <= {largest or 2}")
     connection.execute(

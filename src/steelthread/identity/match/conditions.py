@@ -1,4 +1,6 @@
-"""The little language of conditions on two records: written once, run as SQL by an engine and as Python by our scorer.
+"""The little language of conditions on two records: written once, read as SQL, on arrays (`alike`) and in Python.
+
+SQL is for an engine, arrays are for a whole run, Python is for the scorer of the stream.
 
 A condition is a list: an operator, then columns, numbers or conditions.
 

@@ -43,6 +43,8 @@ def is_named_after(box: Mailbox, first: str, last: str) -> bool:
     """
     if len(first) < 2:
         return False
+    if first in box.words:
+        return True
     forms = [one for one in (first, *short_forms(first)) if len(one) > 2]
     initials = {first[0] + last, last + first[0]} if last else set()
     whole = {form + last for form in forms} | {last + form for form in forms} | {form + last[:1] for form in forms}
@@ -53,13 +55,47 @@ def is_named_after(box: Mailbox, first: str, last: str) -> bool:
     )
 
 
+_CANONICAL = re.compile(r"\+[1-9]\d{6,14}\Z")
+
+
+@remembered(512)
+def _regions(code: int) -> tuple[phonenumbers.PhoneMetadata, ...]:
+    names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    found = (phonenumbers.PhoneMetadata.metadata_for_region(name, None) for name in names)
+    return tuple(one for one in found if one is not None)
+
+
+def _is_surely_mobile(text: str) -> bool:
+    """Whether a number is a mobile one by the first look at its plan, which costs a tenth of a whole one."""
+    if not _CANONICAL.match(text):
+        return False
+    for size in (1, 2, 3):
+        regions = _regions(int(text[1 : 1 + size]))
+        if regions:
+            number = text[1 + size :]
+            return any(_fits(one.mobile, number) for one in regions) and not any(
+                _fits(one.fixed_line, number) for one in regions
+            )
+    return False
+
+
+def _fits(kind: phonenumbers.PhoneNumberDesc | None, number: str) -> bool:
+    pattern = kind and kind.national_number_pattern
+    return bool(pattern) and _pattern(pattern).fullmatch(number) is not None
+
+
+@remembered(4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
 @remembered(262_144)
 def is_landline(text: str) -> bool:
     """Whether a number in international form is a fixed line, which stands in a home and not in a pocket.
 
     False where the plan of a country does not tell (North America).
     """
-    if not text.startswith("+"):
+    if not text.startswith("+") or _is_surely_mobile(text):
         return False
     try:
         number = phonenumbers.parse(text)

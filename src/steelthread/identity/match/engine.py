@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
-import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from steelthread.identity.match.blocking import block
+from steelthread.identity.match.coded import Rows
+from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
+from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.learning import Patterns, learn
 from steelthread.identity.match.levels import (
     has_rarity,
@@ -32,34 +33,7 @@ from steelthread.identity.match.prepare import (
     TEXTS,
     Frequencies,
     Values,
-    columns_of,
-    learn_frequencies,
 )
-
-
-class Judged(msgspec.Struct):
-    """What a model says of pairs.
-
-    `steps` has a row per pair, which sums to its weight: the prior, then a part per comparison; `levels` says which
-    answer gave each part (0: silent, 1: else, then upwards); `wall` is the number of the wall between the two, from 1;
-    0 for none.
-    """
-
-    left: Ints
-    right: Ints
-    levels: npt.NDArray[np.int16]
-    steps: Floats
-    wall: Ints
-
-    @property
-    def weight(self) -> Floats:
-        """The weights, as log2 odds."""
-        return np.asarray(self.steps.sum(axis=1), dtype=np.float64)
-
-
-SAMPLE = 300_000
-"""Random pairs that stand for all pairs without a common key."""
-_SEED = 20_260_101
 
 
 class Engine:
@@ -67,8 +41,8 @@ class Engine:
 
     def __init__(self, records: Sequence[Values], frequencies: Frequencies | None = None) -> None:
         self.count = len(records)
-        self.frequencies = frequencies or learn_frequencies(records)
-        self.rows = [columns_of(record, self.frequencies) for record in records]
+        coded, self.frequencies = prepared(records, frequencies)
+        self.rows = list(Rows(coded))
         self._sql = duckdb.connect(":memory:", config={"temp_directory": ""})  # names and contacts never go to a disk
         self._sql.execute("set enable_progress_bar = false")  # it would draw on stdout
         self._api = DuckDBAPI(connection=self._sql)
@@ -202,7 +176,7 @@ class Engine:
     def _sample(self) -> tuple[int, float]:
         """Make a sample of pairs without a common key; return its size and how many pairs each stands for."""
         total = self.count * (self.count - 1) // 2
-        chance = np.random.default_rng(_SEED)
+        chance = np.random.default_rng(SEED)
         if total <= SAMPLE:
             left, right = np.triu_indices(self.count, 1)
         else:

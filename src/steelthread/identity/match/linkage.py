@@ -7,7 +7,8 @@ serves every threshold.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -35,6 +36,37 @@ def components(count: int, left: Ints, right: Ints) -> Ints:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
+def key_of(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Ints:
+    """Return pairs of items as one number each, which sorts as they do."""
+    return np.asarray(left, dtype=np.int64) << 32 | np.asarray(right, dtype=np.int64)
+
+
+def ends_of(keys: Ints) -> tuple[Ints, Ints]:
+    """Return the items of pairs that are one number each."""
+    return keys >> 32, keys & 0xFFFFFFFF
+
+
+def groups_by_size(label: Ints) -> Iterator[Ints]:
+    """Yield the groups of two items or more, those of one size together: a row per group, its items in order."""
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        yield order[starts[sizes == size][:, None] + np.arange(size)]
+
+
+def pairs_within(label: Ints) -> Ints:
+    """Return all pairs of items with one label, as keys, in order."""
+    none = np.zeros(0, dtype=np.int64)
+    found = [none]
+    for groups in groups_by_size(label):
+        one, other = np.triu_indices(groups.shape[1], 1)
+        found.append(key_of(groups[:, one], groups[:, other]).ravel())
+    keys = np.concatenate(found)
+    keys.sort()
+    return keys
+
+
 def average_linkage(
     weights: Floats, sizes: Sequence[float], down_to: float, shares: Floats | None = None
 ) -> list[Join]:
@@ -43,50 +75,62 @@ def average_linkage(
     `shares` says how much each weight counts in a mean, all alike by default; what counts nothing joins nobody by itself.
     """
     size = np.asarray(sizes, dtype=np.float64)
-    share = np.outer(size, size) * (1.0 if shares is None else np.where(np.isneginf(weights), 1.0, shares))
+    share = np.outer(size, size) * (1.0 if shares is None else shares)
+    _, one, other, height = linkages(weights[None], share[None], down_to)
+    return [Join(*join) for join in zip(one.tolist(), other.tolist(), height.tolist(), strict=True)]
+
+
+def linkages(weights: Floats, shares: Floats, down_to: float) -> tuple[Ints, Ints, Ints, Floats]:
+    """Join the rows of many matrices of one size, (groups, items, items); return (group, one, other, height) of the joins.
+
+    The joins of a group stand in their order: from the highest mean down.
+    """
+    share = np.where(np.isneginf(weights), np.maximum(shares, 1.0), shares)
     mean = np.where(share > 0, weights, WALL)
-    np.fill_diagonal(mean, WALL)
-    joins: list[Join] = []
-    best = mean.argmax(axis=1)
-    top = mean[np.arange(len(mean)), best]
-    for _ in range(len(mean) - 1):
-        one = int(top.argmax())
-        if top[one] < down_to:
+    groups, items = np.arange(len(mean)), mean.shape[1]
+    mean[:, np.arange(items), np.arange(items)] = WALL
+    found: list[tuple[Ints, Ints, Ints, Floats]] = []
+    for _ in range(items - 1):
+        best = mean.reshape(len(mean), -1).argmax(axis=1)
+        one, other = best // items, best % items
+        row = np.arange(len(mean))
+        height = mean[row, one, other]
+        alive = height >= down_to
+        if not alive.any():
             break
-        other = int(best[one])
-        joins.append(Join(one, other, float(top[one])))
-        sums = [np.where(share[row] > 0, mean[row] * np.maximum(share[row], _LEAST), 0.0) for row in (one, other)]
-        both = share[one] + share[other]
-        merged = np.where(both > 0, (sums[0] + sums[1]) / np.maximum(both, _LEAST), WALL)
-        share[one], share[:, one] = both, both
-        merged[one] = merged[other] = WALL
-        mean[one], mean[:, one] = merged, merged
-        mean[other], mean[:, other] = WALL, WALL
-        top[other] = WALL
-        stale = np.flatnonzero((best == one) | (best == other))
-        for row in {one, *stale.tolist()} - {other}:
-            best[row] = mean[row].argmax()
-            top[row] = mean[row, best[row]]
-        better = merged > top
-        best[better], top[better] = one, merged[better]
-    return joins
+        if not alive.all():
+            mean, share, groups = mean[alive], share[alive], groups[alive]
+            one, other, height, row = one[alive], other[alive], height[alive], row[: len(groups)]
+        found.append((groups, one, other, height))
+        _join(mean, share, row, one, other)
+    if not found:
+        return (np.zeros(0, dtype=np.int64),) * 3 + (np.zeros(0),)
+    group, one, other = (np.concatenate([part[at] for part in found]) for at in range(3))
+    return group, one, other, np.concatenate([part[3] for part in found])
+
+
+def _join(mean: Floats, share: Floats, row: Ints, one: Ints, other: Ints) -> None:
+    """Let item `other` of each matrix be a part of item `one`."""
+    sums = [
+        np.where(share[row, which] > 0, mean[row, which] * np.maximum(share[row, which], _LEAST), 0.0)
+        for which in (one, other)
+    ]
+    both = share[row, one] + share[row, other]
+    merged = np.where(both > 0, (sums[0] + sums[1]) / np.maximum(both, _LEAST), WALL)
+    share[row, one] = share[row, :, one] = both
+    merged[row, one] = merged[row, other] = WALL
+    mean[row, one] = mean[row, :, one] = merged
+    mean[row, other] = mean[row, :, other] = WALL
 
 
 def labels_at(count: int, joins: Sequence[Join], threshold: float) -> list[int]:
     """Return the clusters that the joins from a threshold on give: for each item the smallest member of its cluster."""
-    parent = list(range(count))
-
-    def root(item: int) -> int:
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = parent[item]
-        return item
-
-    for join in joins:
-        if join.height >= threshold:
-            one, other = root(join.one), root(join.other)
-            parent[max(one, other)] = min(one, other)
-    return [root(item) for item in range(count)]
+    kept = [join for join in joins if join.height >= threshold]
+    one, other = (np.array([getattr(join, end) for join in kept], dtype=np.int64) for end in ("one", "other"))
+    label = components(count, one, other)
+    smallest = np.full(count, count, dtype=np.int64)
+    np.minimum.at(smallest, label, np.arange(count))
+    return [int(one) for one in smallest[label].tolist()]
 
 
 def sizes_of_joins(count: int, joins: Sequence[Join]) -> Ints:

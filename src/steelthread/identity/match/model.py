@@ -48,7 +48,7 @@ def decode(text: bytes) -> Model:
 
 
 def splink_settings(model: Model) -> dict[str, object]:
-    """Return the same model as settings for Splink 5 on DuckDB."""
+    """Return the same model as settings for Splink 5; the SQL of its conditions (`to_sql`) is DuckDB's."""
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "record",

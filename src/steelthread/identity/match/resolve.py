@@ -1,26 +1,46 @@
 """From records to clusters: block, learn, score, and join by average linkage."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
+from steelthread.identity.match.arrays import Arrays
 from steelthread.identity.match.calibration import FLOORS, calibrate
-from steelthread.identity.match.engine import Engine, Judged
-from steelthread.identity.match.linkage import WALL, Floats, Ints, Join, average_linkage, components, labels_at
+from steelthread.identity.match.judged import Judged
+from steelthread.identity.match.linkage import (
+    WALL,
+    Floats,
+    Ints,
+    Join,
+    components,
+    ends_of,
+    groups_by_size,
+    labels_at,
+    linkages,
+    pairs_within,
+)
 from steelthread.identity.match.model import Model
 from steelthread.identity.match.prepare import Values
 from steelthread.identity.match.sufficiency import lacks
 
+if TYPE_CHECKING:
+    from steelthread.identity.match.engine import Engine  # Splink takes a second to import
+
 SURE = 2.0
 """Mean weight from which a cluster of the first model teaches the next."""
 LARGEST = 600
-"""A component of more records is taken apart by a higher weight first."""
+"""A component of more records is taken apart by a higher weight first; of fewer where there are too many pairs."""
+SMALLEST = 30
+"""Components of so many records are never taken apart."""
+ALWAYS, WITHIN = 1_000_000, 6
+"""Pairs within all components: so many, and so many more for each record."""
 CONNECTS = FLOORS.loose
 """Weight from which a pair connects a component, whose pairs are then all compared."""
+_STACK = 2_000_000
+"""Cells of the matrices that are worked on together."""
 _HIGHEST, _LOWEST = 12.0, -12.0
 """Weights are cut here before they are averaged: beyond it a pair is certain, and one pair shall not outvote others."""
 
@@ -34,7 +54,7 @@ class Resolution(msgspec.Struct):
     joins: list[Join]
     lacks: list[str] = []
     """What is missing in the data, for the person who maps it."""
-    rows: list[dict[str, Any]] = []
+    rows: Sequence[dict[str, Any]] = ()
     """The records as they were compared."""
     judged: Judged | None = None
     """All pairs inside components; None when there are none."""
@@ -44,12 +64,18 @@ class Resolution(msgspec.Struct):
         return labels_at(self.records, self.joins, self.model.thresholds.strict if threshold is None else threshold)
 
 
-def resolve(records: Sequence[Values], model: Model | None = None, known: Sequence[tuple[int, int]] = ()) -> Resolution:
+def resolve(
+    records: Sequence[Values],
+    model: Model | None = None,
+    known: Sequence[tuple[int, int]] = (),
+    engine_of: "type[Arrays | Engine]" = Arrays,
+) -> Resolution:
     """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated.
 
     `known` are pairs that are one person already, by rules: what is alike to one of them is compared with the other too.
+    `engine_of` compares: in arrays, or in SQL through Splink (`Engine`), which says the same and takes longer.
     """
-    engine = Engine(records, model.frequencies if model else None)
+    engine = engine_of(records, model.frequencies if model else None)
     engine.block()
     if model is not None:
         joins, judged = _joins(engine, model, CONNECTS, known)
@@ -65,38 +91,37 @@ def resolve(records: Sequence[Values], model: Model | None = None, known: Sequen
 
 
 def _joins(
-    engine: Engine, model: Model, down_to: float, known: Sequence[tuple[int, int]] = ()
+    engine: "Arrays | Engine", model: Model, down_to: float, known: Sequence[tuple[int, int]] = ()
 ) -> tuple[list[Join], Judged | None]:
     left, right, weight = engine.candidates(model, down_to)
     if known:
         left = np.concatenate([left, np.array([one for one, _ in known], dtype=np.int64)])
         right = np.concatenate([right, np.array([other for _, other in known], dtype=np.int64)])
         weight = np.concatenate([weight, np.full(len(known), np.inf)])
-    groups = _groups(_small_components(engine.count, left, right, weight))
-    if not groups:
+    label = _small_components(engine.count, left, right, weight)
+    inside = pairs_within(label)
+    if not len(inside):
         return [], None
-    inside = [np.triu_indices(len(group), 1) for group in groups]
-    ones = np.concatenate([group[one] for group, (one, _) in zip(groups, inside, strict=True)])
-    others = np.concatenate([group[other] for group, (_, other) in zip(groups, inside, strict=True)])
-    engine.add_pairs("inside", np.minimum(ones, others), np.maximum(ones, others))
+    engine.add_pairs("inside", *ends_of(inside))
     judged = engine.judge(model, "inside")
-    joins = [
-        join
-        for group, matrix, shares in _matrices(engine.count, groups, judged)
-        for join in _named(group, matrix, shares, down_to)
-    ]
-    return joins, judged
-
-
-def _named(group: Ints, matrix: Floats, shares: Floats, down_to: float) -> list[Join]:
-    joins = average_linkage(matrix, [1.0] * len(group), down_to, shares)
-    return [Join(int(group[join.one]), int(group[join.other]), join.height) for join in joins]
+    return list(_joins_of(label, judged, down_to)), judged
 
 
 def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
+    """Return components of which none is too large, and which together have not too many pairs."""
+    largest = LARGEST
+    while True:
+        label = _components_up_to(largest, count, left, right, weight)
+        sizes = np.bincount(label, minlength=1)
+        if int((sizes * (sizes - 1) // 2).sum()) <= ALWAYS + WITHIN * count or largest <= SMALLEST:
+            return label
+        largest //= 2
+
+
+def _components_up_to(largest: int, count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
     label, threshold = components(count, left, right), 0.0
     while True:
-        big = np.bincount(label)[label] > LARGEST
+        big = np.bincount(label)[label] > largest
         if not big.any() or threshold > _HIGHEST:
             return label
         threshold += 2.0
@@ -105,30 +130,30 @@ def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> In
         label = components(count, left, right)
 
 
-def _groups(label: Ints) -> list[Ints]:
-    """Return the records of each component of two or more."""
-    order = np.argsort(label, kind="stable")
-    bounds = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
-    return [order[start:end] for start, end in pairwise(bounds) if end - start > 1]
-
-
-def _matrices(count: int, groups: Sequence[Ints], judged: Judged) -> Iterator[tuple[Ints, Floats, Floats]]:
-    """Give each component with the weights of its pairs as a matrix, and how much each counts; walls are minus infinity."""
-    home, place = np.full(count, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
-    for number, group in enumerate(groups):
-        home[group], place[group] = number, np.arange(len(group))
-    left, right, weight = judged.left, judged.right, judged.weight
-    weight = np.where(judged.wall > 0, WALL, np.clip(weight, _LOWEST, _HIGHEST))
+def _joins_of(label: Ints, judged: Judged, down_to: float) -> Iterator[Join]:
+    """Yield the joins of all components, those of one size as a stack of matrices."""
+    weight = np.where(judged.wall > 0, WALL, np.clip(judged.weight, _LOWEST, _HIGHEST))
     said = np.abs(judged.steps[:, 1:]).sum(axis=1)
     share = np.where(said >= SAYS, np.clip(np.rint(WHOLE * said / ENOUGH), 1, WHOLE), 0.0)
-    turn = np.argsort(home[left], kind="stable")
-    left, right, weight, share = left[turn], right[turn], weight[turn], share[turn]
-    cuts = np.flatnonzero(np.diff(home[left], prepend=-1, append=-1))
-    for start, end in pairwise(cuts):
-        group = groups[home[left[start]]]
-        matrix = np.full((len(group), len(group)), WALL)
-        rows, columns = place[left[start:end]], place[right[start:end]]
-        matrix[rows, columns] = matrix[columns, rows] = weight[start:end]
-        counts = np.zeros((len(group), len(group)))
-        counts[rows, columns] = counts[columns, rows] = share[start:end]
-        yield group, matrix, counts
+    size, row, place = (np.zeros(len(label), dtype=np.int64) for _ in range(3))
+    stacks = [stack for groups in groups_by_size(label) for stack in _portions(groups)]
+    for number, groups in enumerate(stacks):
+        size[groups], row[groups], place[groups] = number, np.arange(len(groups))[:, None], np.arange(groups.shape[1])
+    turn = np.argsort(size[judged.left], kind="stable")
+    cuts = np.searchsorted(size[judged.left][turn], np.arange(len(stacks) + 1))
+    for number, groups in enumerate(stacks):
+        pairs = turn[cuts[number] : cuts[number + 1]]
+        at, one, other = row[judged.left[pairs]], place[judged.left[pairs]], place[judged.right[pairs]]
+        means = np.full((*groups.shape, groups.shape[1]), WALL)
+        counts = np.zeros(means.shape)
+        means[at, one, other] = means[at, other, one] = weight[pairs]
+        counts[at, one, other] = counts[at, other, one] = share[pairs]
+        group, one, other, height = linkages(means, counts, down_to)
+        joins = zip(groups[group, one].tolist(), groups[group, other].tolist(), height.tolist(), strict=True)
+        yield from (Join(*join) for join in joins)
+
+
+def _portions(groups: Ints) -> Iterator[Ints]:
+    most = max(1, _STACK // groups.shape[1] ** 2)
+    for start in range(0, len(groups), most):
+        yield groups[start : start + most]

@@ -1,0 +1,165 @@
+"""The records of one run as arrays of numbers: candidate pairs to levels, patterns to a model, pairs to weights.
+
+It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each distinct text once. DuckDB joins the keys;
+all stays in memory, nothing of a person is in a table.
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+
+from steelthread.identity.match.alike import in_arrays, often
+from steelthread.identity.match.answers import (
+    Answers,
+    Questions,
+    answered,
+    joined,
+    patterns_of,
+    portions,
+    sieved,
+    steps_of,
+)
+from steelthread.identity.match.calibration import FLOORS
+from steelthread.identity.match.coded import Rows
+from steelthread.identity.match.columns import prepared
+from steelthread.identity.match.comparisons import TWINS, choose, walls
+from steelthread.identity.match.judged import SAMPLE, SEED, Judged
+from steelthread.identity.match.keys import block
+from steelthread.identity.match.learning import Patterns, learn
+from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
+from steelthread.identity.match.model import Model
+from steelthread.identity.match.prepare import Frequencies, Values
+
+TAUGHT = 1_000_000
+"""Candidate pairs from which is learned: all of them, or as many as this stand for all."""
+SLACK = 8.0
+"""A pair that the first model holds to be less likely than is wanted by so many bits is not asked about again."""
+
+
+class Arrays:
+    """The records of one run, and what is asked of them."""
+
+    def __init__(self, records: Sequence[Values], frequencies: Frequencies | None = None) -> None:
+        self.count = len(records)
+        self.coded, self.frequencies = prepared(records, frequencies)
+        self.rows = Rows(self.coded)
+        self.filled = self.coded.filled()
+        self.keys: Ints = np.zeros(0, dtype=np.int64)
+        self._near: Ints | None = None
+        self._floor = 0.0
+        self._tables: dict[str, Ints] = {}
+        self._taught: tuple[Ints, Answers] | None = None
+        self._strangers: tuple[Patterns, float] | None = None
+        self._families: bool | None = None
+
+    @property
+    def pairs(self) -> int:
+        """How many candidate pairs there are."""
+        return len(self.keys)
+
+    def block(self) -> int:
+        """Find the candidate pairs; return how many."""
+        connection = duckdb.connect(":memory:", config={"temp_directory": ""})  # keyed numbers never go to a disk
+        connection.execute("set enable_progress_bar = false")  # it would draw on stdout
+        self.keys = block(connection, self.coded)
+        connection.close()
+        return self.pairs
+
+    def learn(self, label: Sequence[int] | None = None) -> Model:
+        """Learn a model without labels from the candidates and a sample of the other pairs.
+
+        With clusters from a first model (`label`, a number per record) the pairs inside them count as one person: so
+        pairs that look little alike, and are known through others, are learned from too.
+        """
+        comparisons = choose(self.filled)
+        questions = Questions(comparisons)
+        if self._taught is None:
+            chosen = self.keys
+            if self.pairs > TAUGHT:
+                chosen = self.keys[np.sort(np.random.default_rng(SEED).integers(0, self.pairs, TAUGHT))]
+            self._taught = chosen, answered(self.coded, questions, chosen)[0]
+            self._strangers = self._sample(questions)
+        chosen, answers = self._taught
+        each = self.pairs / max(len(chosen), 1)
+        labels = None if label is None else np.asarray(label)
+        together = (
+            np.zeros(len(chosen), dtype=np.bool_) if labels is None else labels[answers.left] == labels[answers.right]
+        )
+        parts = [(patterns_of(comparisons, answers, together), each)]
+        if labels is not None:
+            found = answered(self.coded, questions, self._unknown(pairs_within(labels)))[0]
+            parts.append((patterns_of(comparisons, found, np.ones(len(found.left), dtype=np.bool_)), 1.0))
+        if self._strangers is not None:
+            parts.append(self._strangers)
+        learned, prior = learn(comparisons, joined(parts), self.count)
+        return Model(learned, self.frequencies, prior, walls(families=self.has_families()))
+
+    def candidates(self, model: Model, threshold: float) -> tuple[Ints, Ints, Floats]:
+        """Return (records, other records, weights) of the candidate pairs from a threshold on."""
+        if self._near is None or threshold < self._floor:
+            self._floor = min(threshold, FLOORS.loose) - SLACK
+            left, right, weight = sieved(self.coded, model, self._floor, self.keys)
+            self._near = key_of(left, right)
+        else:
+            left, right, weight = sieved(self.coded, model, threshold, self._near)
+        heavy = weight >= threshold
+        return left[heavy], right[heavy], weight[heavy]
+
+    def add_pairs(self, table: str, left: Ints, right: Ints) -> None:
+        """Keep pairs under a name, the lesser record first."""
+        self._tables[table] = np.sort(key_of(left, right))
+
+    def judge(self, model: Model, pairs: str) -> Judged:
+        """Return what the model says of all pairs of a name, and why, in their order; they are forgotten."""
+        keys = self._tables.pop(pairs)
+        answers, between = answered(self.coded, Questions(model.comparisons, model.walls), keys)
+        return Judged(
+            left=answers.left,
+            right=answers.right,
+            levels=np.column_stack(answers.levels).astype(np.int16),
+            steps=steps_of(model, answers),
+            wall=between.astype(np.int64),
+        )
+
+    def has_families(self) -> bool:
+        """Whether those with two first names at one home have two birthdays, as a rule: then there are families.
+
+        Where they have one, first names are wrong in the data, and who looks like a twin is the same person.
+        """
+        if self._families is None:
+            assert self._taught is not None
+            chosen, birthday = self._taught[0], self.coded.texts["birthday"]
+            left, right = ends_of(chosen)
+            known = (birthday[left] >= 0) & (birthday[right] >= 0)
+            left, right = left[known], right[known]
+            twins = in_arrays(TWINS, often([TWINS]))
+            both = [*portions(self.coded, chosen[known], lambda pairs: twins(pairs, np.arange(len(pairs))))]
+            homes = np.concatenate([np.zeros(0, dtype=np.bool_), *both])
+            same = birthday[left] == birthday[right]
+            self._families = int((homes & same).sum()) <= int((homes & ~same).sum())
+        return self._families
+
+    def _unknown(self, keys: Ints) -> Ints:
+        """Return those of these pairs that are no candidates."""
+        if not self.pairs:
+            return keys
+        place = np.minimum(np.searchsorted(self.keys, keys), self.pairs - 1)
+        return np.asarray(keys[self.keys[place] != keys])
+
+    def _sample(self, questions: Questions) -> tuple[Patterns, float] | None:
+        """Return the patterns of a sample of pairs without a common key, and how many pairs each stands for."""
+        total = self.count * (self.count - 1) // 2
+        if total <= SAMPLE:
+            keys = key_of(*np.triu_indices(self.count, 1))
+        else:
+            chance = np.random.default_rng(SEED)
+            one, other = chance.integers(0, self.count, SAMPLE), chance.integers(0, self.count, SAMPLE)
+            keys = key_of(np.minimum(one, other), np.maximum(one, other))[one != other]
+        keys = self._unknown(keys)
+        if not len(keys):
+            return None
+        answers = answered(self.coded, questions, keys)[0]
+        nobody = np.zeros(len(keys), dtype=np.bool_)
+        patterns = patterns_of(questions.comparisons, answers, nobody, blocked=False)
+        return patterns, (total - self.pairs) / len(keys)

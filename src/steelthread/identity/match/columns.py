@@ -1,0 +1,254 @@
+"""All records of a run to columns at once: what `prepare.columns_of` does of one record, value by value."""
+
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+
+from steelthread.identity.match.birthdays import Birth
+from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
+from steelthread.identity.match.contacts import Mailbox, is_named_after
+from steelthread.identity.match.halves import read
+from steelthread.identity.match.linkage import ends_of, key_of
+from steelthread.identity.match.prepare import (
+    FREQUENT,
+    Frequencies,
+    Values,
+    address_texts,
+    called_name,
+    digits_of,
+    has_owner,
+    is_whole_year,
+    name_lists,
+    name_texts,
+    owner_of,
+)
+from steelthread.identity.match.reading import Long, Reading
+from steelthread.identity.match.spelling import Name, named_by_owner
+from steelthread.identity.match.survey import contacts_of, has_day_first, homes_of, survey
+from steelthread.identity.places import Address
+
+Bools = npt.NDArray[np.bool_]
+
+
+def prepared(records: Sequence[Values], frequencies: Frequencies | None = None) -> tuple[Coded, Frequencies]:
+    """Return the columns of all records, and what the whole of the data tells, if that is not given."""
+    with _nothing_collected():
+        return _prepared(records, frequencies)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Hold the collector of garbage back, which would look through millions of texts again and again for circles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tuple[Coded, Frequencies]:
+    number: dict[str, int] = {}
+    dayfirst = has_day_first(records) if frequencies is None else frequencies.dayfirst
+    reading = read(records, number, dayfirst=dayfirst)
+    homes_of(reading)
+    if frequencies is None:
+        for box in reading.boxes.items:
+            reading.code(box.key)
+        frequencies = survey(reading, list(number), dayfirst=dayfirst)
+    return _Columns(reading, number, frequencies).coded(), frequencies
+
+
+class _Columns:
+    def __init__(self, reading: Reading, number: dict[str, int], found: Frequencies) -> None:
+        self._reading = reading
+        self._number = number
+        self._found = found
+        self._name = self._named()
+        self._homes = homes_of(reading)
+        self._mails, self._phones, self._documents, self._home = contacts_of(reading, self._homes)
+        self._words = Lists.of(
+            [[reading.code(word) for word in dict.fromkeys(box.words) if word] for box in reading.boxes.items]
+        )
+
+    def coded(self) -> Coded:
+        """Return all columns."""
+        lists = self._of_names() | self._of_contacts()
+        texts = self._of_texts()
+        shares = {column: self._shares(column, texts[column]) for column in FREQUENT}
+        return Coded(self._reading.count, texts, lists, shares, self._number)
+
+    def _named(self) -> Codes:
+        """Return the name of each record; one without a first name has that of the person after whom its mailbox is named."""
+        reading, found = self._reading, self._found
+        names, boxes = reading.names, reading.mailboxes
+        owner = [owner_of(box, found) for box in reading.boxes.items]
+        lacks = np.array([not name.first for name in names.items], dtype=np.bool_)
+        name = reading.name.copy()
+        if not len(boxes.record):
+            return name
+        owned = np.array([bool(one) for one in owner], dtype=np.bool_)[boxes.values]
+        wanted = boxes.where(owned & lacks[name[boxes.record]])
+        first = np.flatnonzero(np.diff(wanted.record, prepend=-1))
+        for record, box in zip(wanted.record[first].tolist(), wanted.values[first].tolist(), strict=True):
+            name[record] = names.place(named_by_owner(names.items[name[record]], owner[box]))
+        return name
+
+    def _of_names(self) -> dict[str, Lists]:
+        number = self._number
+        columns = zip(*(name_lists(name).values() for name in self._reading.names.items), strict=True)
+        lists = dict(zip(name_lists(Name()), columns, strict=False)) or dict.fromkeys(name_lists(Name()), ())
+        found = {}
+        for column, every in lists.items():
+            codes = [
+                [number.setdefault(value, len(number)) for value in dict.fromkeys(values) if value] if values else ()
+                for values in every
+            ]
+            found[column] = Lists.of(codes).taken(self._name)
+        return found
+
+    def _of_texts(self) -> dict[str, Codes]:
+        reading, found = self._reading, self._found
+        first = self._first(reading.mailboxes.where(~self._is_generic(self._mails.values)))
+        texts = self._by_place(map(name_texts, reading.names.items), name_texts(Name()), self._name)
+        texts |= self._by_place(map(address_texts, reading.addresses.items), address_texts(Address()), reading.address)
+        births = (_birth_texts(birth, found) for birth in reading.births.items)
+        texts |= self._by_place(births, _birth_texts(None, found), reading.birth)
+        texts |= self._by_place(map(_box_texts, reading.boxes.items), _box_texts(Mailbox("", "", ())), first)
+        texts |= {"gender": reading.gender, "category": reading.category}
+        texts["phone"] = self._first(self._phones.where(~self._is_generic(self._phones.values)))
+        texts["number"] = self._first(self._documents)
+        return texts
+
+    def _by_place(
+        self, items: Iterable[Mapping[str, str]], blank: Mapping[str, str], places: Codes
+    ) -> dict[str, Codes]:
+        """Return the columns that things fill for the records at which they stand (NONE: nothing does)."""
+        number = self._number
+        columns = zip(*(item.values() for item in items), strict=True)
+        texts = dict(zip(blank, columns, strict=False)) or dict.fromkeys(blank, ())
+        found = {}
+        for name, column in texts.items():
+            codes = [number.setdefault(text, len(number)) if text else NONE for text in column]
+            found[name] = np.array([*codes, NONE], dtype=np.int32)[places]
+        return found
+
+    def _of_contacts(self) -> dict[str, Lists]:
+        reading, found = self._reading, self._found
+        mails, phones, documents, home = self._mails, self._phones, self._documents, self._home
+        own_mails, own_phones, own_homes = (one.where(~self._is_generic(one.values)) for one in (mails, phones, home))
+        family = self._marked(found.family)
+        generic = self._marked(found.generic)
+        known = _together([mails, phones, documents, home])
+        free = self._is_open()
+        shared = _together([mails.where(free), phones.where(reading.landline)])
+        named = ~np.isin(key_of(mails.record, mails.values), key_of(shared.record, shared.values))
+        schemes = np.array(
+            [reading.code(text.partition(":")[0]) for text in self._texts(documents.values)], dtype=np.int32
+        )
+        columns = {
+            "mails": own_mails,
+            "phones": own_phones,
+            "homes": own_homes,
+            "family": known.where(family[known.values] & ~generic[known.values]),
+            "numbers": documents,
+            "lent": documents.where(family[documents.values]),
+            "schemes": Long(documents.record, schemes),
+            "local_words": _spread(reading.mailboxes, self._words),
+            "open": shared.where(~generic[shared.values]),
+            "own_mails": mails.where(named & ~generic[mails.values]),
+        }
+        return {name: _listed(reading.count, one) for name, one in columns.items()}
+
+    def _texts(self, codes: Codes) -> Iterable[str]:
+        texts = list(self._number)
+        return [texts[code] for code in codes.tolist()]
+
+    def _is_open(self) -> Bools:
+        """Return which mailboxes are named after nobody: neither after one who has it nor after who stands in the record."""
+        reading, found = self._reading, self._found
+        boxes = reading.mailboxes
+        if not len(boxes.record):
+            return np.zeros(0, dtype=np.bool_)
+        owned = np.array([has_owner(box, found) for box in reading.boxes.items], dtype=np.bool_)
+        free = ~owned[boxes.values]
+        keys = key_of(boxes.values[free], self._name[boxes.record[free]])
+        pairs, place = np.unique(keys, return_inverse=True)
+        places, names = ends_of(pairs)
+        named = np.zeros(len(pairs), dtype=np.bool_)
+        for at, (box, name) in enumerate(zip(places.tolist(), names.tolist(), strict=True)):
+            one = reading.names.items[name]
+            named[at] = is_named_after(reading.boxes.items[box], called_name(one), one.last)
+        free[free] = ~named[place]
+        return free
+
+    def _marked(self, texts: Iterable[str]) -> Bools:
+        marked = np.zeros(len(self._number) + 1, dtype=np.bool_)
+        marked[[self._number.get(text, NONE) for text in texts]] = True
+        marked[NONE] = False
+        return marked
+
+    def _is_generic(self, codes: Codes) -> Bools:
+        return np.asarray(self._marked(self._found.generic)[codes])
+
+    def _first(self, long: Long) -> Codes:
+        """Return the first value of each record."""
+        found = np.full(self._reading.count, NONE, dtype=np.int32)
+        first = np.flatnonzero(np.diff(long.record, prepend=-1))
+        found[long.record[first]] = long.values[first]
+        return found
+
+    def _shares(self, column: str, codes: Codes) -> Floats:
+        """Return how frequent the value of each record is, NaN where there is none."""
+        found = np.full(len(self._number) + 1, self._found.rarest.get(column, np.nan))
+        for value, share in self._found.shares.get(column, {}).items():
+            code = self._number.get(value)
+            if code is not None:
+                found[code] = share
+        found[NONE] = np.nan
+        return np.asarray(found[codes])
+
+
+def _box_texts(box: Mailbox) -> dict[str, str]:
+    return {"mail": box.key, "local": box.local, "mail_digits": digits_of(box.local)}
+
+
+def _birth_texts(birth: Birth | None, found: Frequencies) -> dict[str, str]:
+    if birth is None:
+        return dict.fromkeys(("birth", "birthday", "swapped", "year"), "")
+    whole = is_whole_year(birth, found)
+    return {
+        "birth": birth.digits,
+        "birthday": "" if whole else birth.day,
+        "swapped": "" if whole else birth.swapped,
+        "year": birth.year,
+    }
+
+
+def _together(parts: Sequence[Long]) -> Long:
+    """Return several lists of each record as one, one after the other."""
+    record = np.concatenate([one.record for one in parts])
+    turn = np.argsort(record, kind="stable")
+    return Long(record[turn], np.concatenate([one.values for one in parts])[turn])
+
+
+def _spread(long: Long, lists: Lists) -> Long:
+    """Return for each record the values in the lists of its things."""
+    taken = lists.taken(long.values)
+    return Long(np.repeat(long.record, taken.count), taken.flat)
+
+
+def _listed(count: int, long: Long) -> Lists:
+    """Return lists by record, each value once."""
+    sizes = np.bincount(long.record, minlength=count)
+    several = np.flatnonzero(sizes[long.record] > 1)
+    kept = np.ones(len(long.record), dtype=np.bool_)
+    kept[several] = False
+    first = np.unique(key_of(long.record[several], long.values[several]), return_index=True)[1]
+    kept[several[first]] = True
+    record: Ints = long.record[kept]
+    return Lists(np.bincount(record, minlength=count), long.values[kept])

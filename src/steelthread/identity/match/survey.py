@@ -1,0 +1,164 @@
+"""What only the whole of the data can tell about a value (`Frequencies`), from all records read once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from steelthread.identity.match.birthdays import day_first
+from steelthread.identity.match.coded import NONE, Codes, Ints
+from steelthread.identity.match.contacts import is_named_after
+from steelthread.identity.match.linkage import ends_of, key_of
+from steelthread.identity.match.prepare import (
+    FREQUENT,
+    Frequencies,
+    Values,
+    address_texts,
+    called_name,
+    home_key,
+    name_texts,
+    single,
+)
+from steelthread.identity.match.reading import Distinct, Long, Reading
+from steelthread.identity.match.spelling import sound
+from steelthread.identity.names import NameEvidence, conflict
+
+TOO_MANY = 8
+"""From this many different names on a contact says nothing about who somebody is: a role mailbox, a call centre."""
+JANUARY_FIRST = 0.03
+"""Eleven times as often as any other day: it stands for the year."""
+
+
+def has_day_first(records: Sequence[Values]) -> bool:
+    """Whether dates such as 3/4/1980 have the day first in these data."""
+    values = (single(record.get("birthDate")) for record in records)
+    return day_first([value for value in values if not value[:3].isdigit()])
+
+
+def survey(reading: Reading, texts: Sequence[str], *, dayfirst: bool) -> Frequencies:
+    """Say what the whole tells; `texts` are those of the reading, by number."""
+    counts = np.bincount(reading.birth, minlength=len(reading.births)).tolist()
+    dated = [(birth, count) for birth, count in zip(reading.births.items, counts, strict=True) if birth and birth.day]
+    january = sum(count for birth, count in dated if birth.digits.endswith("0101"))
+    found = Frequencies(dayfirst=dayfirst)
+    found.year_only = bool(dated) and january / sum(count for _, count in dated) > JANUARY_FIRST
+    _share_contacts(reading, texts, found)
+    found.owners = _owners(reading)
+    for column, counter in _counted(reading, texts).items():
+        total = counter.total() or 1
+        found.shares[column] = {value: count / total for value, count in counter.items()}
+        found.rarest[column] = 1 / total
+    return found
+
+
+def _counted(reading: Reading, texts: Sequence[str]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {column: Counter() for column in FREQUENT}
+    parts = (
+        (reading.name, (name_texts(name) for name in reading.names.items)),
+        (reading.address, (address_texts(address) for address in reading.addresses.items)),
+    )
+    for places, columns in parts:
+        for own, count in zip(columns, np.bincount(places).tolist() if len(places) else [], strict=False):
+            for column in FREQUENT:
+                if own.get(column) and count:
+                    counts[column][own[column]] += count
+    categories = reading.category[reading.category > NONE]
+    for code, count in zip(*(one.tolist() for one in np.unique(categories, return_counts=True)), strict=True):
+        counts["category"][texts[code]] += count
+    counts["word"] = counts["word"] + counts["first"] + counts["last"]
+    return counts
+
+
+def contacts_of(reading: Reading, homes: Codes) -> list[Long]:
+    """Return what people share: mailboxes, phones, numbers of documents, and homes (given by address)."""
+    keys = np.array([reading.code(box.key) for box in reading.boxes.items], dtype=np.int32)
+    home = homes[reading.address]
+    there = np.flatnonzero(home >= 0)
+    boxes = reading.mailboxes
+    return [
+        Long(boxes.record, keys[boxes.values] if len(keys) else boxes.values),
+        reading.phones,
+        reading.documents,
+        Long(there, home[there]),
+    ]
+
+
+def homes_of(reading: Reading) -> Codes:
+    """Return the number of each address as a home."""
+    return np.array([reading.code(home_key(address)) for address in reading.addresses.items], dtype=np.int32)
+
+
+def _share_contacts(reading: Reading, texts: Sequence[str], found: Frequencies) -> None:
+    """Find the contacts that stand with first names which conflict: a family's, or nobody's."""
+    evidence: Distinct[NameEvidence] = Distinct()
+    sounds: Distinct[str] = Distinct()
+    names = reading.names.items
+    said = np.array([evidence.place(_evidence(name)) if called_name(name) else NONE for name in names], dtype=np.int64)
+    last = np.array([sounds.place(sound(name.last)[:2]) for name in names], dtype=np.int64)
+    every = contacts_of(reading, homes_of(reading))
+    record = np.concatenate([one.record for one in every])
+    contact = np.concatenate([one.values for one in every]).astype(np.int64)
+    if not len(record):
+        return
+    name = reading.name[record]
+    record, contact = record[said[name] > NONE], contact[said[name] > NONE]
+    name = reading.name[record]
+    contacts, people = ends_of(np.unique(key_of(contact, said[name])))
+    differ = _conflicts(evidence.items, contacts, people)
+    many = {one for one, count in differ.items() if count > TOO_MANY}
+    crowd = np.isin(contact, [*many])
+    lasts = Counter(ends_of(np.unique(key_of(contact[crowd], last[name[crowd]])))[0].tolist())
+    for one, count in differ.items():
+        if count > TOO_MANY and lasts[one] > TOO_MANY // 2:
+            found.generic.add(texts[one])
+        elif count > 1:
+            found.family.add(texts[one])
+
+
+def _evidence(name: object) -> NameEvidence:
+    first, given, generation = (getattr(name, one) for one in ("first", "given", "generation"))
+    return NameEvidence(" ".join(given) or first, generation)
+
+
+def _conflicts(evidence: Sequence[NameEvidence], contacts: Ints, people: Ints) -> dict[int, int]:
+    """Return for each contact with several first names how many of them are of different people."""
+    starts = np.flatnonzero(np.diff(contacts, prepend=-1))
+    sizes = np.diff(starts, append=len(contacts))
+    several = sizes > 1
+    known: dict[tuple[int, ...], int] = {}
+    found = {}
+    for start, size in zip(starts[several].tolist(), sizes[several].tolist(), strict=True):
+        group = tuple(people[start : start + size].tolist())
+        if group not in known:
+            known[group] = _different([evidence[one] for one in group])
+        found[int(contacts[start])] = known[group]
+    return found
+
+
+def _different(people: Iterable[NameEvidence]) -> int:
+    distinct: list[NameEvidence] = []
+    for one in sorted(people, key=lambda name: (name.first, name.suffix)):
+        if all(conflict(one, other) for other in distinct):
+            distinct.append(one)
+        if len(distinct) > TOO_MANY:
+            break
+    return len(distinct)
+
+
+def _owners(reading: Reading) -> dict[str, str]:
+    """Return mailboxes with the first name after which each is named, as the records that have it say.
+
+    "" for one that is named after the last name of one who has it: thomas77@ may be Henry Thomas.
+    """
+    owners: dict[str, Counter[str]] = defaultdict(Counter)
+    keys = key_of(reading.mailboxes.values, reading.name[reading.mailboxes.record])
+    pairs, counts = np.unique(keys, return_counts=True)
+    boxes, names = ends_of(pairs)
+    for place, at, count in zip(boxes.tolist(), names.tolist(), counts.tolist(), strict=True):
+        box, name = reading.boxes.items[place], reading.names.items[at]
+        first = called_name(name)
+        if first and is_named_after(box, first, name.last):
+            owners[box.key][first] += count
+        elif box.words and box.words[0] in name.surnames:
+            owners[box.key][""] += 0
+    return {key: min(names, key=lambda name: (-names[name], name)) for key, names in owners.items()}
