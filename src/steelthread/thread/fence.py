@@ -12,7 +12,7 @@ import psycopg
 
 from steelthread.identity import NODES_OF, matching_key, provider_key
 from steelthread.intake import Message, identifiers
-from steelthread.kit import Invalid, remembered
+from steelthread.kit import remembered
 from steelthread.privacy import Tombstones, count_fence
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
@@ -155,10 +155,9 @@ class Fence:
         return [one for kind, scope, value in told for one in self._hashed(kind, scope or source, value)]
 
     def _hash(self, kind: str, scope: str, value: str) -> Named:
-        try:
-            known = self._space.rules.kind(kind)
-        except Invalid:
+        if not self._space.rules.knows(kind):
             return []
+        known = self._space.rules.kind(kind)
         key = self._key(kind, value)
         if key is None:
             return []
