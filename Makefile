@@ -4,7 +4,7 @@ BIN := .venv/bin
 CUSTOMERS ?= 2000
 SERVE ?= 1
 
-.PHONY: help setup demo test soak sdks lint types bench lock clean
+.PHONY: help setup demo test soak sdks spark lint types bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +29,9 @@ soak: .venv/ready ## the laws with the full counts
 sdks: ## the SDKs of Node and browsers, so that their tests run (they need Node and Debian's chromium)
 	npm ci --prefix tests/live/sdks --silent --fetch-retries 1 --fetch-timeout 30000
 
+spark: .venv/ready ## Spark, so that its tests run (they need Java 17, too)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-spark.lock
+
 lint: .venv/ready ## ruff and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,8 +54,9 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
 
-lock: ## renew requirements.lock
+lock: ## renew requirements.lock and requirements-spark.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	grep -o '"pyspark>[^"]*"' pyproject.toml | tr -d '"' | $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 - -o requirements-spark.lock
 
 clean: ## remove .venv and the demo
 	rm -rf .venv demo

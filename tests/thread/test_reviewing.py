@@ -1,5 +1,6 @@
 """Review and search before create: the queue, answers that win over models, two reviewers at once, the API."""
 
+import math
 import threading
 from itertools import pairwise
 
@@ -8,9 +9,10 @@ from fastapi.testclient import TestClient
 from tests.thread.test_resolving import groups, rows, told  # noqa: F401  # told is a fixture
 
 from steelthread.api import create_api, create_key
-from steelthread.app import verify_space
+from steelthread.app import load_file, verify_space
+from steelthread.identity import model_in_force
 from steelthread.kit import Conflict, Invalid, NotFound
-from steelthread.thread import Likeness, resolve_all, review, review_queue
+from steelthread.thread import Likeness, link, resolve_all, review, review_queue, reviewing
 
 DOUBTFUL = [
     (f"d{number}-{copy}", first, last, born, "", "", city, "")
@@ -65,6 +67,90 @@ def test_an_answer_wins_over_every_model_and_leaves_the_queue(resolved):
     with resolved.database.connect() as conn:
         told_by = conn.execute("select distinct actor, reason from identity.decision").fetchall()
     assert told_by == [("ann", "looked at the papers")]
+
+
+ORDERS = """name: orders
+key: no
+party: {source: people, entity: Individual, key: who}
+entities:
+  - entity: SalesOrder
+    attributes: {orderNumber: no, purchaseOrderDate: day, grandTotalAmount: amount, currencyCode: money}
+"""
+
+
+def test_the_queue_is_ranked_by_uncertainty_times_records_and_revenue(resolved):
+    before = queue(resolved)
+    last = before[-1]
+    key = last["records"][0]["record"].rpartition("/")[2]
+    (resolved.project.sources / "orders.yaml").write_text(ORDERS)
+    file = resolved.project.folder / "orders.csv"
+    file.write_text("no,day,amount,money,who\n" + "".join(f"{n},2026-01-02,9000.00,GBP,{key}\n" for n in range(40)))
+    load_file(resolved, "orders", file)
+    after = {one["id"]: one for one in queue(resolved)}
+    for one in before:
+        now = after[one["id"]]
+        records, revenue = now["impact"]["records"], float(now["impact"]["revenue"])
+        assert now["uncertainty"] == one["uncertainty"]
+        assert now["rank"] == pytest.approx(one["uncertainty"] * math.log2(1 + records) * (1 + math.log10(1 + revenue)))
+    mine = after[last["id"]]
+    assert mine["impact"]["records"] == last["impact"]["records"] + 40
+    assert float(mine["impact"]["revenue"]) == 360_000
+    assert mine["rank"] > 5 * last["rank"] > 0
+    assert list(after).index(last["id"]) < len(before) - 1
+
+
+def test_where_there_are_very_many_pairs_records_count_before_revenue_is_asked(resolved, monkeypatch):
+    key = queue(resolved)[-1]["records"][0]["record"].rpartition("/")[2]
+    (resolved.project.sources / "orders.yaml").write_text(ORDERS)
+    file = resolved.project.folder / "orders.csv"
+    file.write_text("no,day,amount,money,who\n" + "".join(f"{n},2026-01-02,1.00,GBP,{key}\n" for n in range(400)))
+    load_file(resolved, "orders", file)
+    everything = queue(resolved)
+    nearest = min(everything, key=lambda one: abs(one["mean"] - one["threshold"]))
+    wanted = max(everything, key=lambda one: one["uncertainty"] * math.log(1 + one["impact"]["records"]))
+    monkeypatch.setattr(reviewing, "_LOOKED_AT", 1)
+    assert [one["id"] for one in queue(resolved)] == [wanted["id"]]
+    assert wanted["impact"]["records"] >= nearest["impact"]["records"]
+
+
+def test_decisions_teach_the_next_model_and_leave_others_alone(resolved):
+    """Of four pairs alike three are decided: the next model thinks less, or more, of the fourth; nobody else's ID moves."""
+    doubtful = [one for one in queue(resolved) if {*_keys(one)} <= {row[0] for row in DOUBTFUL}]
+    fourth, weights = doubtful[-1], []
+    with resolved.database.connect() as conn:
+        weights.append(resolved.reader(conn).explain(*_refs(fourth))["nearest"]["evidence"]["weight"])
+    first, before = newest_model(resolved), groups(resolved)
+    assert len(doubtful) == 4
+    for one in doubtful[:3]:
+        review(resolved, one["id"], "different", "ann")
+    resolve_all(resolved)
+    with resolved.database.connect() as conn:
+        weights.append(resolved.reader(conn).explain(*_refs(fourth))["nearest"]["evidence"]["weight"])
+    second, after = newest_model(resolved), groups(resolved)
+    for one in doubtful[:3]:
+        link(resolved, *_refs(one), "the papers say so", "ben")
+    resolve_all(resolved)
+    third = newest_model(resolved)
+    assert len({first, second, third}) == 3
+    assert weights[1] < weights[0]
+    untouched = before.keys() & after.keys()
+    assert len(untouched) > 60
+    assert all(before[group] == after[group] for group in untouched)
+    assert {frozenset(_keys(one)) for one in doubtful[:3]} <= groups(resolved).keys()
+    assert verify_space(resolved)["same"]
+
+
+def newest_model(space):
+    with space.database.connect() as conn:
+        return model_in_force(conn).version
+
+
+def _keys(one):
+    return [record["record"].rpartition("/")[2] for record in one["records"]]
+
+
+def _refs(one):
+    return [record["record"] for record in one["records"]]
 
 
 def test_skipping_hides_a_pair_from_one_reviewer_only(resolved):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,11 +16,19 @@ from steelthread.api.folded import folded
 from steelthread.api.reading import OBJECT, answer, conditional, reading
 from steelthread.kit import Forbidden, Invalid
 from steelthread.profiles import Wanted, parsed_cursor, shown_entry
-from steelthread.thread import Space
+from steelthread.thread import Space, explanation_picture
 
 _READERS = 4
 """Profiles read at once: more threads than that hinder each other, and answer later."""
 Granted = Annotated[Reading, for_purpose("profiles:read")]
+_EXPLAINED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {**OBJECT[200]["content"], "image/svg+xml": {"schema": {"type": "string"}}}}
+}
+_PICTURE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 FIELDS = (
     "aliases", "firstSeen", "lastSeen", "identifiers", "attributes", "contactPoints", "records", "counts", "totals", "traits",
     "household", "linked",
@@ -82,11 +90,14 @@ def profiles(api: FastAPI, space: Space) -> None:
         with reading(api, space, granted, "resolve") as reader:
             return answer(reader.resolve(individual, as_of))
 
-    @api.get("/api/explain", tags=["profiles"], responses=OBJECT)
-    def explain(granted: Granted, a: str, b: str) -> Response:
-        """Whether two references are one person, and by which links."""
+    @api.get("/api/explain", tags=["profiles"], responses=_EXPLAINED)
+    def explain(granted: Granted, a: str, b: str, form: Literal["data", "picture"] = "data") -> Response:
+        """Whether two references are one person, and by which links; `form=picture` draws it (SVG)."""
         with reading(api, space, granted, "explain", a, b) as reader:
-            return answer(granted.mask.explanation(reader.explain(a, b)))
+            told = granted.mask.explanation(reader.explain(a, b))
+        if form == "data":
+            return answer(told)
+        return Response(explanation_picture(told, a, b), media_type="image/svg+xml", headers=_PICTURE)
 
     @api.get("/api/search", tags=["profiles"], responses=OBJECT)
     def search(

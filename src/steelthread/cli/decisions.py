@@ -3,15 +3,16 @@
 import csv
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from cyclopts import Parameter
 
 from steelthread.app import cluster_rows
-from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, out
+from steelthread.cli.shell import DEFAULT, Common, actor, app, drawn_into, emit, out
 from steelthread.kit import Invalid
-from steelthread.thread import id_changes, resolve_all, resolve_new
+from steelthread.thread import explanation_picture, id_changes, resolve_all, resolve_new, said_of
 from steelthread.thread import link as say_same
 from steelthread.thread import unlink as say_never
 
@@ -73,7 +74,7 @@ def unlink(a: str, b: str, /, *, reason: Reason, common: Common = DEFAULT) -> No
 
 
 @app.command
-def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
+def explain(a: str, b: str, /, *, picture: Path | None = None, common: Common = DEFAULT) -> None:
     """Say whether two references are one person, and by which links.
 
     Parameters
@@ -82,9 +83,13 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
         individual:UUID, KIND:VALUE or record:SOURCE/ENTITY/KEY.
     b
         The other one.
+    picture
+        File to draw it into, too (SVG).
     """
     with common.reading("explain", a, b) as space, space.database.connect() as conn:
         told = common.mask(space).explanation(space.reader(conn).explain(a, b))
+    if picture is not None:
+        drawn_into(picture, explanation_picture(told, a, b))
     if common.json:
         emit(told)
         return
@@ -104,7 +109,8 @@ def explain(a: str, b: str, /, *, common: Common = DEFAULT) -> None:
 
 
 def waterfall(evidence: dict[str, Any]) -> None:
-    """Draw a weight: strongest answers first, each with a bar."""
+    """Draw a weight: in words, then strongest answers first, each with a bar."""
+    out.print(f"      {said_of(evidence)}", markup=False)
     answers = evidence["waterfall"]
     for one in [*answers[:1], *sorted(answers[1:], key=lambda one: -abs(one["weight"]))]:
         bar = ("+" if one["weight"] >= 0 else "-") * min(30, max(1, round(abs(one["weight"]))))
@@ -123,7 +129,7 @@ def resolve(
     as_of: Annotated[datetime | None, Parameter(name="--as-of")] = None,
     incremental: Annotated[bool, Parameter(negative="")] = False,
     keep_model: Annotated[bool, Parameter(negative="")] = False,
-    engine: Literal["duckdb"] = "duckdb",
+    engine: Literal["duckdb", "spark"] = "duckdb",
     common: Common = DEFAULT,
 ) -> None:
     """Find who is who by evidence in sum; with a universal ID, say which individual it stands for.
@@ -139,12 +145,13 @@ def resolve(
     keep_model
         Look at all records, but under the model in force instead of a new one.
     engine
-        Where pairs are scored.
+        Where all records are compared: on this machine, or by Spark ([spark] in steelthread.toml). New ones alone
+        need neither.
     """
     if individual is None:
         if as_of is not None:
             raise Invalid("--as-of goes with a universal ID: steelthread resolve UUID --as-of TIME")
-        _run(common, incremental=incremental, keep_model=keep_model)
+        _run(common, incremental=incremental, keep_model=keep_model, engine=engine)
         return
     with common.reading("resolve", f"individual:{individual}") as space, space.database.connect() as conn:
         told = space.reader(conn).resolve(individual, as_of)
@@ -154,9 +161,9 @@ def resolve(
         out.print(f"{told['individualId'] or told['requested']} ({told['status']})")
 
 
-def _run(common: Common, *, incremental: bool, keep_model: bool) -> None:
+def _run(common: Common, *, incremental: bool, keep_model: bool, engine: Literal["duckdb", "spark"]) -> None:
     with common.acting("resolve all") as space:
-        done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model)
+        done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model, engine=engine)
     if common.json:
         emit(done)
         return

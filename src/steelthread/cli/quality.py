@@ -4,8 +4,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
-from steelthread.kit import Invalid
+from steelthread.cli.shell import DEFAULT, Common, app, drawn_into, emit, out
 from steelthread.thread import quality as report
 from steelthread.thread import quality_picture
 
@@ -22,11 +21,7 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
     with common.space() as space:
         told = report(space)
     if picture is not None:
-        try:
-            picture.write_text(quality_picture(told), encoding="utf-8")
-        except OSError as error:
-            raise Invalid(f"{picture} cannot be written: {error.strerror}.") from None
-        note(f"Drawn into {picture}")
+        drawn_into(picture, quality_picture(told))
     if common.json:
         emit(told)
         return

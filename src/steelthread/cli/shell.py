@@ -14,7 +14,7 @@ from rich.text import Text
 
 from steelthread import __version__
 from steelthread.app import reading_purpose
-from steelthread.kit import Forbidden, Project, open_project
+from steelthread.kit import Forbidden, Invalid, Project, open_project
 from steelthread.privacy import Access, Principal, Ruling, load_purposes, permits_operators, read_operators
 from steelthread.rights import Auditor, Mask, glasses_of, principal_name, replay_erasures
 from steelthread.thread import Restored, Space
@@ -166,6 +166,15 @@ def complain(message: str) -> None:
 def note(message: str) -> None:
     """Print a remark on stderr."""
     err.print(message, markup=False, style="dim", soft_wrap=True)
+
+
+def drawn_into(picture: Path, text: str) -> None:
+    """Write a picture into the file that was asked for, and say so."""
+    try:
+        picture.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(f"{picture} cannot be written: {error.strerror}.") from None
+    note(f"Drawn into {picture}")
 
 
 def actor() -> str:

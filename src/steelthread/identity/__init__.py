@@ -39,7 +39,7 @@ from steelthread.identity.households import (
     write_homes,
 )
 from steelthread.identity.identifiers import Identifiers, Ref, match_values, parse_ref
-from steelthread.identity.matching import load_match
+from steelthread.identity.matching import by_spark, load_match
 from steelthread.identity.names import NameEvidence, conflict, has_first_name, name_evidence, name_words
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
@@ -74,7 +74,7 @@ from steelthread.identity.queries import (
     strongest_between,
 )
 from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
-from steelthread.identity.reviews import Doubt, are_records, doubts, last_word, skip
+from steelthread.identity.reviews import Doubt, are_records, decided_pairs, doubts, last_word, skip
 from steelthread.identity.rulesets import (
     OwnRules,
     TakenRules,
@@ -124,6 +124,7 @@ __all__ = [
     "as_families",
     "as_of",
     "atoms_of_records",
+    "by_spark",
     "clusters_csv",
     "clusters_of",
     "common_keys",
@@ -132,6 +133,7 @@ __all__ = [
     "conflict",
     "count",
     "count_records",
+    "decided_pairs",
     "default_text",
     "digests_of",
     "doubted",

@@ -122,7 +122,7 @@ def write_judgements(
     """Put what a model says in place of what was said before; return (added, closed, records at changed links).
 
     `among` are the records looked at: links of theirs that are not said again close; None means all.
-    Links that are said again as they stand stay as they are.
+    Links that are said again as they stand stay as they are; engines may differ in the last digits.
     """
     conn.execute(
         "create temporary table judgement (a bigint, b bigint, weight double precision, levels smallint[], "
@@ -139,7 +139,7 @@ def write_judgements(
     rule = f"model {version}"
     closed = conn.execute(
         f"update identity.link l set closed_at = %s, asserted = 0 where l.closed_at is null and l.strength = {MODEL} "
-        f"{scope}and not exists (select from judgement j where j.a = l.a and j.b = l.b and j.weight = l.weight "
+        f"{scope}and not exists (select from judgement j where j.a = l.a and j.b = l.b and abs(j.weight - l.weight) < 1e-9 "
         "and j.wall = l.refused and l.rule = %s) returning l.a, l.b",
         (at, *values, rule),
     ).fetchall()

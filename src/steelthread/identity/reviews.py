@@ -31,7 +31,10 @@ class Doubt(msgspec.Struct):
 
 
 def doubts(conn: Connection, model: ModelRow, actor: str, most: int) -> list[Doubt]:
-    """Return pairs in doubt, those nearest to the threshold first, without what was decided or skipped by this reviewer."""
+    """Return pairs in doubt without what was decided or skipped by this reviewer.
+
+    First come those that are near the threshold and have many records: uncertainty times the logarithm of their number.
+    """
     rows = conn.execute(
         f"""
         with said as (
@@ -46,9 +49,9 @@ def doubts(conn: Connection, model: ModelRow, actor: str, most: int) -> list[Dou
             from said where p <> q group by least(p, q), greatest(p, q)
             having bool_and(refused = '') and avg(greatest(-12, least(12, weight))) between %s and %s
         )
-        select p.a, p.b, p.mean, p.pairs, p.one, p.other, p.one = p.other,
-            k.evidence + case when p.one = p.other then 0 else m.evidence end
+        select p.a, p.b, p.mean, p.pairs, p.one, p.other, p.one = p.other, e.evidence
         from pair p join identity.cluster k on k.cluster_id = p.one join identity.cluster m on m.cluster_id = p.other
+            cross join lateral (select k.evidence + case when p.one = p.other then 0 else m.evidence end as evidence) e
         where not exists (select from identity.skipped s where s.a = p.a and s.b = p.b and s.actor = %s)
             and not exists (
                 select from identity.decision d join identity.node x on x.node_id = d.a
@@ -56,7 +59,8 @@ def doubts(conn: Connection, model: ModelRow, actor: str, most: int) -> list[Dou
                 where d.superseded_at is null and d.verdict <> 'withdrawn'
                     and least(x.cluster_id, y.cluster_id) = p.one and greatest(x.cluster_id, y.cluster_id) = p.other
             )
-        order by abs(p.mean - %s), p.a, p.b limit %s
+        order by (1 - abs(2 / (1 + power(2::float8, %s - p.mean)) - 1)) * ln(1 + greatest(e.evidence, 0)) desc, p.a, p.b
+        limit %s
         """,
         (model.threshold - BELOW, model.threshold + ABOVE, actor, model.threshold, most),
     )
@@ -89,3 +93,13 @@ def last_word(conn: Connection, a: int, b: int) -> tuple[str, str] | None:
         (a, b, b, a),
     ).fetchone()
     return None if row is None else (row[0], row[1])
+
+
+def decided_pairs(conn: Connection, records: Collection[int]) -> list[tuple[int, int, bool]]:
+    """Return the pairs of these records on which a person's word holds, and whether it says that they are one person."""
+    rows = conn.execute(
+        "select a, b, verdict = 'same' from identity.decision where superseded_at is null and verdict <> 'withdrawn' "
+        "and a = any(%s) and b = any(%s) order by a, b",
+        (Int8s(records), Int8s(records)),
+    )
+    return [(a, b, same) for a, b, same in rows]

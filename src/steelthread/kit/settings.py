@@ -119,6 +119,15 @@ class LoadSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Whether large files are mapped in a process beside the main one (1) or within it (0)."""
 
 
+class SparkSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Where `resolve --engine spark` compares; what else a cluster needs stands in its own spark-defaults.conf."""
+
+    master: str = "local[*]"
+    """Address of the cluster, such as spark://host:7077 or yarn; local[*] is this machine."""
+    memory: str = "4g"
+    """Memory of the driver, which on this machine is all there is."""
+
+
 class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Live events."""
 
@@ -151,6 +160,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     load: LoadSettings = msgspec.field(default_factory=LoadSettings)
+    spark: SparkSettings = msgspec.field(default_factory=SparkSettings)
     live: LiveSettings = msgspec.field(default_factory=LiveSettings)
 
 

@@ -11,6 +11,7 @@ from steelthread.thread.collector import Collector, Packed
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
 from steelthread.thread.drawing import quality_picture
+from steelthread.thread.explaining import explanation_picture, said_of
 from steelthread.thread.heard import Heard
 from steelthread.thread.judging import quality
 from steelthread.thread.likeness import Likeness
@@ -55,6 +56,7 @@ __all__ = [
     "apply",
     "changes_since",
     "events_of",
+    "explanation_picture",
     "fill_traits",
     "id_changes",
     "is_all_folded",
@@ -73,6 +75,7 @@ __all__ = [
     "resolve_new",
     "review",
     "review_queue",
+    "said_of",
     "shown",
     "sync_traits",
     "take_out",

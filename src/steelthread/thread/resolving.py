@@ -8,15 +8,16 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Stitch, homes_of, load_match
+from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Stitch, by_spark, homes_of, load_match
 from steelthread.kit import now
 from steelthread.model import Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
@@ -26,6 +27,7 @@ from steelthread.thread.space import Space
 from steelthread.vault import seal, unseal
 
 Connection = psycopg.Connection[Any]
+Engine = Literal["duckdb", "spark"]
 _PAGE = 4000
 
 
@@ -60,19 +62,19 @@ class Findings(msgspec.Struct):
     """Of each record looked at: the kinds of its contacts that stand in a home and not in a pocket."""
 
 
-def resolve_all(space: Space, *, keep_model: bool = False) -> ResolveResult:
+def resolve_all(space: Space, *, keep_model: bool = False, engine: Engine = "duckdb") -> ResolveResult:
     """Learn a model from all records of people, and put what it says in place of what was said before.
 
-    With `keep_model` the model in force says anew what it has to say of all.
+    With `keep_model` the model in force says anew what it has to say of all. `engine` compares the pairs.
     """
-    return gather(space, keep_model=keep_model)
+    return gather(space, keep_model=keep_model, engine=engine)
 
 
-def gather(space: Space, *, keep_model: bool, restate: bool = False) -> ResolveResult:
+def gather(space: Space, *, keep_model: bool, restate: bool = False, engine: Engine = "duckdb") -> ResolveResult:
     """Judge all records and write it; `restate` has the constraints of identity.yaml asked anew everywhere."""
     began = time.monotonic()
     with space.database.connect() as conn:
-        model, findings, lacks = judged_by(space, conn, keep_model=keep_model)
+        model, findings, lacks = judged_by(space, conn, keep_model=keep_model, engine=engine)
         result = write(space, conn, model, findings, None, restate=restate)
         conn.commit()
     result.lacks = lacks
@@ -80,14 +82,21 @@ def gather(space: Space, *, keep_model: bool, restate: bool = False) -> ResolveR
     return result
 
 
-def judged_by(space: Space, conn: Connection, *, keep_model: bool) -> tuple[ModelRow, Findings, list[str]]:
+def judged_by(
+    space: Space, conn: Connection, *, keep_model: bool, engine: Engine = "duckdb"
+) -> tuple[ModelRow, Findings, list[str]]:
     """Return a model, new or the one in force, what it says of all records, and what the data lack."""
     match = load_match()
     former = identity.model_in_force(conn) if keep_model else None
     found = list(people(space, conn))
     known = atoms_of(conn, [one.record for one in found])
+    place = {one.record: number for number, one in enumerate(found)}
+    told = [] if former else [(place[a], place[b], same) for a, b, same in identity.decided_pairs(conn, list(place))]
     conn.rollback()
-    resolution = match.resolve([one.values for one in found], former and opened_model(space, former), known)
+    with _compared(space, engine) as how:
+        resolution = match.resolve(
+            [one.values for one in found], former and opened_model(space, former), known, told, **how
+        )
     model = resolution.model
     findings = Findings(
         list(judgements(model, resolution.judged, found)),
@@ -100,6 +109,17 @@ def judged_by(space: Space, conn: Connection, *, keep_model: bool) -> tuple[Mode
         findings.keys |= keys_of(space, {one.record: row})
         findings.homely[one.record] = homely_contacts(row)
     return former or sealed_model(space, model), findings, resolution.lacks
+
+
+@contextmanager
+def _compared(space: Space, engine: Engine) -> Iterator[dict[str, Any]]:
+    """Say to `match.resolve` where pairs are compared."""
+    if engine == "duckdb":
+        yield {}
+        return
+    settings = space.project.settings.spark
+    with by_spark(settings.master, settings.memory, space.project.temp) as engine_of:
+        yield {"engine_of": engine_of}
 
 
 def atoms_of(conn: Connection, records: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,8 +16,8 @@ from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
 Answer = Literal["same", "different", "skip"]
-_LOOKED_AT = 1000
-"""How many pairs nearest to the threshold are ranked by impact."""
+_LOOKED_AT = 10_000
+"""How many pairs, the first by uncertainty and records, are ranked by revenue too."""
 
 
 def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) -> list[dict[str, Any]]:

@@ -15,7 +15,8 @@ def test_keys_are_those_that_pairs_are_made_of(monkeypatch):
     random.Random(3).shuffle(records)
     engine = Engine(records)
     engine.block()
-    found = set(engine._sql.execute("select record_l, record_r from candidates").fetchall())
+    asked = engine.ground.ask("select record_l, record_r from candidates")
+    found = set(zip(asked["record_l"].tolist(), asked["record_r"].tolist(), strict=True))
     holders = {}
     for number, row in enumerate(engine.rows):
         for key in keys_of(row):

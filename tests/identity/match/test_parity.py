@@ -1,10 +1,14 @@
 """Our scorer gives Splink's weights, on every pair of records with every kind of dirt."""
 
+import logging
 import random
 
 import pytest
+from splink import Linker
 
 from steelthread.identity.match.engine import Engine
+from steelthread.identity.match.model import splink_settings
+from steelthread.identity.match.prepare import LISTS, TEXTS
 from steelthread.identity.match.scorer import Scorer
 
 FIRST = [
@@ -109,10 +113,20 @@ def made(count, seed=5):
 
 def splinks(engine, model, pairs):
     """Return (record, other, weight) as Splink itself weighs the pairs of a table."""
-    predicted = engine._predict(model, pairs, None)
-    rows = engine._sql.execute(f"select record_l, record_r, match_weight from {predicted} order by 1, 2").fetchall()
-    engine._sql.execute(f"drop table {predicted}")
-    return rows
+    ground = engine.ground
+    frequent = {level.frequency for one in model.comparisons for level in one.levels if level.frequency}
+    ground.make("bare", f"select record, {', '.join((*TEXTS, *LISTS))} from people")
+    linker = Linker(ground.api.register("bare"), splink_settings(model, ground.dialect), log_level=logging.ERROR)
+    for name in frequent:
+        ground.make(
+            f"tf_{name}",
+            f"select {name}, min(tf_{name}) as tf_{name} from people where {name} is not null group by {name}",
+        )
+        linker.table_management.register_term_frequency_lookup(ground.api.register(f"tf_{name}"), name)
+    predicted = engine.predict(linker, pairs)
+    found = engine.ground.ask(f"select record_l, record_r, match_weight from {predicted} order by 1, 2")
+    engine.ground.drop(predicted)
+    return list(zip(*(found[name].tolist() for name in ("record_l", "record_r", "match_weight")), strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -257,6 +257,7 @@ def patterns_of(
         counts=counts.astype(np.float64),
         blocked=np.full(len(first), blocked),
         together=together[first],
+        apart=np.zeros(len(first), dtype=np.bool_),
     )
 
 
@@ -269,4 +270,5 @@ def joined(parts: Sequence[tuple[Patterns, float]]) -> Patterns:
         np.concatenate([one.counts * weight for one, weight in parts]),
         np.concatenate([one.blocked for one, _ in parts]),
         np.concatenate([one.together for one, _ in parts]),
+        np.concatenate([one.apart for one, _ in parts]),
     )

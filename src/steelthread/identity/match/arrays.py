@@ -26,7 +26,7 @@ from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, choose, walls
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.keys import block
-from steelthread.identity.match.learning import Patterns, learn
+from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
 from steelthread.identity.match.model import Model
 from steelthread.identity.match.prepare import Frequencies, Values
@@ -66,8 +66,8 @@ class Arrays:
         connection.close()
         return self.pairs
 
-    def learn(self, label: Sequence[int] | None = None) -> Model:
-        """Learn a model without labels from the candidates and a sample of the other pairs.
+    def learn(self, label: Sequence[int] | None = None, told: Sequence[Told] = ()) -> Model:
+        """Learn a model from the candidates and a sample of the other pairs, and from what people `told` of pairs.
 
         With clusters from a first model (`label`, a number per record) the pairs inside them count as one person: so
         pairs that look little alike, and are known through others, are learned from too.
@@ -92,6 +92,13 @@ class Arrays:
             parts.append((patterns_of(comparisons, found, np.ones(len(found.left), dtype=np.bool_)), 1.0))
         if self._strangers is not None:
             parts.append(self._strangers)
+        for same in (True, False):
+            keys = key_of(*ends_told(told, same=same))
+            if not len(keys):
+                continue
+            found = answered(self.coded, questions, keys)[0]
+            patterns = patterns_of(comparisons, found, np.full(len(keys), same))
+            parts.append((decided(patterns, same=same), TOLD))
         learned, prior = learn(comparisons, joined(parts), self.count)
         return Model(learned, self.frequencies, prior, walls(families=self.has_families()))
 

@@ -1,4 +1,4 @@
-"""Which pairs are compared at all: records that share a key, of keys that are not too common. Set-based, in DuckDB.
+"""Which pairs are compared at all: records that share a key, of keys that are not too common. Set-based, in SQL.
 
 Keys that stand on many records are left out, as many as it takes to stay within a budget of pairs per record: what
 they would give is found by another key, or is not one person. So the pairs grow with the records, not with their square.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import duckdb
+from steelthread.identity.match.ground import Dialect, Ground
 
 BUDGET = 60
 """Pairs per record, before those that are found twice are counted once: for the first `MANY` records of the data."""
@@ -48,8 +48,8 @@ class Word:
         self.names = name.split("|")
         self.order, self.other, self.cut, self.size, self.each = order, other, cut, int(size or 0), bool(each)
 
-    def sql(self) -> str:
-        """Return the word as SQL."""
+    def sql(self, dialect: Dialect) -> str:
+        """Return the word as SQL; in Spark `item` is each of the list that `among` takes apart."""
         name = self.names[0]
         column = f"coalesce({', '.join(self.names)})" if len(self.names) > 1 else name
         if self.order:
@@ -58,7 +58,13 @@ class Word:
             return f"left({column}, {self.size})"
         if self.cut == "+":
             return f"case when length({name}) > {self.size} then {name} end"
-        return f"unnest({name})" if self.each else column
+        if self.each:
+            return f"unnest({name})" if dialect == "duckdb" else "item"
+        return column
+
+    def among(self, dialect: Dialect) -> str:
+        """Return what stands behind the table in SQL, "" for most words."""
+        return f" lateral view explode({self.names[0]}) lists as item" if self.each and dialect == "spark" else ""
 
     def values(self, row: Mapping[str, Any]) -> Sequence[str]:
         """Return what the word is of a prepared record."""
@@ -92,36 +98,35 @@ def keys_of(row: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def block(connection: duckdb.DuckDBPyConnection, table: str, into: str) -> int:
+def block(ground: Ground, table: str, into: str) -> int:
     """Write the pairs (record_l < record_r) of a table of prepared records; return how many there are."""
-    records = int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])
+    records = ground.count(table)
     if records <= FEW:
-        connection.execute(
-            f"create or replace table {into} as select l.record as record_l, r.record as record_r"
-            f" from {table} l join {table} r on l.record < r.record"
+        ground.make(
+            into,
+            f"select l.record as record_l, r.record as record_r from {table} l join {table} r on l.record < r.record",
         )
         return records * (records - 1) // 2
+    dialect = ground.dialect
     parts = " union all ".join(
-        f"select record, {number}::utinyint as rule, {' || '.join(word.sql() for word in words)} as value from {table}"
+        f"select record, {number}::tinyint as rule, {' || '.join(word.sql(dialect) for word in words)} as value"
+        f" from {table}{''.join(word.among(dialect) for word in words)}"
         for number, words in enumerate(WORDS)
     )
-    connection.execute(
-        f"create or replace temp table keys as select record, hash(rule, value) as key from ({parts}) where value is not null"
-    )
-    connection.execute(
-        "create or replace temp table sizes as select key, count(*) as size from keys group by key having count(*) > 1"
-    )
-    largest = connection.execute(
-        "select max(size) from (select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs from sizes group by size)"
+    key = "hash" if dialect == "duckdb" else "xxhash64"
+    ground.make("keys", f"select record, {key}(rule, value) as key from ({parts}) where value is not null")
+    ground.make("sizes", "select key, count(*) as size from keys group by key having count(*) > 1")
+    largest = ground.ask(
+        "select coalesce(max(size), 2) as size from"
+        " (select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs from sizes group by size)"
         f" where pairs <= {budget(records)}"
-    ).fetchall()[0][0]
-    connection.execute(f"create or replace temp table small as select key from sizes where size <= {largest or 2}")
-    connection.execute(
-        "create or replace temp table kept as select distinct record, key from keys semi join small using (key)"
+    )["size"][0]
+    ground.make("small", f"select key from sizes where size <= {largest}")
+    ground.make("kept", "select distinct record, key from keys semi join small using (key)")
+    ground.make(
+        into,
+        "select distinct l.record as record_l, r.record as record_r"
+        " from kept l join kept r on l.key = r.key and l.record < r.record",
     )
-    connection.execute(
-        f"create or replace table {into} as select distinct l.record as record_l, r.record as record_r"
-        " from kept l join kept r on l.key = r.key and l.record < r.record"
-    )
-    connection.execute("drop table keys; drop table sizes; drop table small; drop table kept")
-    return int(connection.execute(f"select count(*) from {into}").fetchall()[0][0])
+    ground.drop("keys", "sizes", "small", "kept")
+    return ground.count(into)

@@ -17,23 +17,26 @@ from typing import Any
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
+from steelthread.identity.match.ground import Dialect
 from steelthread.kit import Invalid
 
 Condition = list[Any]
 Row = Mapping[str, Any]
 Test = Callable[[Row, Row], bool]
+LIKENESS = "likeness"
+"""Jaro-Winkler similarity in Spark: rapidfuzz's, as everywhere here. Splink's own function there counts half transpositions."""
 
 
-def to_sql(condition: Condition) -> str:
-    """Return the condition as SQL (DuckDB) over columns a_l and a_r."""
+def to_sql(condition: Condition, dialect: Dialect = "duckdb") -> str:
+    """Return the condition as SQL over columns a_l and a_r."""
     name, *rest = condition
     if name in ("all", "any"):
-        return _in_turn([to_sql(one) for one in rest], met=name == "any")
+        return _in_turn([to_sql(one, dialect) for one in rest], met=name == "any")
     if name == "not":
-        return f"(not {to_sql(rest[0])})"
+        return f"(not {to_sql(rest[0], dialect)})"
     if name not in _SQL:
         raise Invalid(f"{name} is no condition of a matching model; see docs/matching.md.")
-    return _SQL[name](*rest)
+    return (_SPARK.get(name, _SQL[name]) if dialect == "spark" else _SQL[name])(*rest)
 
 
 def _in_turn(parts: list[str], *, met: bool) -> str:
@@ -80,6 +83,17 @@ _SQL: dict[str, Callable[..., str]] = {
         f" else damerau_levenshtein({a}_l, {a}_r) <= {n} end)"
     ),
     "tail": lambda a, n: f"coalesce(right({a}_l, {n}) = right({a}_r, {n}), false)",
+}
+
+_SPARK: dict[str, Callable[..., str]] = {
+    "near": lambda a, b, n: (
+        f"(coalesce({LIKENESS}({a}_l, {b}_r) >= {n}, false) or coalesce({LIKENESS}({b}_l, {a}_r) >= {n}, false))"
+    ),
+    "shares": lambda a: f"coalesce(arrays_overlap({a}_l, {a}_r), false)",
+    "within": lambda a, b: (
+        f"(coalesce(array_contains({b}_r, {a}_l), false) or coalesce(array_contains({b}_l, {a}_r), false))"
+    ),
+    "jaro": lambda a, n: f"coalesce({LIKENESS}({a}_l, {a}_r) >= {n}, false)",
 }
 
 

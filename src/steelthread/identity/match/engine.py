@@ -1,28 +1,28 @@
-"""Splink 5 on DuckDB: candidate pairs to levels, patterns to a model, pairs to weights. All values stay in memory."""
+"""Splink 5 on DuckDB or Spark: candidate pairs to levels, patterns to a model, pairs to weights."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
-from splink import DuckDBAPI, Linker
+from splink import Linker
 
+from steelthread.identity.match.answers import joined
 from steelthread.identity.match.blocking import block
 from steelthread.identity.match.coded import Rows
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
+from steelthread.identity.match.ground import DuckDBGround, Ground
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
-from steelthread.identity.match.learning import Patterns, learn
+from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.levels import (
     has_rarity,
     levels_sql,
     patterns_of,
     probe,
     steps_of,
-    together,
     weight_sql,
 )
 from steelthread.identity.match.linkage import Floats, Ints
@@ -37,31 +37,29 @@ from steelthread.identity.match.prepare import (
 
 
 class Engine:
-    """The records of one run in a DuckDB of its own, and what is asked of them."""
+    """The records of one run on a ground of its own, and what is asked of them."""
 
-    def __init__(self, records: Sequence[Values], frequencies: Frequencies | None = None) -> None:
+    def __init__(
+        self, records: Sequence[Values], frequencies: Frequencies | None = None, ground: Ground | None = None
+    ) -> None:
         self.count = len(records)
         coded, self.frequencies = prepared(records, frequencies)
         self.rows = list(Rows(coded))
-        self._sql = duckdb.connect(":memory:", config={"temp_directory": ""})  # names and contacts never go to a disk
-        self._sql.execute("set enable_progress_bar = false")  # it would draw on stdout
-        self._api = DuckDBAPI(connection=self._sql)
+        self.ground = ground or DuckDBGround()
         table = _table(self.rows)
         self.filled = {name: 1 - table[name].null_count / max(self.count, 1) for name in table.column_names}
-        self._sql.register("arriving", table)
-        self._sql.execute("create table people as select * from arriving")
-        self._sql.unregister("arriving")
+        self.ground.write("people", table)
         self.pairs = 0
         self._strangers: Patterns | None = None
         self._each = 0.0
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
-        self.pairs = block(self._sql, "people", "candidates")
+        self.pairs = block(self.ground, "people", "candidates")
         return self.pairs
 
-    def learn(self, label: Sequence[int] | None = None) -> Model:
-        """Learn a model without labels from the candidates and a sample of the other pairs.
+    def learn(self, label: Sequence[int] | None = None, told: Sequence[Told] = ()) -> Model:
+        """Learn a model from the candidates and a sample of the other pairs, and from what people `told` of pairs.
 
         With clusters from a first model (`label`, a number per record) the pairs inside them count as one person: so
         pairs that look little alike, and are known through others, are learned from too.
@@ -72,59 +70,75 @@ class Engine:
             others, self._each = self._sample()
             if others:
                 self._find_levels("strangers", "stranger_levels", comparisons)
-                self._strangers = patterns_of(self._sql, "stranger_levels", comparisons, blocked=False)
+                self._strangers = patterns_of(self.ground, "stranger_levels", comparisons, blocked=False)
         if label is not None:
             self._add_labels(label, comparisons)
-        patterns = patterns_of(self._sql, "levels", comparisons, labelled=label is not None)
-        if self._strangers is not None:
-            patterns = together(patterns, self._strangers, self._each)
+        patterns = patterns_of(self.ground, "levels", comparisons, labelled=label is not None)
+        parts = [(patterns, 1.0), *([(self._strangers, self._each)] if self._strangers is not None else [])]
+        parts += [(one, TOLD) for one in self._told(told, comparisons)]
+        patterns = joined(parts)
         learned, prior = learn(comparisons, patterns, self.count)
         return Model(learned, self.frequencies, prior, walls(families=self._families()))
 
+    def _told(self, told: Sequence[Told], comparisons: Sequence[Comparison]) -> Iterator[Patterns]:
+        """Yield the patterns of the pairs that people decided."""
+        for same in (True, False):
+            left, right = ends_told(told, same=same)
+            if len(left):
+                self.add_pairs("told", left, right)
+                self._find_levels("told", "told_levels", comparisons)
+                yield decided(patterns_of(self.ground, "told_levels", comparisons), same=same)
+                self.ground.drop("told", "told_levels")
+
     def _find_levels(self, pairs: str, into: str, comparisons: Sequence[Comparison], kind: str = "float") -> None:
         """Let Splink find the levels of all pairs of a table, once."""
-        predicted = self._predict(Model([probe(one) for one in comparisons], self.frequencies, 0.5), pairs, None)
-        self._sql.execute(
-            f"create or replace table {into} as {levels_sql(predicted, comparisons, kind)}; drop table {predicted}"
+        settings = splink_settings(
+            Model([probe(one) for one in comparisons], self.frequencies, 0.5), self.ground.dialect, rare=False
         )
+        people = self.ground.api.register("people")
+        predicted = self.predict(Linker(people, settings, log_level=logging.ERROR, validate_settings=False), pairs)
+        self.ground.make(into, levels_sql(predicted, comparisons, kind))
+        self.ground.drop(predicted)
 
     def _add_labels(self, label: Sequence[int], comparisons: Sequence[Comparison]) -> None:
         """Remember the clusters of a first model, and add the pairs inside them that share no key."""
-        self._sql.register(
-            "arriving",
+        self.ground.write(
+            "labels",
             pa.table({"record": pa.array(range(self.count), pa.int64()), "label": pa.array(label, pa.int64())}),
         )
-        self._sql.execute("create or replace table labels as select * from arriving")
-        self._sql.unregister("arriving")
-        self._sql.execute(
-            "create or replace table found as select l.record as record_l, r.record as record_r from labels l"
+        self.ground.make(
+            "found",
+            "select l.record as record_l, r.record as record_r from labels l"
             " join labels r on l.label = r.label and l.record < r.record"
-            " anti join candidates c on c.record_l = l.record and c.record_r = r.record"
+            " anti join candidates c on c.record_l = l.record and c.record_r = r.record",
         )
         self._find_levels("found", "found_levels", comparisons)
-        self._sql.execute("insert into levels select * from found_levels; drop table found; drop table found_levels")
+        self.ground.append("levels", "select * from found_levels")
+        self.ground.drop("found", "found_levels")
 
     def candidates(self, model: Model, threshold: float) -> tuple[Ints, Ints, Floats]:
         """Return (records, other records, weights) of the candidate pairs from a threshold on."""
         if self._strangers is None:
             self._find_levels("candidates", "levels", model.comparisons)
         weight = weight_sql(model)
-        found = self._sql.execute(
-            f"select * from (select record_l, record_r, {weight} as weight from levels) where weight >= {threshold}"
-        ).fetchnumpy()
+        found = self.ground.ask(
+            f"select * from (select record_l, record_r, {weight} as weight from levels) where weight >= {threshold:e}"
+        )
         return found["record_l"], found["record_r"], found["weight"]
 
     def judge(self, model: Model, pairs: str) -> Judged:
         """Return what the model says of all pairs of a table, and why."""
         self._find_levels(pairs, "judged_levels", model.comparisons, "double")
         conditions = [wall.condition for wall in model.walls]
-        cases = " ".join(f"when {to_sql(one)} then {number}" for number, one in enumerate(conditions, 1))
-        found = self._sql.execute("select * from judged_levels order by record_l, record_r").fetchnumpy()
-        walls = self._sql.execute(
+        cases = " ".join(
+            f"when {to_sql(one, self.ground.dialect)} then {number}" for number, one in enumerate(conditions, 1)
+        )
+        found = self.ground.ask("select * from judged_levels order by record_l, record_r")
+        walls = self.ground.ask(
             f"select {f'case {cases} else 0 end' if cases else '0'} as wall"
             f" from ({self._sides('judged_levels', conditions)}) order by record_l, record_r"
-        ).fetchnumpy()
-        self._sql.execute("drop table judged_levels")
+        )
+        self.ground.drop("judged_levels")
         levels = [found[f"at_{one.name}"].astype(np.int64) for one in model.comparisons]
         rarity = [found[f"rare_{one.name}"] if has_rarity(one) else None for one in model.comparisons]
         return Judged(
@@ -150,27 +164,26 @@ class Engine:
         Where they have one, first names are wrong in the data, and who looks like a twin is the same person.
         """
         birthdays: Condition = ["not", ["null", "birthday"]]
-        same, other = self._sql.execute(
-            f"select count(*) filter (birthday_l = birthday_r), count(*) filter (birthday_l <> birthday_r)"
-            f" from ({self._sides('candidates', [TWINS, birthdays])}) where {to_sql(TWINS)} and {to_sql(birthdays)}"
-        ).fetchall()[0]
-        return int(same) <= int(other)
+        dialect = self.ground.dialect
+        found = self.ground.ask(
+            "select count(*) filter (where birthday_l = birthday_r) as one, count(*) filter (where birthday_l <> birthday_r) as two"
+            f" from ({self._sides('candidates', [TWINS, birthdays])})"
+            f" where {to_sql(TWINS, dialect)} and {to_sql(birthdays, dialect)}"
+        )
+        return int(found["one"][0]) <= int(found["two"][0])
 
     def add_pairs(self, table: str, left: Any, right: Any) -> None:
         """Write pairs into a table of candidates."""
         arrow = pa.table({"record_l": pa.array(left, pa.int64()), "record_r": pa.array(right, pa.int64())})
-        self._sql.register("arriving", arrow)
-        self._sql.execute(f"create or replace table {table} as select * from arriving")
-        self._sql.unregister("arriving")
+        self.ground.write(table, arrow)
 
-    def _predict(self, model: Model, pairs: str, threshold: float | None) -> str:
-        people = self._api.register("people")
-        linker = Linker(people, splink_settings(model), log_level=logging.ERROR, validate_settings=False)
-        self._sql.execute(
-            f"create or replace temp view keyed as select '0' as match_key, record_l as join_key_l, record_r as join_key_r from {pairs}"
+    def predict(self, linker: Linker, pairs: str) -> str:
+        """Have Splink weigh the pairs of a table; return the name of the table with its answer."""
+        self.ground.view(
+            "keyed", f"select '0' as match_key, record_l as join_key_l, record_r as join_key_r from {pairs}"
         )
-        linker.table_management.register_blocked_pairs_for_predict(self._api.register("keyed"))
-        predicted = linker.inference.predict(threshold_match_weight=threshold, warning_mode="never")
+        linker.table_management.register_blocked_pairs_for_predict(self.ground.api.register("keyed"))
+        predicted = linker.inference.predict(warning_mode="never")
         return str(predicted.physical_name)
 
     def _sample(self) -> tuple[int, float]:
@@ -184,10 +197,9 @@ class Engine:
             left, right = np.minimum(left, right), np.maximum(left, right)
             left, right = left[left != right], right[left != right]
         self.add_pairs("drawn", left, right)
-        self._sql.execute(
-            "create or replace table strangers as select * from drawn anti join candidates using (record_l, record_r); drop table drawn"
-        )
-        size = int(self._sql.execute("select count(*) from strangers").fetchall()[0][0])
+        self.ground.make("strangers", "select * from drawn anti join candidates using (record_l, record_r)")
+        self.ground.drop("drawn")
+        size = self.ground.count("strangers")
         return size, (total - self.pairs) / size if size else 0.0
 
 

@@ -17,12 +17,17 @@ from steelthread.identity.match.comparisons import Comparison
 
 Masks = list[list[npt.NDArray[np.bool_]]]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Told = tuple[int, int, bool]
+"""What a person said of two records: that they are one person (true), or never are."""
 EXPECTED = 30.0
 _HELD = 0.15
 """The part of m that is held by what we expect, however much data there is: so that "one person" keeps its meaning."""
 _MOST = 3.0
 """One person's first name or birth date differs at most so many times as often as we expect. Else namesakes, who are
 many, would teach that a person has two birth dates wherever no person's birth date is there twice."""
+TOLD = 5.0
+"""A pair that a person decided counts like so many: who looks closely says more than one pair among millions."""
 _ROUNDS = 100
 _LEAST = 1e-9
 
@@ -32,6 +37,7 @@ class Patterns(msgspec.Struct):
 
     `rarity` and `rarity_shared` are the sums of -log2 frequencies, of what a person has alone and of what a household
     shares. `together` says that the pairs stand in one cluster already: they are one person, whatever they look like alone.
+    `apart` says that a person said they are not.
     """
 
     levels: npt.NDArray[np.int64]
@@ -40,6 +46,20 @@ class Patterns(msgspec.Struct):
     counts: Floats
     blocked: npt.NDArray[np.bool_]
     together: npt.NDArray[np.bool_]
+    apart: npt.NDArray[np.bool_]
+
+
+def decided(patterns: Patterns, *, same: bool) -> Patterns:
+    """Return patterns of pairs of which a person said that they are one person, or are not."""
+    every = np.ones(len(patterns.counts), dtype=np.bool_)
+    return msgspec.structs.replace(patterns, together=every & same, apart=every & (not same))
+
+
+def ends_told(told: Sequence[Told], *, same: bool) -> tuple[Ints, Ints]:
+    """Return the pairs on which people said this, each once and in order: the lesser records, the greater ones."""
+    pairs = sorted({(min(a, b), max(a, b)) for a, b, verdict in told if verdict == same})
+    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return ends[:, 0], ends[:, 1]
 
 
 def _masks(comparisons: Sequence[Comparison], patterns: Patterns) -> Masks:
@@ -101,8 +121,8 @@ def _round(
     home = now.homes * np.exp2(_weights(comparisons, masks, now.home, lambda one: one.shared) - patterns.rarity)
     strange = _weights(comparisons, masks, now.stranger, lambda _: False) - patterns.rarity - patterns.rarity_shared
     other = (1 - now.prior - now.homes) * np.exp2(strange)
-    every = one + home + other
-    match = np.where(patterns.together, 1.0, one / every)
+    every = np.where(patterns.apart, 0.0, one) + home + other
+    match = np.where(patterns.together, 1.0, np.where(patterns.apart, 0.0, one / every))
     mates = np.where(patterns.together, 0.0, home / every)
     of_one, of_home, of_both = patterns.counts * match, patterns.counts * mates, patterns.counts * (1 - match)
     of_strangers = of_both - of_home

@@ -7,12 +7,12 @@ whose weights name the levels (`probe`).
 import math
 from collections.abc import Sequence
 
-import duckdb
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from steelthread.identity.match.comparisons import Comparison
+from steelthread.identity.match.ground import Ground
 from steelthread.identity.match.learning import Floats, Patterns
 from steelthread.identity.match.model import Model
 
@@ -35,7 +35,7 @@ def _rarity(comparison: Comparison, kind: str = "float") -> str:
             left, right = f"tf_{level.frequency}_l", f"tf_{level.frequency}_r"
             rare = f"-log2(greatest(coalesce({left}, {right}), coalesce({right}, {left})))"
             cases.append(f"when {len(comparison.levels) - place} then coalesce({rare}, 0)")
-    number = f"round(mw_{comparison.name})::utinyint"
+    number = f"round(mw_{comparison.name})::tinyint"
     return f"(case {number} {' '.join(cases)} else 0 end)::{kind}" if cases else ""
 
 
@@ -64,7 +64,7 @@ def levels_sql(predicted: str, comparisons: Sequence[Comparison], kind: str = "f
     """Return SQL that reads level numbers and -log2 frequencies out of Splink's weights under `probe`."""
     columns = ["record_l", "record_r"]
     for one in comparisons:
-        columns.append(f"round(mw_{one.name})::utinyint as at_{one.name}")
+        columns.append(f"round(mw_{one.name})::tinyint as at_{one.name}")
         rarity = _rarity(one, kind)
         if rarity:
             columns.append(f"{rarity} as rare_{one.name}")
@@ -72,7 +72,7 @@ def levels_sql(predicted: str, comparisons: Sequence[Comparison], kind: str = "f
 
 
 def patterns_of(
-    connection: duckdb.DuckDBPyConnection,
+    ground: Ground,
     table: str,
     comparisons: Sequence[Comparison],
     *,
@@ -87,10 +87,10 @@ def patterns_of(
     )
     label = "a.label = b.label" if labelled else "false"
     joined = " join labels a on a.record = record_l join labels b on b.record = record_r" if labelled else ""
-    found = connection.execute(
+    found = ground.ask(
         f"select {', '.join(names)}, round({own}) as rarity, round({shared}) as rarity_shared, {label} as together,"
         f" count(*) as pairs from {table}{joined} group by all order by all"
-    ).fetchnumpy()
+    )
     return Patterns(
         levels=np.column_stack([found[name].astype(np.int64) - 1 for name in names]),
         rarity=found["rarity"].astype(np.float64),
@@ -98,29 +98,23 @@ def patterns_of(
         counts=found["pairs"].astype(np.float64),
         blocked=np.full(len(found["pairs"]), blocked),
         together=found["together"].astype(np.bool_),
-    )
-
-
-def together(blocked: Patterns, strangers: Patterns, weight: float) -> Patterns:
-    """Put the patterns of blocked pairs and of a sample of the others together; each of these stands for `weight`."""
-    return Patterns(
-        np.concatenate([blocked.levels, strangers.levels]),
-        np.concatenate([blocked.rarity, strangers.rarity]),
-        np.concatenate([blocked.rarity_shared, strangers.rarity_shared]),
-        np.concatenate([blocked.counts, strangers.counts * weight]),
-        np.concatenate([blocked.blocked, strangers.blocked]),
-        np.concatenate([blocked.together, strangers.together]),
+        apart=np.zeros(len(found["pairs"]), dtype=np.bool_),
     )
 
 
 def weight_sql(model: Model) -> str:
     """Return SQL for the weight under a model, over a table of levels."""
-    parts = [f"{model.prior_weight}"]
+    parts = [_exact(model.prior_weight)]
     for one in model.comparisons:
         gains = []
         for place, level in enumerate(one.levels):
             gain = math.log2(level.m) - (0.0 if level.frequency else math.log2(level.u))
             rare = f" + rare_{one.name}" if level.frequency else ""
-            gains.append(f"when {len(one.levels) - place} then {gain}{rare}")
+            gains.append(f"when {len(one.levels) - place} then {_exact(gain)}{rare}")
         parts.append(f"case at_{one.name} {' '.join(gains)} else 0 end")
     return " + ".join(parts)
+
+
+def _exact(number: float) -> str:
+    """Return a number as SQL reads it without a loss: digits with an exponent are a double everywhere."""
+    return f"{number:.17e}"

@@ -7,6 +7,7 @@ import msgspec
 
 from steelthread.identity.match.comparisons import Comparison, Wall
 from steelthread.identity.match.conditions import to_sql
+from steelthread.identity.match.ground import Dialect
 from steelthread.identity.match.prepare import Frequencies
 
 
@@ -47,31 +48,36 @@ def decode(text: bytes) -> Model:
     return msgspec.json.decode(text, type=Model)
 
 
-def splink_settings(model: Model) -> dict[str, object]:
-    """Return the same model as settings for Splink 5; the SQL of its conditions (`to_sql`) is DuckDB's."""
+def splink_settings(model: Model, dialect: Dialect = "duckdb", *, rare: bool = True) -> dict[str, object]:
+    """Return the same model as settings for Splink 5, with its conditions in the SQL of an engine.
+
+    Without `rare` values count alike, and the frequencies that stand beside them are handed through.
+    """
+    columns = {level.frequency for one in model.comparisons for level in one.levels if level.frequency}
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "record",
         "probability_two_random_records_match": model.prior,
         "blocking_rules_to_generate_predictions": [],
-        "comparisons": [_splink_comparison(one) for one in model.comparisons],
+        "comparisons": [_splink_comparison(one, dialect, rare=rare) for one in model.comparisons],
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": True,
+        "additional_columns_to_retain": [] if rare else sorted(f"tf_{name}" for name in columns),
     }
 
 
-def _splink_comparison(comparison: Comparison) -> dict[str, object]:
+def _splink_comparison(comparison: Comparison, dialect: Dialect, *, rare: bool) -> dict[str, object]:
     levels: list[dict[str, object]] = [
-        {"sql_condition": to_sql(comparison.silent), "label_for_charts": "says nothing", "is_null_level": True}
+        {"sql_condition": to_sql(comparison.silent, dialect), "label_for_charts": "says nothing", "is_null_level": True}
     ]
     for level in comparison.levels:
         one: dict[str, object] = {
-            "sql_condition": "ELSE" if level is comparison.levels[-1] else to_sql(level.condition),
+            "sql_condition": "ELSE" if level is comparison.levels[-1] else to_sql(level.condition, dialect),
             "label_for_charts": level.label,
             "m_probability": level.m,
             "u_probability": level.u or 0.5,
         }
-        if level.frequency:
+        if rare and level.frequency:
             one |= {"tf_adjustment_column": level.frequency, "disable_tf_exact_match_detection": True}
         levels.append(one)
     return {"output_column_name": comparison.name, "comparison_levels": levels}

@@ -1,6 +1,6 @@
 """From records to clusters: block, learn, score, and join by average linkage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +10,7 @@ from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
 from steelthread.identity.match.arrays import Arrays
 from steelthread.identity.match.calibration import FLOORS, calibrate
 from steelthread.identity.match.judged import Judged
+from steelthread.identity.match.learning import Told
 from steelthread.identity.match.linkage import (
     WALL,
     Floats,
@@ -23,7 +24,7 @@ from steelthread.identity.match.linkage import (
     pairs_within,
 )
 from steelthread.identity.match.model import Model
-from steelthread.identity.match.prepare import Values
+from steelthread.identity.match.prepare import Frequencies, Values
 from steelthread.identity.match.sufficiency import lacks
 
 if TYPE_CHECKING:
@@ -68,25 +69,27 @@ def resolve(
     records: Sequence[Values],
     model: Model | None = None,
     known: Sequence[tuple[int, int]] = (),
-    engine_of: "type[Arrays | Engine]" = Arrays,
+    told: Sequence[Told] = (),
+    engine_of: "Callable[[Sequence[Values], Frequencies | None], Arrays | Engine]" = Arrays,
 ) -> Resolution:
     """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated.
 
     `known` are pairs that are one person already, by rules: what is alike to one of them is compared with the other too.
-    `engine_of` compares: in arrays, or in SQL through Splink (`Engine`), which says the same and takes longer.
+    `told` is what people decided of pairs: a new model learns from it. `engine_of` compares: in arrays, or in SQL through
+    Splink (`Engine`), which says the same and takes longer.
     """
     engine = engine_of(records, model.frequencies if model else None)
     engine.block()
     if model is not None:
         joins, judged = _joins(engine, model, CONNECTS, known)
-        return Resolution(len(records), engine.pairs, model, joins, [], engine.rows, judged)
-    first = engine.learn()
-    label = labels_at(len(records), _joins(engine, first, 0.0)[0], SURE)
-    model = engine.learn(label)
+        return Resolution(engine.count, engine.pairs, model, joins, [], engine.rows, judged)
+    first = engine.learn(told=told)
+    label = labels_at(engine.count, _joins(engine, first, 0.0)[0], SURE)
+    model = engine.learn(label, told)
     joins, judged = _joins(engine, model, CONNECTS, known)
-    model.thresholds = calibrate(len(records), joins)
+    model.thresholds = calibrate(engine.count, joins)
     return Resolution(
-        len(records), engine.pairs, model, joins, lacks(engine.filled, engine.count, model), engine.rows, judged
+        engine.count, engine.pairs, model, joins, lacks(engine.filled, engine.count, model), engine.rows, judged
     )
 
 
