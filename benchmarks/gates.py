@@ -1,26 +1,33 @@
-"""What the gates cost the collection of live events: the same events through the collector and into the profiles, in turns.
+"""What the gates cost the collection of live events: the same events over HTTP, with and without, in turns.
 
-Two projects side by side, rounds in turns so that both meet the same machine. One has nothing to ask: no purpose, nobody
-erased, no signal. In the other every gate asks: its source collects for a purpose and ties devices for another, both by
-consent; people were erased; browsers send what they chose with each event, and one of twenty the signal of GPC.
-`gates.py ROUNDS EVENTS`; it prints the throughput of both and what the gates take away.
-One event of twenty is of a browser that was never seen before.
+    gates.py [ROUNDS] [EVENTS]
+
+Two projects are served side by side, rounds in turns so that both meet the same machine: batches of 100, real-sized
+events, over keep-alive connections as fast as they are answered, until all are durable and folded in. One project asks
+nothing: no purpose, nobody erased. In the other every gate asks: its source collects for a purpose and ties devices for
+another, both by consent; people were erased; browsers send what they chose with each event, one browser of twenty the
+signal of GPC. The events are the same but for the name of the field in which that stands. One of twenty is of a browser or a
+login that was never seen before.
 """
 
 import asyncio
+import json
+import random
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import live
+from serving import Client, served, spent
 from steelthread.app import add_live_source, create_project
-from steelthread.intake import LiveSource, Message, live_sources
 from steelthread.kit import open_project
 from steelthread.privacy import Tombstones
-from steelthread.thread import GPC, Collector, LiveThread, Space
+from steelthread.thread import Space
 
 PURPOSES = """purposes:
   operations: {legalBasis: contract}
@@ -28,86 +35,104 @@ PURPOSES = """purposes:
   linking: {legalBasis: consent, alsoKnownAs: ["category:Linking"]}
 """
 FILE = "kind: live\npurpose: analytics\nlink_purpose: linking\n"
-CHOICE = {"consent": {"categoryPreferences": {"Statistics": True, "Linking": True}}}
-BATCH, PEOPLE = 100, 5_000
+CHOICE = {"categoryPreferences": {"Statistics": True, "Linking": True}}
+ERASED = 1_000
+_NEWCOMERS = 10_000_000
 
 
 class Side:
-    """A project, with its collector and its worker."""
+    """A project, and what its rounds gave."""
 
     def __init__(self, folder: Path, *, gates: bool) -> None:
         create_project(folder, folder.name, "GB")
-        self.gates, self._sent = gates, 0
+        self.folder, self._fields = (
+            folder,
+            ("consent", "globalPrivacyControl") if gates else ("chosen", "someSignalOfTheAgent"),
+        )
+        self._sent = 0
+        self.rounds: list[tuple[float, float]] = []
+        """Seconds per event, until all were acknowledged and until all were folded in."""
         if gates:
             (folder / "purposes.yaml").write_text(PURPOSES)
-        self.space = Space(open_project(folder))
-        add_live_source(self.space, "web")
-        if gates:
-            (folder / "sources" / "web.yaml").write_text(FILE)
-            with self.space.database.connect() as conn:
-                stones = Tombstones(self.space.vault)
-                stones.set(conn, uuid4(), datetime.now(UTC), [stones.token(f"{one}".encode()) for one in range(1000)])
-                conn.commit()
-        self._collector = Collector(self.space, self.space.database.pool())
-        self._conn, self._thread = self.space.writer(), LiveThread(self.space)
+        with Space(open_project(folder)) as space:
+            self._key = add_live_source(space, "web")
+            if gates:
+                (folder / "sources" / "web.yaml").write_text(FILE)
+                with space.database.connect() as conn:
+                    stones = Tombstones(space.vault)
+                    tokens = [stones.token(f"{one}".encode()) for one in range(ERASED)]
+                    stones.set(conn, uuid4(), datetime.now(UTC), tokens)
+                    conn.commit()
 
-    def _events(self, count: int) -> list[list[Message]]:
-        at = int(time.time() * 1_000_000)
-        made = []
-        for number in range(self._sent, self._sent + count):
-            person, context = PEOPLE + number if number % 20 == 7 else number * 7919 % PEOPLE, {}
-            if self.gates:
-                context = {**CHOICE, **({GPC: True} if person % 20 == 0 else {})}
-            made.append(
-                Message(
-                    f"m{number}", "track", at, at, event="Product Viewed", anonymous_id=f"a{person}",
-                    user_id=f"u{person}" if person % 2 else "", properties={"product_id": f"p{number % 500}"}, context=context,
-                )
-            )  # fmt: skip
+    def _event(self, number: int, chance: random.Random) -> dict[str, object]:
+        said = live.event(number, chance)
+        who = number if number < live.PEOPLE else _NEWCOMERS + number if number % 20 == 7 else None
+        if who is not None:
+            said["anonymousId" if who % 2 else "userId"] = f"who-{who}"
+        context = dict(said["context"])  # type: ignore[call-overload]
+        choice, signal = self._fields
+        context[choice] = CHOICE
+        name = str(said.get("anonymousId") or said["userId"])
+        if int(name.removeprefix("who-")) % 20 == 3:
+            context[signal] = True
+        return {**said, "context": context}
+
+    def round(self, port: int, count: int) -> None:
+        """Send so many events, and wait until all are folded in."""
+        bodies = live.Bodies(self.folder.parent / "bodies", count, self._key, self._sent, self._event)
         self._sent += count
-        return [made[start : start + BATCH] for start in range(0, count, BATCH)]
-
-    def round(self, count: int) -> tuple[float, float]:
-        """Collect and fold so many events in; return the seconds of both."""
-        batches, source = self._events(count), LiveSource("web", 1)
-
-        async def collect() -> None:
-            await asyncio.gather(*(self._collector.accept(source, batch) for batch in batches))
-
         began = time.perf_counter()
-        asyncio.run(collect())
-        collected = time.perf_counter() - began
-        began = time.perf_counter()
-        while self._thread.step(self._conn).read:
-            pass
-        return collected, time.perf_counter() - began
+        sent = asyncio.run(live.send(bodies, port))
+        asyncio.run(_folded(port, self._sent))
+        self.rounds.append((sent / count, (time.perf_counter() - began) / count))
+
+    def analyze(self) -> None:
+        """Have PostgreSQL look at its tables, as it does by itself a minute after they were filled."""
+        with Space(open_project(self.folder)) as space, space.database.connect() as conn:
+            conn.autocommit = True
+            conn.execute("analyze")
+
+
+async def _folded(port: int, count: int) -> None:
+    client = await Client(port).open()
+    while True:
+        _, body = await client.ask("GET", "/api/status")
+        if json.loads(body)["folded"] >= count:
+            return
+        await asyncio.sleep(0.02)
 
 
 def main(rounds: int, events: int) -> None:
     """Measure in turns."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ExitStack() as stack:
         sides = [Side(Path(name) / "open", gates=False), Side(Path(name) / "gated", gates=True)]
-        took: list[list[tuple[float, float]]] = [[], []]
+        ports = [stack.enter_context(served(side.folder)) for side in sides]
+        before = []
         for number in range(rounds + 1):
-            for place, side in enumerate(sides):
-                found = side.round(events)
-                if number:  # the first round meets everybody for the first time, and fills what is remembered
-                    took[place].append(found)
-        rates = []
-        for what, found in zip(("without", "with all gates"), took, strict=True):
-            rate = statistics.median(events / (collected + folded) for collected, folded in found)
-            rates.append(rate)
-            collect, fold = (statistics.median(one[part] for one in found) / events * 1e6 for part in (0, 1))
-            print(f"{what}: {rate:,.0f} events/s (collected {collect:.0f} us, folded in {fold:.0f} us each)")
-        print(
-            f"the gates take {1 - rates[1] / rates[0]:.1%} of the throughput away ({rounds} rounds of {events:,} events)"
-        )
-        with sides[1].space.database.connect() as conn:
-            row = conn.execute("select count(*) from privacy.consent_event").fetchone()
-            print(f"{live_sources(conn)} source, {row[0] if row else 0:,} statements of consent")
-        for side in sides:
-            side.space.close()
+            if number == 1:  # the first round meets everybody for the first time
+                before = [spent(side.folder) for side in sides]
+            for place in (0, 1) if number % 2 else (1, 0):
+                sides[place].round(ports[place], events if number else live.PEOPLE)
+                if not number:
+                    sides[place].analyze()
+        for what, side, earlier in zip(("without", "with all gates"), sides, before, strict=True):
+            used = spent(side.folder) - earlier
+            sent, folded = (1 / statistics.median(one[part] for one in side.rounds[1:]) for part in (0, 1))
+            cpu = ", ".join(
+                f"{part} {used[part] / rounds / events * 1e6:.0f}" for part in ("server", "worker", "PostgreSQL")
+            )
+            print(
+                f"{what}: acknowledged at {sent:,.0f}/s, durable and folded in at {folded:,.0f}/s; us of CPU per event: {cpu}"
+            )
+        for part, what in enumerate(("acknowledging", "collecting and folding in")):
+            cost = [
+                1 - bare[part] / gated[part] for bare, gated in zip(*(side.rounds[1:] for side in sides), strict=True)
+            ]
+            print(
+                f"the gates take {statistics.median(cost):.1%} of the throughput of {what} away "
+                f"(median of {rounds} rounds of {events:,} events; {min(cost):.1%} to {max(cost):.1%})"
+            )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 6, int(sys.argv[2]) if len(sys.argv) > 2 else 20_000)

@@ -10,18 +10,17 @@ import asyncio
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from array import array
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from people import write
+from serving import served, spent
 from steelthread.app import add_live_source, create_project, draft_source, load_file
 from steelthread.kit import open_project
 from steelthread.thread import Space
@@ -75,11 +74,11 @@ class Bodies:
         return self._stream.read(self._ends[start + 1] - self._ends[start])
 
 
-async def send(bodies: Bodies) -> float:
+async def send(bodies: Bodies, port: int = PORT) -> float:
     """Send all over keep-alive connections; return the seconds until all were acknowledged."""
 
     async def connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while request := bodies.take():
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
@@ -118,26 +117,6 @@ async def sustain(bodies: Bodies) -> tuple[float, list[float]]:
     sent = await send(bodies)
     watcher.cancel()
     return sent, rates
-
-
-def spent(folder: Path) -> Counter[str]:
-    """Return the seconds of CPU that the project's processes and this generator have used so far."""
-    found: Counter[str] = Counter()
-    for one in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (one / "stat").read_text().rsplit(")", 1)[1].split()
-            command = (one / "cmdline").read_bytes()
-            is_database = (one / "cwd").readlink().is_relative_to(folder)
-        except OSError:
-            continue
-        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        if int(one.name) == os.getpid():
-            found["generator"] += seconds
-        elif is_database:
-            found["PostgreSQL"] += seconds
-        elif str(folder).encode() in command and b"serve" in command:
-            found["worker" if b"worker" in command else "server"] += seconds
-    return found
 
 
 def known_people(folder: Path, known: int, kept: Path | None) -> None:
@@ -183,21 +162,8 @@ def main(count: int, known: int, kept: Path | None = None) -> None:
         known_people(folder, known, kept)
         with Space(open_project(folder)) as space:
             bodies = Bodies(Path(name) / "bodies", count, add_live_source(space, "web"))
-            server = subprocess.Popen(
-                [sys.executable, "-m", "steelthread", "serve", "--port", str(PORT), "--project", str(folder)],
-                stderr=subprocess.DEVNULL,
-            )
-            try:
-                while True:
-                    try:
-                        status()
-                        break
-                    except OSError:
-                        time.sleep(0.1)
+            with served(folder, PORT):
                 measure(folder, bodies, count, known)
-            finally:
-                server.send_signal(signal.SIGINT)
-                server.wait()
 
 
 if __name__ == "__main__":

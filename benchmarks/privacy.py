@@ -1,6 +1,13 @@
-"""Decisions per second in one process, the same question about a million people as one set operation, and withdrawals."""
+"""Decisions per second in one process and over HTTP, one question about a million people, and withdrawals.
 
+privacy.py [PEOPLE] [--alone]     without withdrawals
+privacy.py --http                 the questions over HTTP only
+"""
+
+import asyncio
+import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -9,12 +16,25 @@ from pathlib import Path
 from uuid import uuid4
 
 import withdrawals
-from steelthread.app import create_project
+from serving import Client, served
+from steelthread.app import create_key, create_project, load_file
 from steelthread.kit import open_project
 from steelthread.privacy import Decider, Statement, Subject, allowed_sql, fold, load_jurisdictions, load_purposes
 from steelthread.thread import Space
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+KNOWN, RATE, QUESTIONS, CONNECTIONS = 20_000, 200, 6_000, 8
+MAPPING = """name: crm
+key: id
+entities:
+  - entity: Individual
+    attributes: {firstName: name}
+  - entity: PartyConsent
+    attributes: {dataUsePurposeId: {constant: advertising}, consentStatusId: said, captureDateTime: at}
+identifiers:
+  - {kind: user_id, column: login, namespace: users}
+  - {kind: email, column: email}
+"""
 
 
 def subjects(count: int) -> list[Subject]:
@@ -89,12 +109,76 @@ def everybody(folder: Path, count: int) -> None:
             print(line)
 
 
-if __name__ == "__main__":
-    people = int(sys.argv[1]) if sys.argv[1:] else 1_000_000
-    with tempfile.TemporaryDirectory() as name:
+def over_http(folder: Path) -> None:
+    """Serve people who said yes, no, or nothing, and ask about them from a process of its own."""
+    create_project(folder, "bench", "GB")
+    project = open_project(folder)
+    (project.sources / "crm.yaml").write_text(MAPPING)
+    said = ("given", "given", "withdrawn", "")
+    rows = [
+        f"{number},First{number % 997},u{number},who{number}@mail.example,{said[number % 4]},2026-01-01T00:00:00Z"
+        for number in range(KNOWN)
+    ]
+    (folder / "crm.csv").write_text("id,name,login,email,said,at\n" + "\n".join(rows) + "\n")
+    with Space(project) as space:
+        load_file(space, "crm", folder / "crm.csv")
+        key = create_key(space, ["decisions:read"])
+    with served(folder) as port:
+        subprocess.run([sys.executable, __file__, "--ask", str(port), key], check=True)
+
+
+async def ask(port: int, key: str) -> None:
+    """Ask at a steady rate over keep-alive connections; the clock starts when a question is due."""
+    due: asyncio.Queue[float] = asyncio.Queue()
+    chance, took, allowed = random.Random(3), [], 0
+
+    async def connection() -> None:
+        nonlocal allowed
+        client = await Client(port).open()
+        while True:
+            moment = await due.get()
+            kind, known = ("user_id:u", "email:who")[chance.random() < 0.5], chance.randrange(KNOWN)
+            ref = f"{kind}{known}{'@mail.example' if kind.startswith('email') else ''}"
+            status, told = await client.ask("GET", f"/api/decisions?ref={ref}&purpose=advertising", key=key)
+            if status != 200:
+                raise SystemExit(told.decode())
+            allowed += b'"allow":true' in told
+            took.append(time.perf_counter() - moment)
+            due.task_done()
+
+    workers = [asyncio.create_task(connection()) for _ in range(CONNECTIONS)]
+    began = time.perf_counter()
+    for number in range(QUESTIONS + RATE):
+        moment = began + number / RATE
+        await asyncio.sleep(max(0.0, moment - time.perf_counter()))
+        due.put_nowait(moment)
+    await due.join()
+    for worker in workers:
+        worker.cancel()
+    found = sorted(took[RATE:])  # without the first second, in which plans are made
+    median, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
+    print(
+        f"GET /api/decisions, {RATE}/s over {CONNECTIONS} connections, {len(found):,} questions about {KNOWN:,} people, "
+        f"{allowed / len(took):.0%} yes: median {median * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms, most {found[-1] * 1000:.1f} ms"
+    )
+
+
+def main(people: int) -> None:
+    """Measure all, or what was asked for."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        over_http(Path(name) / "http")
+        if "--http" in sys.argv:
+            return
         folder = Path(name) / "bench"
         create_project(folder, "bench")
         alone(folder)
         everybody(folder, people)
     if "--alone" not in sys.argv:
         withdrawals.main()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--ask"]:
+        asyncio.run(ask(int(sys.argv[2]), sys.argv[3]))
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdecimal() else 1_000_000)

@@ -3,16 +3,14 @@
 import asyncio
 import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 from people import write
+from serving import served
 from steelthread.app import create_key, create_project, draft_source, load_file
 from steelthread.kit import open_project
 from steelthread.thread import Space
@@ -86,17 +84,7 @@ def main(count: int) -> None:
             key = create_key(space, ["profiles:read"])
             people = space.database.connect().execute("select count(*) from profiles.profile").fetchone()
         time.sleep(project.settings.database.idle_seconds + 3)  # PostgreSQL stops: the idle server is a fresh one
-        server = subprocess.Popen(
-            [sys.executable, "-m", "steelthread", "serve", "--port", str(PORT), "--project", str(folder)],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            for _ in range(200):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=2).close()
-                    break
-                except OSError:
-                    time.sleep(0.1)
+        with served(folder, PORT):
             print(f"idle server with its database: {memory(folder) / (1 << 20):,.0f} MB")
             for what in ("just started", "warm"):
                 cuts = statistics.quantiles(asyncio.run(ask(count, key)), n=1000)
@@ -105,9 +93,6 @@ def main(count: int) -> None:
                     f"median {cuts[499] * 1000:.1f} ms, p95 {cuts[949] * 1000:.1f} ms, p99 {cuts[989] * 1000:.1f} ms"
                 )
             print(f"busy server with its database: {memory(folder) / (1 << 20):,.0f} MB")
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait()
 
 
 if __name__ == "__main__":

@@ -1,33 +1,29 @@
 """From a withdrawal to the first use that is blocked: 200 withdrawals a second over HTTP.
 
-At the gate of activation: a webhook is told of everybody's changes without end, and the log of deliveries tells when a
-person was first left out, and whether anybody was told of after the withdrawal was acknowledged. At the gate of reading:
-by the API (`POST /api/consents`) and by an event's `context.consent` at the collector. The clock starts when a withdrawal
+At the gate of activation: a webhook is told of the changes of those who withdraw, again and again from just before to half a
+second later, and the log of deliveries tells when a person was first left out, and whether anybody was told of after the
+withdrawal was acknowledged. At the gate of reading: by the API (`POST /api/consents`) and by an event's `context.consent`
+at the collector. The clock starts when a withdrawal
 is due. Each person's profile is asked for until the gate refuses it; a profile that is shown to a question asked after
 the withdrawal was acknowledged is counted as a leak, and there must be none.
 """
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from latency import Client
+from serving import Client, served
 from steelthread.activation import Aim, add_webhook
 from steelthread.app import add_live_source, create_key, create_project, load_file
 from steelthread.kit import open_project
 from steelthread.model import ProfilesChanged
 from steelthread.thread import OUTCOMES, Space
 
-PORT = 8373
 RATE, SECONDS, CONNECTIONS = 200, 20, 16
 MAPPING = """name: crm
 key: id
@@ -57,13 +53,13 @@ class Receiver(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-async def withdraw_all(first: int, call: Callable[[int], Call]) -> dict[int, tuple[float, float]]:
+async def withdraw_all(port: int, first: int, call: Callable[[int], Call]) -> dict[int, tuple[float, float]]:
     """Withdraw at the rate; return number -> when it was due and when it was acknowledged, in seconds since 1970."""
     due: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
     told: dict[int, tuple[float, float]] = {}
 
     async def connection() -> None:
-        client = await Client().open()
+        client = await Client(port).open()
         while True:
             number, moment = await due.get()
             status, said = await client.ask(*call(number))
@@ -84,8 +80,8 @@ async def withdraw_all(first: int, call: Callable[[int], Call]) -> dict[int, tup
     return told
 
 
-def activation(space: Space, first: int, call: Callable[[int], Call]) -> None:
-    """Withdraw while a webhook is told of everybody who withdraws in this second or the one before or after."""
+def activation(space: Space, port: int, first: int, call: Callable[[int], Call]) -> None:
+    """Withdraw while a webhook is told, ten times a second, of everybody who withdrew in the last half second or will do so."""
     with space.database.connect() as conn:
         reader = space.reader(conn)
         who = {number: reader.cluster(f"user_id:u{number}")[1] for number in range(first, first + RATE * SECONDS)}
@@ -95,14 +91,14 @@ def activation(space: Space, first: int, call: Callable[[int], Call]) -> None:
         with space.database.connect() as conn:
             while not ended.wait(0.1):
                 at = first + int((time.time() - began) * RATE)
-                near = [who[number] for number in range(at - RATE, at + RATE) if number in who]
+                near = [who[number] for number in range(at - RATE // 2, at + RATE // 10) if number in who]
                 if near:
                     space.log.append(conn, OUTCOMES, [ProfilesChanged(individuals=sorted(near))])
                     conn.commit()
 
     changing = threading.Thread(target=change)
     changing.start()
-    told = asyncio.run(withdraw_all(first, call))
+    told = asyncio.run(withdraw_all(port, first, call))
     time.sleep(3)
     ended.set()
     changing.join()
@@ -128,7 +124,7 @@ def activation(space: Space, first: int, call: Callable[[int], Call]) -> None:
     )
 
 
-async def withdraw(first: int, call: Callable[[int], Call], key: str) -> tuple[list[float], int]:
+async def withdraw(port: int, first: int, call: Callable[[int], Call], key: str) -> tuple[list[float], int]:
     """Withdraw at the rate; return the seconds until each was first blocked, and the leaks."""
     due: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
     took: list[float] = []
@@ -136,7 +132,7 @@ async def withdraw(first: int, call: Callable[[int], Call], key: str) -> tuple[l
 
     async def connection() -> None:
         nonlocal leaks
-        client = await Client().open()
+        client = await Client(port).open()
         while True:
             number, moment = await due.get()
             path = f"/api/profiles/user_id%3Au{number}?purpose=advertising"
@@ -182,10 +178,6 @@ def main() -> None:
             url = f"http://127.0.0.1:{receiver.server_port}/"
             with space.database.connect() as conn:
                 add_webhook(conn, space.vault, space.log, "shop", url, ["profile.changed"], Aim("advertising"))
-        server = subprocess.Popen(
-            [sys.executable, "-m", "steelthread", "serve", "--port", str(PORT), "--project", str(folder)],
-            stderr=subprocess.DEVNULL,
-        )
 
         def by_api(number: int) -> Call:
             said = {"ref": f"user_id:u{number}", "purpose": "advertising", "said": "withdrawn"}
@@ -202,29 +194,20 @@ def main() -> None:
             }
             return "POST", "/v1/track", json.dumps({**event, "writeKey": write_key}).encode(), ""
 
-        try:
-            for _ in range(200):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=2).close()
-                    break
-                except OSError:
-                    time.sleep(0.1)
+        with served(folder) as port:
             with Space(project) as space:
-                activation(space, 2 * count, by_api)
+                activation(space, port, 2 * count, by_api)
             for what, first, call in (
                 ("POST /api/consents", 0, by_api),
                 ("context.consent of an event", count, by_event),
             ):
-                took, leaks = asyncio.run(withdraw(first, call, key))
+                took, leaks = asyncio.run(withdraw(port, first, call, key))
                 found = sorted(took)
                 median, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
                 print(
                     f"withdrawal to first blocked use, {what}, {RATE}/s, {len(found):,} of {3 * count:,} people: "
                     f"median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, most {found[-1] * 1000:.1f} ms, leaks {leaks}"
                 )
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 import random
 from datetime import timedelta
+from uuid import uuid4
 
 import msgspec
 from tests.privacy.histories import DECIDER, END, PURPOSES, QUESTIONS, history
 
-from steelthread.privacy import Decider, Subject, allowed_sql, append, fold, forget_consent, statements_of
+from steelthread.privacy import Decider, Subject, allowed_sql, append, append_told, fold, forget_consent, statements_of
 
 NODES = [bytes([number]) * 16 for number in range(200)]
 
@@ -52,6 +53,23 @@ def test_what_is_erased_is_forgotten(space):
         assert forget_consent(conn, NODES[:2]) > 0
         assert statements_of(conn, NODES[:2]) == []
         assert len(statements_of(conn, NODES)) == sum(said.node not in NODES[:2] for said in told)
+
+
+def test_a_state_has_a_number_that_is_new_with_every_word_and_tells_of_what_holds_later(space):
+    def derived(conn):
+        return dict(
+            conn.execute("select part::text, derived from privacy.consent_state where node_hash = %s", (NODES[0],))
+        )
+
+    one = msgspec.structs.replace(_made_up(5)[0], node=NODES[0], event_id=uuid4(), said="given", recorded_at=END)
+    later = msgspec.structs.replace(one, event_id=uuid4(), occurred_at=END + timedelta(days=1))
+    with space.database.connect() as conn:
+        told = append_told(conn, [later])
+        assert (told.statements, derived(conn)) == ([later], {"f": told.number})
+        again = append_told(conn, [msgspec.structs.replace(one, occurred_at=END)])
+        assert len(again.statements) == 2
+        assert derived(conn) == {"c": again.number, "f": again.number}
+        assert again.number != told.number
 
 
 def test_the_policy_has_a_version():

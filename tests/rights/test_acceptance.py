@@ -1,4 +1,4 @@
-"""Acceptance tests of the reference that look at everything at once: 1, 3, 4, 7, 16, 17, 22 (docs/privacy.md tells what is promised)."""
+"""Acceptance tests of the reference that look at everything at once: 1, 2, 4, 7, 16, 17, 22 (docs/privacy.md tells what is promised)."""
 
 import asyncio
 import base64
@@ -26,13 +26,14 @@ from psycopg_pool import ConnectionPool
 from steelthread import intake
 from steelthread.app import create_project
 from steelthread.intake import LiveSource, Message
-from steelthread.kit import NotFound, open_project
+from steelthread.kit import Invalid, NotFound, open_project
 from steelthread.privacy import JOURNAL, Needles, Tombstones, allowed_sql, fence_counts, scan_database, scan_files
 from steelthread.rights import HOLDERS, Consents, Holds, RequestDesk, Saying, access, erase
 from steelthread.rights.people import find_person
 from steelthread.store import backup
 from steelthread.store.embedded import binaries
 from steelthread.thread import Collector, LiveThread
+from steelthread.vault import open_vault, unseal
 
 ANN = "email:ann.needle-7@example.com"
 NEEDLES = ["ann.needle-7@example.com", "+442079460958", "LN-77-1001-Q", "Needlesworth"]
@@ -206,6 +207,39 @@ def test_2_a_restored_backup_answers_nobody_before_it_forgot(space, load, tmp_pa
     assert run("profile", ANN).returncode == 1
     assert run("profile", "email:kim2@example.org").returncode == 0
     assert scan_files([project.data], Needles(NEEDLES, derived=True))[1] == []
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_2_a_backup_without_its_keyring_tells_nobody(space, load, tmp_path):
+    """Whoever has the backup's database and not the keyring has sealed values that nothing opens, of the living too."""
+    load("crm", people(3))
+    backup(space.project, space.database, tmp_path / "b.tar")
+    folder, stolen = tmp_path / "other", tmp_path / "stolen"
+    create_project(folder, "other", "GB")
+    (folder / "steelthread.toml").write_text("[project]\ncountry = 'GB'\n[database]\nidle_seconds = 1\n")
+
+    def run(*words):
+        command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run("restore", str(tmp_path / "b.tar")).returncode == 0
+    assert "Needlesworth" in run("profile", ANN).stdout
+    keyring = open_project(folder).keyring
+    keyring.rename(stolen)
+    living = Needles([*NEEDLES, "kim2@example.org", "LN-000002", "Other2"], derived=True)
+    assert scan_files([open_project(folder).data], living)[1] == []
+    told = run("profile", ANN)
+    assert told.returncode == 1
+    assert "Needlesworth" not in told.stdout + told.stderr
+    with space.database.connect() as conn:
+        (subject, sealed) = conn.execute("select subject, sealed from intake.record limit 1").fetchone()
+        (key_hash,) = conn.execute("select key_hash from intake.record where subject = %s", (subject,)).fetchone()
+    other = open_vault(tmp_path / "new keyring")
+    with pytest.raises(NotFound, match="destroyed"):
+        other.key(subject)
+    for key in (bytes(32), other.secret("suppression")):
+        with pytest.raises(Invalid, match="another keyring"):
+            unseal(key, sealed, key_hash)
 
 
 T0 = 1_790_000_000_000_000

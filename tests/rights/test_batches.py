@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from steelthread.privacy import JOURNAL, Needles, checker, fence_counts, scan_da
 from steelthread.privacy.checker import check_certificate, from_text
 from steelthread.rights import (
     HOLDERS,
+    Asking,
     Consents,
     Holds,
     RequestDesk,
@@ -35,6 +37,7 @@ from steelthread.rights import (
     unfinished_batches,
     write_certificates,
 )
+from steelthread.thread import lock_identity
 from steelthread.vault import keyring
 
 ORDERS = """name: orders
@@ -187,8 +190,6 @@ def test_nobody_of_a_batch_comes_back(space, load):
 def test_whoever_cannot_go_is_named_by_place(space, load, tmp_path):
     fill(space, load, 12)
     with space.database.connect() as conn:
-        from datetime import UTC, datetime, timedelta  # noqa: PLC0415  # for one test
-
         Holds(space).place(conn, refs([3])[0], "a court", datetime.now(UTC) + timedelta(days=1), "me")
         conn.commit()
     asked = [*refs([1]), "email:nobody@example.org", *refs([3]), "email:kim1@example.org", "nonsense:x:y", *refs([5])]
@@ -208,6 +209,87 @@ def test_whoever_cannot_go_is_named_by_place(space, load, tmp_path):
         (subject,) = conn.execute("select subject from privacy.erasure_batch").fetchone()
     assert sealed == 0
     assert space.vault.keys([subject]) == {}, "whom it was about is kept no longer"
+
+
+@pytest.mark.parametrize("at_once", [2, 250])
+def test_whoever_is_named_twice_is_the_same_wherever_it_stands(space, load, monkeypatch, at_once):
+    """The second name may be of another kind, stand far below the first, and be one that nobody answers to any more."""
+    monkeypatch.setattr(batches, "AT_ONCE", at_once)
+    monkeypatch.setattr(batches, "_PAGE", 3)
+    fill(space, load, 12)
+    with space.database.connect() as conn:
+        individual = space.reader(conn).cluster(refs([2])[0])[1]
+        Holds(space).place(conn, refs([7])[0], "a court", datetime.now(UTC) + timedelta(days=1), "me")
+        conn.commit()
+    asked = [
+        *refs([1, 2, 7, 4]), "email:kim1@example.org", *refs([8, 1]), "email:nobody@example.org", f"individual:{individual}",
+        "record:crm/Individual/4", "email:kim7@example.org", *refs([10, 10]),
+    ]  # fmt: skip
+    dry = erase_batch(space, asked, "me", dry_run=True)
+    told = erase_batch(space, asked, "me")
+    assert told.states == dry.states == {"done": 5, "held": 2, "same": 5, "unknown": 1}
+    assert [(one["number"], one["state"], one.get("as")) for one in told.not_erased] == [
+        (3, "held", None), (5, "same", 1), (7, "same", 1), (8, "unknown", None), (9, "same", 2), (10, "same", 4),
+        (11, "held", None), (13, "same", 12),
+    ]  # fmt: skip
+    assert dry.not_erased == told.not_erased
+    assert (dry.rows, dry.keys_destroyed) == (told.rows, told.keys_destroyed)
+
+
+def test_whoever_becomes_one_with_another_while_a_batch_goes_on_is_the_same(space, load, monkeypatch):
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
+    fill(space, load, 4)
+    load("again", "customer_id,first_name,last_name,email,loyalty_number\n77,Ann,Other0,second@example.org,LN-99\n")
+    people_of = batches.people_of
+
+    def meanwhile(*args):
+        monkeypatch.setattr(batches, "people_of", people_of)
+        args[1].rollback()
+        load(
+            "again",
+            "customer_id,first_name,last_name,email,loyalty_number\n77,Ann,Other0,second@example.org,LN-88-00000\n",
+        )
+        lock_identity(space, args[1])
+        return people_of(*args)
+
+    monkeypatch.setattr(batches, "people_of", meanwhile)
+    told = erase_batch(space, [*refs([0]), "email:second@example.org"], "me")
+    assert told.not_erased == [{"number": 2, "state": "same", "as": 1}]
+
+
+@pytest.mark.parametrize("most", [1, 9])
+def test_no_transaction_holds_more_than_there_are_locks_for(space, load, monkeypatch, most):
+    monkeypatch.setattr("steelthread.rights.listed.MOST_NODES", most)
+    fill(space, load, 12)
+    lines = []
+    write = batches.write_lines
+    monkeypatch.setattr(
+        batches, "write_lines", lambda space, gone, form: lines.append(len(gone)) or write(space, gone, form)
+    )
+    dry = erase_batch(space, refs(range(0, 12, 2)), "me", dry_run=True)
+    told = erase_batch(space, refs(range(0, 12, 2)), "me")
+    assert (told.people, dry.people, dry.rows) == (6, 6, told.rows)
+    assert sum(lines) == 6
+    assert len(lines) == 6 if most == 1 else 1 < len(lines) < 6
+
+
+def test_a_second_request_of_somebody_held_waits_as_the_first(space, load):
+    fill(space, load, 4)
+    desk = RequestDesk(space)
+    with space.database.connect() as conn:
+        Holds(space).place(conn, refs([3])[0], "a court", datetime.now(UTC) + timedelta(days=1), "me")
+        opened = [
+            desk.open(conn, msgspec.convert({"kind": "erasure", "ref": ref}, Asking), "test", "me", ["authenticated"])[
+                "requestId"
+            ]
+            for ref in ("email:kim3@example.org", refs([3])[0])
+        ]
+        conn.commit()
+    told = erase_requested(space, desk, "me")
+    assert (told.batch.states, told.held, told.closed) == ({"held": 2}, 2, 0)
+    with space.database.connect() as conn:
+        assert {desk.cases.get(conn, one).state for one in opened} <= {"open", "waiting"}
+        assert [one["letter"] for one in desk.cases.letters(conn, 10)].count("nothing") == 0
 
 
 def test_anonymised_together_the_totals_stay_true(space, load):
@@ -338,8 +420,6 @@ def test_open_requests_go_in_one_batch(space, load):
     fill(space, load, 12)
     desk = RequestDesk(space)
     with space.database.connect() as conn:
-        from steelthread.rights import Asking  # noqa: PLC0415  # for one test
-
         opened = [
             desk.open(conn, msgspec.convert({"kind": "erasure", "ref": ref}, Asking), "test", "me", proofs)["requestId"]
             for ref, proofs in zip(

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -224,6 +225,62 @@ def test_the_same_signal_with_every_event_is_said_once(site):
     shown = site.show("user_id:ann")
     assert len(shown["signals"]) == 1
     assert shown["signals"][0]["firstAt"] < shown["signals"][0]["lastAt"]
+
+
+def test_what_is_remembered_counts_when_an_older_event_comes_late(site):
+    yes, no = segment(Advertising=True), segment(Advertising=False)
+    for at in (0, 60, 300):
+        site.send(yes, at=at, **WEB)
+    site.send(no, at=120, **WEB)
+    assert site.allowed("anonymous_id:web-1", "advertising"), "the yes was seen after the no"
+    site.send(no, at=360, **WEB)
+    for at in (330, 240):
+        site.send(yes, at=at, **WEB)
+    assert not site.allowed("anonymous_id:web-1", "advertising")
+
+
+def test_a_login_that_spoke_beside_a_browser_has_its_yes_when_it_speaks_alone(site):
+    alone = {"path": "identify", "userId": "ann", "traits": {"plan": "a"}}
+    site.send(segment(Advertising=True), **ANN)
+    site.send(segment(Advertising=True), at=30, **ANN)
+    assert not site.allowed("user_id:ann", "advertising")
+    site.send(segment(Advertising=True), at=60, **alone)
+    assert site.allowed("user_id:ann", "advertising")
+    count = site.count()
+    site.send(segment(Advertising=True), at=90, **alone)
+    site.send(segment(Advertising=True), at=90, **ANN)
+    assert site.count() == count, "once"
+
+
+def test_several_collectors_hear_every_change(site):
+    other = Site(site.space, TestClient(create_api(site.space)), site.key)
+    other.sent = 1000
+    both, one, no = segment(Advertising=True, Analytics=True), segment(Analytics=True), segment(Advertising=False)
+    site.send(one, **WEB)
+    site.send(one, at=30, **WEB)
+    other.send(both, at=60, **WEB)
+    assert site.allowed("anonymous_id:web-1", "advertising")
+    site.send(one, at=120, **WEB)
+    assert not site.allowed("anonymous_id:web-1", "advertising"), "remembered of before the other heard another one"
+    other.send(both, at=180, **WEB)
+    other.send(both, at=210, **WEB)
+    site.send(no, at=240, **WEB)
+    assert not site.allowed("anonymous_id:web-1", "advertising")
+    other.send(both, at=300, **WEB)
+    assert site.allowed("anonymous_id:web-1", "advertising")
+
+
+def test_what_waits_to_be_written_is_written_after_a_minute(site, monkeypatch):
+    def last():
+        return [one["lastAt"] for one in site.show("anonymous_id:web-1")["signals"]]
+
+    for at in (0, 10):
+        site.send(segment(Advertising=True), at=at, **WEB)
+    assert last() == [iso(0).replace("+00:00", "Z")]
+    clock = time.monotonic()
+    monkeypatch.setattr("steelthread.thread.consenting.time.monotonic", lambda: clock + 61)
+    site.send(segment(Advertising=True), at=20, **WEB)
+    assert last() == [iso(20).replace("+00:00", "Z")]
 
 
 def test_a_purpose_that_a_signal_does_not_name_any_more_has_ended(site):

@@ -104,3 +104,26 @@ def test_the_server_stops_when_nobody_needs_it(tmp_path):
     while (project.data / "pg" / "postmaster.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not (project.data / "pg" / "postmaster.pid").exists(), server
+
+
+NICE = """
+import os, sys
+from pathlib import Path
+from steelthread.kit import open_project
+from steelthread.store import open_database
+database = open_database(open_project(Path(sys.argv[1])))
+said = lambda process: os.getpriority(os.PRIO_PROCESS, process)
+with database.connect() as before:
+    database.give_way(4)
+    with database.connect() as after, database.writer() as writer:
+        print(*(said(one.info.backend_pid) for one in (before, after, writer)), said(0))
+database.close()
+"""
+
+
+def test_what_the_server_does_for_a_process_that_gives_way_gives_way_too(tmp_path):
+    project = _project(tmp_path / "p")
+    told = subprocess.run([sys.executable, "-c", NICE, str(project.folder)], capture_output=True, text=True, check=True)
+    before, after, writer, own = map(int, told.stdout.split())
+    assert after == writer == before + 4
+    assert own == os.getpriority(os.PRIO_PROCESS, 0) + 4

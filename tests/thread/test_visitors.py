@@ -15,6 +15,7 @@ from steelthread.intake import Message
 from steelthread.kit import Invalid, NotFound
 from steelthread.model import Received
 from steelthread.thread import LiveThread, Space, link, replay
+from steelthread.vault import unseal
 
 START = 1_790_000_000_000_000
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
@@ -91,6 +92,14 @@ def refused(space, a, b):
         return [(one["rule"], one["reason"]) for one in space.reader(conn).explain(a, b)["refused"]]
 
 
+def envelope(space, user):
+    """Return what is sealed of a login's record, unsealed."""
+    name = intake.key_hash(space.vault, "web", "Individual", user)
+    with space.database.connect() as conn:
+        row = intake.records_by_hash(conn, [name])[name]
+    return unseal(space.vault.keys({row.subject})[row.subject], row.sealed, row.key_hash)
+
+
 def test_join_makes_what_a_visitor_did_the_customers(space):
     space = ruled(space, "join")
     tell(space, EVENTS)
@@ -139,6 +148,7 @@ def test_isolate_keeps_nothing_that_tells_who_a_visitor_was(space):
     with space.database.connect() as conn:
         told = space.reader(conn).records("user_id:u1")
     assert "a1" not in json.dumps(told)
+    assert b"a1" not in envelope(space, "u1")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -166,6 +176,7 @@ def test_a_replay_has_it_as_if_the_strategy_had_held_from_the_start(space, other
     fresh = ruled(other_space, after)
     tell(fresh, EVENTS)
     assert state(changed) == state(fresh)
+    assert (b"a1" in envelope(changed, "u1")) == (after != "isolate")
     assert verify_space(changed)["same"]
 
 

@@ -138,7 +138,7 @@ class Desk:
     def grant(self, caller: Caller, purpose: str, scope: str) -> Reading:
         """Return what a key may read for a purpose; Forbidden without one, or for one that the policies close to it.
 
-        A key that carries one purpose says it by itself, unless the project's settings want every call to.
+        With `require_purpose = false` a key that carries one purpose says it by itself.
         """
         if not purpose and len(caller.purposes) == 1 and not self._space.project.settings.server.require_purpose:
             purpose = caller.purposes[0]
@@ -147,7 +147,7 @@ class Desk:
                 caller,
                 scope,
                 "",
-                "Say what it is read for: purpose=, one of purposes.yaml that the key carries.",
+                f"Say what it is read for: add purpose= to the call, one that this key carries ({carried(caller)}).",
             )
         found = self.consents.purposes.find(purpose)
         glass = caller.glass(found.name) if found else None
@@ -170,6 +170,11 @@ class Desk:
         """Tell the audit log who was turned away, and return the error."""
         self.queue.put(Entry("read", f"key {caller.key}", "refused", (), purpose, {"allow": False, "scope": scope}))
         return Forbidden(why)
+
+
+def carried(caller: Caller) -> str:
+    """Return the purposes that a key carries, to tell whoever calls."""
+    return ", ".join(caller.purposes) or "none: `steelthread key create --purpose` makes one that does"
 
 
 async def granted(request: Request, scope: str, purpose: str) -> Reading:

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from steelthread.cli.shell import DEFAULT, Common, actor, app, emit, open_space, out
 from steelthread.kit import Invalid
-from steelthread.privacy import METHODS, Entry, Needles, Said, scan_database, scan_files, told
+from steelthread.privacy import METHODS, Entry, Said, scan_everything, told
 from steelthread.rights import Auditor, Consents, Receipts, Saying, Tables, totals
 from steelthread.rights import access as access_person
 
@@ -220,16 +220,16 @@ def scan(*needles: str, derived: bool = False, common: Common = DEFAULT) -> None
     if not needles:
         raise Invalid("Say at least one value to look for.")
     with common.acting("scan", needles=len(needles)) as space, space.database.connect() as conn:
-        looked = Needles(needles, derived=derived)
-        tables, hits = scan_database(conn, looked)
-        files, more = scan_files([space.project.folder, *Tables(space).outside], looked)
-    found = told([*hits, *more])
+        more = Tables(space).outside
+        scanned = scan_everything(conn, space.project.folder, needles, derived=derived, more=more)
+    found = told([*scanned.hits, *scanned.more_hits])
+    files = scanned.files + scanned.more_files
     if common.json:
-        emit({"tables": tables, "files": files, "hits": found})
+        emit({"tables": scanned.tables, "files": files, "hits": found})
     else:
         for hit in found:
             out.print(f"needle {hit['needle']}: {hit['where']} ({hit['format']}, {hit['form']})", markup=False)
-        out.print(f"{len(found)} hits in {tables} tables and {files} files", markup=False)
+        out.print(f"{len(found)} hits in {scanned.tables} tables and {files} files", markup=False)
     if found:
         sys.exit(1)
 

@@ -146,6 +146,10 @@ class IdentityRules:
         """Return the kind of the nodes that a rule's identifiers are."""
         return NODES_OF.get(name, name)
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a kind of this name; to ask costs less than to be refused, which looks for what was meant."""
+        return name in self.kinds or name.startswith(("party_id.", ACCOUNT_ID))
+
     def kind(self, name: str) -> Kind:
         """Return a kind; a scheme of party identifications is made when it is new. Invalid for an unknown kind."""
         known = self.kinds.get(name)

@@ -334,13 +334,14 @@ class Stitch:
         if self._taken.get(pair, 0) >= row.asserted > 0 and pair in self._first:
             before = self._first[pair]  # all who said it took it back, and somebody says it anew
         first = min(before, self._first.get(pair, before))
+        if first != row.first or delta:
+            self._changed_links.add(pair)
         if first != row.first and row.refused not in OUTSIDE:
             old = self._graph_link(pair)
             row.first = first
             self._graph.rerank_link(old, self._graph_link(pair))
         row.first = first
         row.asserted += delta
-        self._changed_links.add(pair)
 
     def _load_asserted(self) -> None:
         wanted = {a for a, b, _ in self._deltas if a not in self._new and b not in self._new}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -49,6 +49,12 @@ class SourceFile(msgspec.Struct, forbid_unknown_fields=True):
     party: PartyMapping | None = None
     identifiers: list[IdentifierMapping] = []
     ignore: list[str] = []
+    purpose: str = ""
+    """What its rows are collected for, a purpose of purposes.yaml; empty: nobody is asked."""
+    without: Literal["drop", "strip"] = "drop"
+    """What becomes of a row of somebody who does not allow the purpose: gone, or stripped of all that identifies."""
+    link_purpose: str = ""
+    """For what devices may be tied to people, a purpose of purposes.yaml; empty: nobody is asked."""
 
 
 class Source(SourceFile):

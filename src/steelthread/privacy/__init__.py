@@ -13,12 +13,22 @@ from steelthread.privacy.access import (
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end, zone_of
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
-from steelthread.privacy.heard import HeardSignal, keep_signals, last_signals, signals_of, were_refused
+from steelthread.privacy.heard import (
+    HeardSignal,
+    keep_signals,
+    last_signals,
+    signals_of,
+    were_refused,
+    write_as,
+    writes_alone,
+)
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
 from steelthread.privacy.ledger import (
     STATEMENT_COLUMNS,
+    Derived,
     allowed_sql,
     append,
+    append_told,
     forget_consent,
     let_go,
     lock_nodes,
@@ -31,7 +41,9 @@ from steelthread.privacy.pack_cases import Case, run_cases
 from steelthread.privacy.policy import Policy
 from steelthread.privacy.purposes import COVERED, EVERYTHING, Purpose, Purposes, load_purposes
 from steelthread.privacy.retention import RetentionRule, load_retention
-from steelthread.privacy.scan import Hit, scan_database, scan_files, told
+from steelthread.privacy.scan import Hit, scan_files, told
+from steelthread.privacy.scan_beside import scan_everything
+from steelthread.privacy.scan_tables import scan_database
 from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
@@ -62,6 +74,7 @@ __all__ = [
     "Checked",
     "Decider",
     "Decision",
+    "Derived",
     "Ears",
     "Entry",
     "Evidence",
@@ -97,6 +110,7 @@ __all__ = [
     "allowed_sql",
     "answer_due",
     "append",
+    "append_told",
     "count_fence",
     "fence_counts",
     "fold",
@@ -118,6 +132,7 @@ __all__ = [
     "run_cases",
     "said_by",
     "scan_database",
+    "scan_everything",
     "scan_files",
     "signals_of",
     "span_end",
@@ -125,6 +140,8 @@ __all__ = [
     "told",
     "try_hold",
     "were_refused",
+    "write_as",
     "write_journal",
+    "writes_alone",
     "zone_of",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -10,7 +10,7 @@ import psycopg
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas, Texts
+from steelthread.store import Byteas, Moments, Texts
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
@@ -29,9 +29,10 @@ _APPEND = (
 _NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
 _PACKED: dict[str, Any] = {
     **{name: Texts for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
+    **{name: Moments for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "timestamptz"},
     "node_hash": Byteas,
 }
-"""How columns are packed; those of times, and those that may be null, as lists."""
+"""How columns are packed; those that may be null as lists."""
 _JSON = msgspec.json.Encoder(enc_hook=str).encode
 _LOCK = 7_735_002
 """Advisory lock class under which the state of a node is derived: two statements on one node wait for each other."""
@@ -39,8 +40,24 @@ _LOCK = 7_735_002
 
 def append(conn: Connection, statements: Sequence[Statement]) -> int:
     """Append statements in the caller's transaction; one that is there already (same event id) is left. Return how many were new."""
+    return _append(conn, statements)[0]
+
+
+class Derived(NamedTuple):
+    """All that was ever said of some nodes, and the number under which their state was derived from it."""
+
+    number: int = 0
+    statements: Sequence[Statement] = ()
+
+
+def append_told(conn: Connection, statements: Sequence[Statement]) -> Derived:
+    """Append as `append` does; return all that was ever said of these nodes, as `statements_of` does."""
+    return _append(conn, statements)[1]
+
+
+def _append(conn: Connection, statements: Sequence[Statement]) -> tuple[int, Derived]:
     if not statements:
-        return 0
+        return 0, Derived()
     nodes = sorted({one.node for one in statements})
     lock_nodes(conn, nodes)
     columns = zip(
@@ -56,9 +73,7 @@ def append(conn: Connection, statements: Sequence[Statement]) -> int:
     )  # fmt: skip
     packed = [_PACKED.get(name, list)(column) for name, column in zip(_NAMES, columns, strict=True)]
     cursor = conn.execute(_APPEND, packed)
-    count = cursor.rowcount
-    _derive(conn, nodes, max(one.recorded_at for one in statements))
-    return count
+    return cursor.rowcount, _derive(conn, nodes, max(one.recorded_at for one in statements))
 
 
 def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:
@@ -88,10 +103,12 @@ def let_go(conn: Connection) -> None:
 
 def statements_of(conn: Connection, nodes: Collection[bytes]) -> list[Statement]:
     """Return everything that was said of these nodes, in the order of both times."""
-    rows = conn.execute(
-        f"select {STATEMENT_COLUMNS} from privacy.consent_event where node_hash = any(%s) order by occurred_at, recorded_at, event_id",
-        (Byteas(nodes),),
-    ).fetchall()
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(
+            f"select {STATEMENT_COLUMNS} from privacy.consent_event where node_hash = any(%s) "
+            "order by occurred_at, recorded_at, event_id",
+            (Byteas(nodes),),
+        ).fetchall()
     return [Statement(*row) for row in rows]
 
 
@@ -114,17 +131,21 @@ def forget_consent(conn: Connection, nodes: Collection[bytes]) -> int:
     return count + conn.execute("delete from privacy.consent_state where node_hash = any(%s)", packed).rowcount
 
 
-def _derive(conn: Connection, nodes: Collection[bytes], at: datetime) -> None:
+def _derive(conn: Connection, nodes: Collection[bytes], at: datetime) -> Derived:
     conn.execute("delete from privacy.consent_state where node_hash = any(%s)", (Byteas(nodes),))
-    rows = [row for state in fold(statements_of(conn, nodes), at) for row in _rows(state)]
+    told = statements_of(conn, nodes)
+    rows = [row for state in fold(told, at) for row in _rows(state)]
+    rows += [(node, "f", "", "", 0, None) for node in {one.node for one in told if one.occurred_at > at}]
+    (number,) = conn.execute("select nextval('privacy.derivation')").fetchone() or (0,)
     if rows:
         node, part, purpose, channel, verdict, until = zip(*rows, strict=True)
         conn.execute(
-            'insert into privacy.consent_state select node, part::"char", purpose, channel, verdict, until from unnest('
+            'insert into privacy.consent_state select node, part::"char", purpose, channel, verdict, until, %s from unnest('
             "%s::bytea[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[]) "
             "as told (node, part, purpose, channel, verdict, until)",
-            (Byteas(node), Texts(part), Texts(purpose), Texts(channel), list(verdict), list(until)),
+            (number, Byteas(node), Texts(part), Texts(purpose), Texts(channel), list(verdict), Moments(until)),
         )
+    return Derived(number, told)
 
 
 def _rows(state: NodeState) -> Iterable[tuple[Any, ...]]:

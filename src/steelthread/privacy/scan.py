@@ -1,6 +1,7 @@
-"""The needle scan: is a value anywhere, in any form? Files as they lie and decoded, tables as PostgreSQL gives them out.
+"""The needle scan's files: as they lie, and decoded where they are of a format that packs.
 
-A search of raw bytes alone proves nothing: compressed values (TOAST, Parquet, gzip, Excel) do not show.
+A search of raw bytes alone proves nothing: compressed values (Parquet, gzip, Excel) do not show. Large files are searched
+in pieces, so that several processes can share the work (scan_beside.py).
 """
 
 import gzip
@@ -8,22 +9,17 @@ import mmap
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
-from psycopg import pq as protocol
 
-from steelthread.kit import Unavailable
-from steelthread.privacy.needles import Chance, Needles
+from steelthread.privacy.needles import Needles
 
-Connection = psycopg.Connection[Any]
-_CHUNK = 8 << 20
-_OVERLAP = 4096
-_WHOLE = ("bigint", "integer", "smallint")
-_SYSTEM = ("pg_catalog", "information_schema")
+CHUNK = 8 << 20
+OVERLAP = 4096
+_PIECE = 256 << 20
 
 
 class Hit(msgspec.Struct, frozen=True, rename="camel"):
@@ -35,41 +31,73 @@ class Hit(msgspec.Struct, frozen=True, rename="camel"):
     form: str
 
 
+class Piece(msgspec.Struct, array_like=True, frozen=True, tag="file"):
+    """A part of a file; the first one of a file stands for what is packed in it, too."""
+
+    path: str
+    start: int
+    end: int
+    """0 for the end of the file, wherever it is when it is searched."""
+    size: int
+
+
 def scan_files(folders: Iterable[Path], needles: Needles, *, inside: bool = True) -> tuple[int, list[Hit]]:
     """Search every file below these folders; return how many there were, and the hits."""
-    count = 0
-    hits: list[Hit] = []
+    pieces = pieces_of(folders)
+    return count_files(pieces), distinct(hit for piece in pieces for hit in search(piece, needles, inside=inside))
+
+
+def pieces_of(folders: Iterable[Path]) -> list[Piece]:
+    """Return all files below these folders, large ones in pieces."""
+    found = []
     for folder in folders:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             if path.is_file() and not path.is_symlink():
-                count += 1
-                hits += _file(path, needles, inside=inside)
-    return count, hits
+                try:
+                    size = path.stat().st_size
+                except FileNotFoundError:
+                    size = 0
+                starts = range(0, max(size, 1), _PIECE)
+                found += [
+                    Piece(str(path), start, 0 if start == starts[-1] else start + _PIECE, min(_PIECE, size - start))
+                    for start in starts
+                ]
+    return found
 
 
-def _file(path: Path, needles: Needles, *, inside: bool) -> Iterator[Hit]:
-    seen: set[tuple[str, int, str]] = set()
+def count_files(pieces: Iterable[Piece]) -> int:
+    """Return of how many files there are pieces."""
+    return sum(piece.start == 0 for piece in pieces)
+
+
+def distinct(hits: Iterable[Hit]) -> list[Hit]:
+    """Return each hit once."""
+    return list(dict.fromkeys(hits))
+
+
+def search(piece: Piece, needles: Needles, *, inside: bool = True) -> Iterator[Hit]:
+    """Search a part of a file; one that has gone meanwhile has nothing."""
     try:
-        for form, content in _contents(path, inside=inside):
-            for number, how in needles.found(content):
-                if (form, number, how) not in seen:
-                    seen.add((form, number, how))
-                    yield Hit(str(path), form, number, how)
+        for form, content in _contents(piece, inside=inside):
+            for number, how in sorted(needles.found(content)):
+                yield Hit(piece.path, form, number, how)
     except (FileNotFoundError, PermissionError):
         return
 
 
-def _contents(path: Path, *, inside: bool) -> Iterator[tuple[str, bytes]]:
-    """Yield (format, bytes) of a file: as it lies, and decoded where it is of a format that packs."""
+def _contents(piece: Piece, *, inside: bool) -> Iterator[tuple[str, bytes]]:
+    """Yield (format, bytes): as it lies, and decoded where the file is of a format that packs."""
+    path = Path(piece.path)
     with path.open("rb") as stream:
-        if path.stat().st_size == 0:
+        size = path.stat().st_size
+        if size <= piece.start:
             return
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            for start in range(0, len(content), _CHUNK):
-                yield "raw", content[max(0, start - _OVERLAP) : start + _CHUNK]
+            for start in range(piece.start, piece.end or len(content), CHUNK):
+                yield "raw", content[max(0, start - OVERLAP) : start + CHUNK]
             head, mark = content[:4], content[257:262]
             tail = content[-4:]
-    if not inside:
+    if not inside or piece.start:
         return
     if head[:2] == b"\x1f\x8b":
         yield from _gzip(path)
@@ -84,7 +112,7 @@ def _contents(path: Path, *, inside: bool) -> Iterator[tuple[str, bytes]]:
 def _gzip(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with gzip.open(path) as stream:
-            while chunk := stream.read(_CHUNK):
+            while chunk := stream.read(CHUNK):
                 yield "gzip", chunk
     except (OSError, EOFError, zlib.error):
         return
@@ -121,65 +149,6 @@ def _parquet(path: Path) -> Iterator[tuple[str, bytes]]:
             yield "parquet", "\n".join(str(value) for column in batch.columns for value in column.to_pylist()).encode()
     except (pa.ArrowException, OSError):
         return
-
-
-def scan_database(conn: Connection, needles: Needles) -> tuple[int, list[Hit]]:
-    """Search every table, and what the planner remembers of their values, as PostgreSQL gives them out (TOAST opened)."""
-    tables = conn.execute(
-        "select n.nspname || '.' || quote_ident(c.relname), array(select a.atttypid::regtype::text from pg_attribute a "
-        "where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum) "
-        "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-        "where c.relkind in ('r', 'm') and n.nspname <> all(%s) and n.nspname !~ '^pg_(toast|temp)' order by 1",
-        (list(_SYSTEM),),
-    ).fetchall()
-    hits: list[Hit] = []
-    sources = [(table, f"copy {table} to stdout", _in_number(types)) for table, types in tables]
-    for name, source, chance in [*sources, ("pg_stats", "copy (select * from pg_stats) to stdout", None)]:
-        seen: set[tuple[int, str]] = set()
-        before = b""
-        for block in _blocks(_copied(conn, source)):
-            seen |= needles.found(before + block, chance)
-            before = block[-_OVERLAP:]
-        hits += [Hit(name, "sql", number, form) for number, form in sorted(seen)]
-    return len(tables) + 1, hits
-
-
-def _in_number(types: Sequence[str]) -> Chance:
-    """Return what tells that digits are a number of ours: the whole of a column that holds whole numbers."""
-    columns = {place for place, one in enumerate(types) if one.removesuffix("[]") in _WHOLE}
-
-    def chance(content: bytes, start: int, _end: int) -> bool:
-        line = content.rfind(b"\n", 0, start) + 1
-        return content.count(b"\t", line, start) in columns
-
-    return chance
-
-
-def _copied(conn: Connection, source: str) -> Iterator[bytes | memoryview]:
-    """Yield the rows of a COPY as libpq gives them: through a cursor it takes five times as long."""
-    wire = conn.pgconn
-    result = wire.exec_(source.encode())
-    if result.status != protocol.ExecStatus.COPY_OUT:
-        raise Unavailable(f"A table cannot be searched: {source}. Ask again as the owner of the tables.")
-    while True:
-        size, row = wire.get_copy_data(0)
-        if size < 0:
-            break
-        yield row
-    while (left := wire.get_result()) is not None:
-        if left.status not in (protocol.ExecStatus.COMMAND_OK, protocol.ExecStatus.COPY_OUT):
-            raise Unavailable("A table could not be searched to its end: the database broke off. Search again.")
-
-
-def _blocks(rows: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    block, size = [], 0
-    for row in rows:
-        block.append(row)
-        size += len(row)
-        if size > _CHUNK:
-            yield b"".join(block)
-            block, size = [], 0
-    yield b"".join(block)
 
 
 def told(hits: Collection[Hit]) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,8 +20,8 @@ from psycopg.types.json import Jsonb
 
 from steelthread.kit import Conflict, NotFound, now, uuid7
 from steelthread.rights.erasure import tell_destinations, write_lines
-from steelthread.rights.holds import OnHold, check_holds
-from steelthread.rights.people import Person, gather_all, members_of
+from steelthread.rights.listed import Others, State, as_the_first, gone_in, named_before, people_of
+from steelthread.rights.people import Person
 from steelthread.rights.proving import Proven, Scanned, prove, proven, scan
 from steelthread.rights.remainder import keep_counts
 from steelthread.rights.removing import Removed, remove, sought
@@ -31,7 +31,6 @@ from steelthread.thread import Space, lock_identity
 from steelthread.vault import seal, unseal
 
 Connection = psycopg.Connection[Any]
-State = Literal["waiting", "removed", "done", "unknown", "held", "invalid", "same"]
 AT_ONCE = 250
 """People in one transaction: the stream of events waits that long."""
 _PAGE = 2000
@@ -189,51 +188,31 @@ def _rehearse(space: Space, refs: Sequence[str], *, anonymise: bool) -> BatchEra
     states: Counter[str] = Counter()
     stores: Counter[str] = Counter()
     told = BatchErased(uuid7(), dry_run=True, people=0, states={}, stores=[], rows=0, keys_destroyed=0)
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
+    others: Others = {}
+    left = list(enumerate(refs, 1))
     with space.writer() as conn:
-        for start in range(0, len(refs), AT_ONCE):
+        while left:
             lock_identity(space, conn)
-            people, others = _people(space, conn, list(enumerate(refs[start : start + AT_ONCE], start + 1)), seen)
+            people, more = people_of(space, conn, left[:AT_ONCE], seen)
+            left = [one for one in left[:AT_ONCE] if one[0] not in {*people, *more}] + left[AT_ONCE:]
             if anonymise:
                 for person in people.values():
                     keep_counts(conn, person)
             gone = remove(space, conn, list(people.values()), [uuid7() for _ in people], now())
             conn.rollback()
-            states.update({"done": len(gone), **Counter(state for state, _ in others.values())})
-            told.not_erased += [{"number": one, "state": state, **why} for one, (state, why) in sorted(others.items())]
+            others |= more
+            states["done"] += len(gone)
             told.keys_destroyed += sum(one.keys for one in gone)
             for one in gone:
                 stores.update({store["store"]: store["rows"] for store in one.told()})
+    others = as_the_first(others)
+    states.update(state for state, _ in others.values())
+    told.not_erased = [{"number": number, "state": state, **why} for number, (state, why) in sorted(others.items())]
     told.people, told.states, told.rows = states["done"], dict(sorted(states.items())), stores.total()
     told.stores = [{"store": table, "method": "delete", "rows": count} for table, count in stores.items()]
     told.seconds = round(time.monotonic() - began, 3)
     return told
-
-
-def _people(
-    space: Space, conn: Connection, refs: Sequence[tuple[int, str]], seen: set[int]
-) -> tuple[dict[int, Person], dict[int, tuple[State, dict[str, Any]]]]:
-    """Return number -> person of the references that name somebody who may go, and number -> (state, why) of the others."""
-    others: dict[int, tuple[State, dict[str, Any]]] = {}
-    starts: dict[int, list[int]] = {}
-    for (number, _), found in zip(refs, members_of(space, conn, [ref for _, ref in refs]), strict=True):
-        if isinstance(found, str):
-            others[number] = ("invalid", {"why": found})
-        elif not found:
-            others[number] = ("unknown", {})
-        elif seen & set(found):
-            others[number] = ("same", {})
-        else:
-            starts[number] = found
-            seen |= set(found)
-    people = dict(zip(starts, gather_all(space, conn, list(starts.values()), [[] for _ in starts]), strict=True))
-    for number, person in list(people.items()):
-        try:
-            check_holds(conn, person)
-        except OnHold as held:
-            others[number] = ("held", {"why": str(held)})
-            del people[number]
-    return people, others
 
 
 class _Run:
@@ -246,6 +225,7 @@ class _Run:
 
     def finish(self) -> None:
         """Do all that is left to do."""
+        self._tell_apart()
         self._remove()
         self._once("swept", self._sweep)
         self._shred()
@@ -274,13 +254,32 @@ class _Run:
 
     # -- the steps -----------------------------------------------------------------------------------------------
 
+    def _tell_apart(self) -> None:
+        """Note who is named twice before anybody goes: later, nobody, or another one, would answer to the second name."""
+        seen: dict[int, int] = {}
+        same: list[tuple[int, int]] = []
+        after = 0
+        while items := self._items(self._conn, "waiting", after, _PAGE):
+            after = items[-1].number
+            same += named_before(self._space, self._conn, self._refs(items), seen)
+        self._conn.cursor().executemany(
+            "update privacy.erasure_item set state = 'same', sealed = null, told = %s where batch_id = %s and number = %s",
+            [(Jsonb({"as": first}), self._batch, number) for number, first in same],
+        )
+        self._conn.commit()
+
+    def _refs(self, items: Sequence[_Item]) -> list[tuple[int, str]]:
+        return [(one.number, _WHOM(unseal(self._key, one.sealed, _CONTEXT))) for one in items]
+
     def _remove(self) -> None:
         """Take people away, some hundred in a transaction."""
         with self._space.writer() as conn:
             while items := self._items(conn, "waiting", 0, AT_ONCE):
                 lock_identity(self._space, conn)
-                refs = [(one.number, _WHOM(unseal(self._key, one.sealed, _CONTEXT))) for one in items]
-                people, others = _people(self._space, conn, refs, set())
+                refs = self._refs(items)
+                people, others = people_of(self._space, conn, refs, {})
+                unknown = [(number, ref) for number, ref in refs if others.get(number, ("",))[0] == "unknown"]
+                others |= gone_in(self._space, conn, self._batch, unknown) if unknown else {}
                 gone = self._take_away(conn, list(people.values())) if people else []
                 self._note(conn, people, gone, others)
                 write_lines(self._space, gone, self._form)
@@ -297,7 +296,7 @@ class _Run:
         conn: Connection,
         people: dict[int, Person],
         gone: list[Removed],
-        others: dict[int, tuple[State, dict[str, Any]]],
+        others: Others,
     ) -> None:
         """Write down what became of each, with what is still to be looked for of those who went."""
         destinations = tell_destinations(self._space, conn, gone)
@@ -313,6 +312,10 @@ class _Run:
         conn.cursor().executemany(
             "update privacy.erasure_item set state = %s, request_id = %s, sealed = %s, told = %s where batch_id = %s and number = %s",
             rows,
+        )
+        conn.cursor().executemany(
+            "update privacy.erasure_item set state = 'held', told = %s where batch_id = %s and state = 'same' and told -> 'as' = %s",
+            [(Jsonb(why), self._batch, Jsonb(number)) for number, (state, why) in others.items() if state == "held"],
         )
 
     def _left(self) -> Iterator[tuple[_Item, _Left]]:

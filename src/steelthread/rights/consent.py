@@ -100,6 +100,7 @@ class Consents:
         moment = now()
         scope: Scope = "contact_point" if node else self._scope(saying.ref)
         node = node or self._node(conn, saying.ref)
+        privacy.lock_nodes(conn, [node])  # an erasure of this moment ends before it is asked who was erased
         if self._stones.has(conn, node):
             self._let_in(conn, node, returns=saying.returns)
         statement = Statement(
@@ -203,7 +204,7 @@ class Consents:
         for one in privacy.signals_of(conn, nodes, _aware(at) or now()):
             heard = self._ears.hear(one.signal, one.content)
             content = msgspec.to_builtins(one)
-            del content["node"]
+            del content["node"], content["alone"]
             found.append(
                 {**content, "sha256": one.sha256.hex(), "says": [msgspec.to_builtins(told) for told in heard.told]}
             )
@@ -242,7 +243,7 @@ class Consents:
     ) -> tuple[Decision, UUID | None]:
         """Decide, and say of whom: the universal ID, if there is one."""
         moment = _aware(at) or now()
-        subject, individual = self.look(conn, ref, moment, _aware(known))
+        subject, individual = self.look(conn, ref, moment, _aware(known), self._space.reader(conn))
         return self._decider.decide(subject, purpose, channel, use, moment, place or self.place), individual
 
     def show(self, conn: Connection, ref: str, at: datetime | None = None) -> dict[str, Any]:

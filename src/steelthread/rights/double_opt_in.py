@@ -66,6 +66,8 @@ class DoubleOptIn:
     def confirm(self, conn: Connection, token: str) -> Statement:
         """Confirm, once, in the caller's transaction."""
         given = self.check(conn, token)
+        privacy.lock_nodes(conn, [given.node])
+        self.check(conn, token)  # an erasure, or another word of the person, may have ended meanwhile
         moment = now()
         proof = UUID(bytes=self._vault.blind("double opt-in, used", str(given.event_id))[:16])
         statement = Statement(

@@ -132,12 +132,14 @@ HOLDERS: Sequence[Holder] = (
         "jurisdiction notice notice_sha256 language evidence record_hash", {"node_hash": "hashes"},
     ),
     Holder(
-        "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until", {"node_hash": "hashes"}
+        "privacy.consent_state", "what holds of consent", "node_hash part purpose channel verdict valid_until derived",
+        {"node_hash": "hashes"},
     ),
     Holder(
         "privacy.consent_signal", "signals of consent managers, as they came",
-        "node_hash signal first_at last_at sha256 content problem source recorded_at", {"node_hash": "hashes"},
+        "node_hash signal first_at last_at sha256 content problem source recorded_at alone", {"node_hash": "hashes"},
     ),
+    Holder("privacy.signal_writer", "which process wrote signals last", "one process"),
     Holder(
         "privacy.mail", "mails on their way, sealed, and for a day that they went",
         "mail_id node_hash kind made_at attempts next_at last subject sealed", {"node_hash": "hashes"},

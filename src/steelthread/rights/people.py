@@ -218,8 +218,9 @@ def shared_with_others(
     rows = conn.execute(
         "select l.a from identity.link l where l.closed_at is null and l.a = any(%(nodes)s) and not l.b = any(%(own)s) "
         "union select l.b from identity.link l where l.closed_at is null and l.b = any(%(nodes)s) and not l.a = any(%(own)s) "
-        "union select n from profiles.event e cross join unnest(e.nodes) n where e.nodes && %(nodes)s "
-        "and n = any(%(nodes)s) and not e.record_id = any(%(records)s)",
+        # node by node: an index of arrays takes twenty times as long for all of them together (&&)
+        "union select n from unnest(%(nodes)s) n cross join lateral (select e.record_id from profiles.event e "
+        "where e.nodes @> array[n] offset 0) e where not e.record_id = any(%(records)s)",
         {"nodes": Int8s(sorted(nodes)), "own": Int8s(own), "records": Int8s(records)},
     )
     return {node for (node,) in rows}

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from steelthread import __version__, privacy
 from steelthread.kit import iso, now
-from steelthread.privacy import Entry, Needles
+from steelthread.privacy import Entry
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.certificates import certify_all
 from steelthread.rights.removing import Removed
@@ -73,23 +72,19 @@ def scan(space: Space, conn: Connection, values: Sequence[str], own: Collection[
     In the company's own tables values lie open: there only those count that are nobody else's (`own`, all by default).
     """
     looked = [value if len(value) >= _SHORTEST else "" for value in values]
-    needles = Needles(looked, derived=True)
     folders = Tables(space).folders
-    with ThreadPoolExecutor(1, "scan") as beside:
-        files = beside.submit(privacy.scan_files, [space.project.data], needles)
-        lake = beside.submit(privacy.scan_files, folders, needles)
-        tables, found = privacy.scan_database(conn, needles)
-        count, more = files.result()
-        in_lake, others = lake.result()
+    found = privacy.scan_everything(conn, space.project.data, looked, derived=True, more=folders)
     stores: list[dict[str, Any]] = [
-        {"store": "database", "method": "sql", "count": tables},
-        {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": count},
+        {"store": "database", "method": "sql", "count": found.tables},
+        {"store": "dataFolder", "method": "raw and decoded, derived forms", "count": found.files},
     ]
-    hits = [dict(hit) for hit in privacy.told([*found, *more])]
+    hits = [dict(hit) for hit in privacy.told(found.hits)]
     if folders:
-        stores.append({"store": "lake", "method": "raw and decoded, derived forms", "count": in_lake})
+        stores.append({"store": "lake", "method": "raw and decoded, derived forms", "count": found.more_files})
         hits += [
-            {**hit, "store": "lake"} for hit in privacy.told(others) if own is None or values[hit["needle"]] in own
+            {**hit, "store": "lake"}
+            for hit in privacy.told(found.more_hits)
+            if own is None or values[hit["needle"]] in own
         ]
     return Scanned(stores, hits)
 

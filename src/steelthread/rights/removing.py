@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from steelthread import privacy
 from steelthread.kit import uuid7
 from steelthread.privacy import Tombstones
 from steelthread.rights.holders import HOLDERS, Reach
@@ -21,6 +22,8 @@ from steelthread.rights.tables import Tables
 from steelthread.thread import Space, take_out, tell_erased
 
 Connection = psycopg.Connection[Any]
+MOST_NODES = 4000
+"""Nodes of the people in one transaction: PostgreSQL has a lock for each."""
 
 
 class Removed(msgspec.Struct):
@@ -79,9 +82,13 @@ def remove(
 ) -> list[Removed]:  # fmt: skip
     """Set the tombstones and delete the rows of people, in the caller's transaction, with the identity lane locked.
 
+    Whoever tells a receiver of these people at this moment, or says something for them, is waited for; whoever would
+    after that waits until they are gone.
+
     Without `remembers` no tombstone is set; without `sealed` refused rows are left to the caller, who looks for them
     once for many.
     """
+    privacy.lock_nodes(conn, [name for person in people for name in sorted(person.nodes.values())[:MOST_NODES]])
     before = _folded(conn, people)
     take_out(space, conn, [row for person in people for row in person.rows], at)
     shared = shared_nodes(conn, [node for person in people for node in person.nodes])

@@ -2,7 +2,7 @@
 
 from steelthread.store.backups import backup, restore
 from steelthread.store.behind import WriteBehind, carry_out, copy_rows, write
-from steelthread.store.bulk import NULL, Byteas, Int8s, Texts, Utf8s, Uuids, field, micros_2000
+from steelthread.store.bulk import NULL, Byteas, Int8s, Moments, Texts, Utf8s, Uuids, field, micros_2000
 from steelthread.store.database import Database, open_database
 from steelthread.store.migrations import SQL_SCHEMAS, drop_views, migrate, migrations
 
@@ -12,6 +12,7 @@ __all__ = [
     "Byteas",
     "Database",
     "Int8s",
+    "Moments",
     "Texts",
     "Utf8s",
     "Uuids",

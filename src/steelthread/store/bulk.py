@@ -66,6 +66,15 @@ class Uuids(_Array):
         super().__init__([b"\0\0\0\x10" + value.bytes for value in values])
 
 
+class Moments(_Array):
+    """timestamptz[], with None for what has no time."""
+
+    element, array = 1184, 1185
+
+    def __init__(self, values: Iterable[datetime | None]) -> None:
+        super().__init__([NULL if value is None else _INT8(8, micros_2000(value)) for value in values])
+
+
 class Utf8s(_Array):
     """text[], of texts encoded already."""
 
@@ -94,7 +103,7 @@ def _dumper(kind: type[_Array]) -> type[psycopg.adapt.Dumper]:
     return Dumper
 
 
-for _kind in (Int8s, Byteas, Uuids, Utf8s, Texts):
+for _kind in (Int8s, Byteas, Uuids, Moments, Utf8s, Texts):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))
 
 

@@ -19,7 +19,6 @@ import psycopg
 
 from steelthread import intake
 from steelthread.intake import DEVICE, MappedRow, Message, Reject, Words, identifiers
-from steelthread.kit import Invalid
 from steelthread.log import Numbered
 from steelthread.model import Received
 from steelthread.thread.prepare import Ident, Prepared, Preparer
@@ -266,13 +265,7 @@ class Beside:
 
 def known_identifiers(space: Space, message: Message, namespace: str) -> list[tuple[str, str, str]]:
     """Return the identifiers of an event that are of a kind which the project has."""
-    known = []
-    for one in identifiers(message, namespace):
-        try:
-            space.rules.kind(one[0])
-        except Invalid:
-            continue
-        known.append(one)
+    known = [one for one in identifiers(message, namespace) if space.rules.knows(one[0])]
     return space.rules.untied(known, lambda one: one[0])
 
 

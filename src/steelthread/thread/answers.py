@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 
-from steelthread import privacy
+from steelthread import intake, privacy
 from steelthread.intake import RecordRow, source_names
 from steelthread.kit import now, uuid7
-from steelthread.privacy import CONSENT, NEGATIVES, Purposes, Scope, Statement, load_purposes
+from steelthread.privacy import CONSENT, NEGATIVES, Purposes, Scope, Statement, Tombstones, load_purposes
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
 
@@ -54,12 +54,8 @@ def tell_answers(
     space: Space, conn: Connection, rows: Sequence[RecordRow], winners: Mapping[bytes, Prepared], fresh: set[bytes]
 ) -> None:
     """Write what these records say of consent, and take back what they say no longer."""
-    told = {
-        row.key_hash: row
-        for row in rows
-        if b"Consent" in winners[row.key_hash].clear or _is_event(winners[row.key_hash])
-    }
-    looked = {*told, *(row.key_hash for row in rows)} - fresh
+    told = {row.key_hash: row for row in rows if _speaks(winners[row.key_hash])}
+    looked = {*told, *({row.key_hash for row in rows} - fresh)}  # a new one may have been heard, and not been kept
     known = privacy.said_by(conn, looked) if looked else []
     if not told and not known:
         return
@@ -77,18 +73,59 @@ def tell_answers(
         statements += [_retracted(one, min(row.observed_at, moment), moment) for one in gone]
         for answer in answers:
             if not any(answer.is_told_by(one) for one in standing):
-                statements.append(_statement(answer, row, source, moment))
+                statements.append(_statement(answer, row.key_hash, row.observed_at, source, moment))
     privacy.append(conn, statements)
 
 
-def _is_event(one: Prepared) -> bool:
+def statements_in(space: Space, one: Prepared, as_of: datetime) -> list[Statement]:
+    """Return what a record says of consent, before it is kept; of whoever it is, at the time at which it says so."""
+    if not _speaks(one):
+        return []
+    answers = dict.fromkeys(_answers(one, _purposes(space.project.folder / "purposes.yaml")))
+    return [_statement(answer, one.key_hash, _observed(one, as_of), "", now()) for answer in answers]
+
+
+def keep_answers(space: Space, conn: Connection, left_out: Sequence[Prepared], as_of: datetime, source: int) -> None:
+    """Write what records say of consent that are not kept themselves; what one says that is older than its last word is left."""
+    told = {one.key_hash: one for one in left_out if _speaks(one)}
+    if not told:
+        return
+    known: dict[bytes, list[Statement]] = {}
+    for each in privacy.said_by(conn, list(told)):
+        known.setdefault(each.record or b"", []).append(each)
+    stones = Tombstones(space.vault).among(conn, told)
+    stored = intake.records_by_hash(conn, list(told))
+    purposes, name, moment = _purposes(space.project.folder / "purposes.yaml"), source_names(conn)[source][0], now()
+    statements: list[Statement] = []
+    for key, one in told.items():
+        standing, observed = known.get(key, []), min(_observed(one, as_of), moment)
+        if key in stones or (key in stored and stored[key].observed_at > observed):
+            continue
+        answers = list(dict.fromkeys(_answers(one, purposes)))
+        gone = [each for each in standing if not any(answer.is_told_by(each) for answer in answers)]
+        statements += [_retracted(each, observed, moment) for each in gone]
+        fresh = [answer for answer in answers if not any(answer.is_told_by(each) for each in standing)]
+        statements += [_statement(answer, key, observed, name, moment) for answer in fresh]
+    privacy.append(conn, statements)
+
+
+def _observed(one: Prepared, as_of: datetime) -> datetime:
+    return datetime.fromtimestamp(one.changed_at / 1_000_000, UTC) if one.changed_at else as_of
+
+
+def _speaks(one: Prepared) -> bool:
+    return b"Consent" in one.clear or is_event(one)
+
+
+def is_event(one: Prepared) -> bool:
+    """Whether a record is itself a word of consent."""
     return one.entity == _EVENT
 
 
 def _answers(one: Prepared, purposes: Purposes) -> Iterable[_Answer]:
     clear = _CLEAR(one.clear)
     listed = [(entity, values) for entity, values in clear["p"] if entity in _ENTITIES]
-    if _is_event(one):
+    if is_event(one):
         listed.append((_EVENT, clear["v"]))
     for entity, values in listed:
         said, channel = str(values.get("consentStatusId", "")), str(values.get("channel", "")).casefold()
@@ -129,13 +166,13 @@ def _moment(said: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _statement(answer: _Answer, row: RecordRow, source: str, moment: datetime) -> Statement:
+def _statement(answer: _Answer, record: bytes, observed: datetime, source: str, moment: datetime) -> Statement:
     dated = answer.at is not None or answer.said in NEGATIVES
     return Statement(
         event_id=uuid7(), node=answer.node, scope=answer.scope, purpose=answer.purpose, said=answer.said,  # type: ignore[arg-type]  # one of CONSENT
-        occurred_at=min(answer.at or row.observed_at, moment), recorded_at=moment, channel=answer.channel,
+        occurred_at=min(answer.at or observed, moment), recorded_at=moment, channel=answer.channel,
         valid_until=answer.until, signal="" if dated else FILE, source=source, method=answer.method or "file",
-        record=row.key_hash,
+        record=record,
     )  # fmt: skip
 
 

@@ -72,6 +72,8 @@ class Batch:
         self._names = Names(space.vault, conn)
         self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, load.as_of, load.load_id)
         self._stars = Stars(space, self._stitch)
+        self._told: dict[tuple[int, int], int] = {}
+        """Since when a record of this batch tells of an identifier: (record, identifier) -> microseconds since 1970."""
         self._contributions: dict[int, profiles.Contribution] = {}
         self._inserts: list[RecordRow] = []
         self._tokens: list[tuple[int, list[int]]] = []
@@ -391,14 +393,17 @@ class Batch:
         self._contributions[node] = profiles.Contribution(
             node, row.source_id, one.entity, row.observed_at, one.clear, row.first_observed_at
         )
-        rules = zip(one.idents, self._stars.rules(one.idents), strict=True)
-        now = {(nodes[ident.hash], rule.strength): rule for ident, rule in rules}
-        for pair, rule in now.items():
-            if pair not in former:
-                self._stitch.claim(node, pair[0], rule, first)
-            elif before is not None and row.first_observed_at < before.first_observed_at:
-                self._stitch.backdate(node, pair[0], rule, first)
-        for other, strength in former - set(now):
+        earlier = before is not None and row.first_observed_at < before.first_observed_at
+        now: set[tuple[int, int]] = set()
+        for ident, rule in zip(one.idents, self._stars.rules(one.idents), strict=True):
+            pair, since = (nodes[ident.hash], rule.strength), ident.first or first
+            self._told[node, pair[0]] = min(since, self._told.get((node, pair[0]), since))
+            if pair not in former and pair not in now:
+                self._stitch.claim(node, pair[0], rule, since)
+            elif pair in now or earlier or (before is not None and ident.first):
+                self._stitch.backdate(node, pair[0], rule, since)
+            now.add(pair)
+        for other, strength in former - now:
             self._stitch.unclaim(node, other, strength)
 
     def _trace(
@@ -490,7 +495,8 @@ class Batch:
             count, first = traced.get(pair[:2], (0, None))
             firsts = [first] if first is not None else []
             if left > count and pair[0] in records:
-                firsts.append(records[pair[0]])
+                told = self._told.get(pair[:2])
+                firsts.append(moment_of(told) if told else records[pair[0]])
             if firsts:
                 self._stitch.redate(pair, microseconds(min(firsts)))
 

@@ -6,7 +6,7 @@ names, and the person behind its strongest identifier: a no of any of them count
 what the event names, or for the person where it names a login. What the event itself brings of consent is heard first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,30 +15,36 @@ import psycopg
 
 from steelthread.intake import DocumentMapping, LiveFile, Message, RowRejected, key_hash
 from steelthread.kit import now
-from steelthread.privacy import NodeState, Policy, Statement, Subject, Use, count_fence, fold, statements_of
+from steelthread.privacy import Derived, NodeState, Policy, Statement, Subject, Use, count_fence, fold, statements_of
 from steelthread.store import Byteas
 from steelthread.thread.consenting import SCOPES
-from steelthread.thread.fence import Fence
+from steelthread.thread.fence import Fence, Named
 from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, source_file
 
 Connection = psycopg.Connection[Any]
 _MARKS = (
-    "select node_hash, node_hash, count(*), max(recorded_at) from privacy.consent_event where node_hash = any(%(named)s) group by 1 "
-    "union all select n.hash, m.hash, count(*), max(c.recorded_at) from identity.node n "
-    "join identity.node m on m.cluster_id = n.cluster_id join privacy.consent_event c on c.node_hash = m.hash "
+    "select node_hash, node_hash, max(derived) from privacy.consent_state where node_hash = any(%(named)s) group by 1 "
+    "union all select n.hash, m.hash, max(c.derived) from identity.node n "
+    "join identity.node m on m.cluster_id = n.cluster_id join privacy.consent_state c on c.node_hash = m.hash "
     "where n.hash = any(%(strongest)s) and m.hash <> n.hash group by 1, 2"
 )
-"""How many statements there are of each node that is named, and of each of the person behind the strongest: whether any is new."""
+"""Under which number it was derived what holds of each node that is named, and of each of the person behind the strongest."""
+_NEVER = -1
 _REMEMBERED = 100_000
-_LOGIN = "user_id"
+_PERSONAL = frozenset({"user_id", "record"})
+"""Kinds of what stands for a person, and so for every device of hers."""
 _DEVICES = frozenset(kind for kind, scope in SCOPES.items() if scope == "device")
 _DEVICE_IDS = ("id", "advertisingId")
 _AMOUNTS = frozenset({"total", "revenue", "value", "price", "quantity", "subtotal", "tax", "shipping", "discount"})
 """Properties of Segment's e-commerce events that are amounts; another number may be somebody's."""
 _PARTIES = ("Individual", "Account")
 _RECORD = 0
-Named = list[tuple[int, bytes, str, str]]
+_SLOT = 900
+"""Seconds for which an answer is remembered at most: no place's day begins within them."""
+States = dict[bytes, list[NodeState]]
+_NOTHING: States = {}
+_UNKNOWN: tuple[int, list[NodeState]] = (_NEVER, [])
 
 
 class _Rules(NamedTuple):
@@ -47,17 +53,29 @@ class _Rules(NamedTuple):
     mapping: DocumentMapping | None
 
 
+class _Answer(NamedTuple):
+    """What was decided of all that an event names: it holds as long as nothing else is said of anybody of it."""
+
+    states: States
+    slot: int
+    until: datetime | None
+    """When the first yes ends by itself."""
+    collects: bool
+    ties: bool
+
+
 class Collecting:
     """Asks before live events are kept."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, fence: Fence) -> None:
         self._space = space
-        self._fence = Fence(space)
+        self._fence = fence
         self._policy = Policy(space.project.folder)
         settings = space.project.settings.project
         self._place = settings.place or settings.country
         self._files: dict[str, _Rules] = {}
-        self._states: dict[bytes, tuple[tuple[int, datetime], list[NodeState]]] = {}
+        self._states: dict[bytes, tuple[int, list[NodeState]]] = {}
+        self._answers: dict[tuple[str, tuple[bytes, ...]], _Answer] = {}
 
     def _rules(self, name: str) -> "_Rules":
         """Return what a live source's file says now."""
@@ -68,7 +86,18 @@ class Collecting:
             country = self._space.project.settings.project.country
             reads = DocumentMapping(mapping, self._space.model, country) if mapping else None
             known = self._files[name] = _Rules(changed, file, reads)
+            self._answers.clear()
         return known
+
+    def learn(self, derived: Derived) -> None:
+        """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
+        at = now()
+        for node, said in _by_node(derived.statements).items():
+            self._fold(node, said, derived.number, at)
+
+    def _fold(self, node: bytes, said: list[Statement], number: int, at: datetime) -> None:
+        again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
+        self._states[node] = (_NEVER if again else number, fold(said, at))
 
     def asks(self, name: str) -> bool:
         """Whether anything is asked of a source's events."""
@@ -76,51 +105,73 @@ class Collecting:
         return bool(file.purpose or file.link_purpose)
 
     def messages(
-        self, conn: Connection, name: str, namespace: str, messages: Sequence[Message]
+        self, conn: Connection, name: str, messages: Sequence[Message], named: Sequence[Named]
     ) -> list[Message | None]:
-        """Return each event of a source as it may be kept, None for one that may not; what was left out is counted."""
+        """Return each event of a source as it may be kept, None for one that may not; what was left out is counted.
+
+        `named` is what the events name by themselves.
+        """
         rules = self._rules(name)
         file = rules.file
-        self._policy.refresh()
-        named = [self._named(message, name, namespace, rules.mapping) for message in messages]
+        if self._policy.refresh():
+            self._answers.clear()
+        if rules.mapping is not None:
+            named = [self._mapped(*one, name, rules.mapping) for one in zip(messages, named, strict=True)]
         said = self._said(conn, named)
+        at = now()
+        slot = int(at.timestamp()) // _SLOT
         kept: list[Message | None] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
         for message, own in zip(messages, named, strict=True):
-            subject = _subject(own, said)
             one: Message | None = message
-            if own and file.purpose and not self._allows(subject, file.purpose, "collect"):
+            answer = self._answer(name, file, own, said, at, slot)
+            if not answer.collects:
                 one = stripped(message) if file.without == "strip" else None
                 counts["droppedWithoutConsent" if one is None else "strippedWithoutConsent"] += 1
-            elif (
-                len(own) > 1
-                and file.link_purpose
-                and not message.mapped
-                and not self._allows(subject, file.link_purpose, "stitch")
-            ):
+            elif not (answer.ties or message.mapped):
                 one = _alone(message, own)
                 counts["unlinkedWithoutConsent"] += one is not message
             kept.append(one)
         count_fence(conn, counts)
         return kept
 
-    def _named(self, message: Message, name: str, namespace: str, mapping: DocumentMapping | None) -> Named:
+    def _mapped(self, message: Message, own: Named, name: str, mapping: DocumentMapping) -> Named:
         """Return all that an event names; a document, what the source's mapping finds in it, its records included."""
-        if not message.mapped or mapping is None:
-            return self._fence.named(message, name, namespace)
+        if not message.mapped:
+            return own
         try:
             row = mapping.map(message.properties)
         except RowRejected:
             return []  # it will be listed, and is nobody's
         told = [one for record in row.records for one in record.identifiers]
         keys = [(record.entity, record.key) for record in row.records if record.entity in _PARTIES]
-        own = [(_RECORD, key_hash(self._space.vault, name, *key), "", "record") for key in keys]
-        return own + self._fence.hashed(told, name)
+        records = [(_RECORD, key_hash(self._space.vault, name, *key), "", "record") for key in keys]
+        return records + self._fence.hashed(told, name)
 
-    def _allows(self, subject: Subject, purpose: str, use: Use) -> bool:
-        return self._policy.decider.decide(subject, purpose, use=use, at=now(), place=self._place).allow
+    def _answer(
+        self, name: str, file: LiveFile, own: Named, said: Mapping[bytes, States], at: datetime, slot: int
+    ) -> _Answer:
+        """Return whether an event may be kept, and whether what it names may be tied."""
+        states = _states(own, said)
+        key = (name, tuple([one[1] for one in own]))
+        known = self._answers.get(key)
+        if known is not None and known.slot == slot and (known.until is None or at < known.until):
+            there = known.states
+            if len(there) == len(states) and all(there.get(node) is held for node, held in states.items()):
+                return known
+        login = any(kind in _PERSONAL for *_, kind in own)
+        subject = Subject([one for held in states.values() for one in held], None if login else frozenset(key[1]))
+        collects = not (own and file.purpose) or self._allows(subject, file.purpose, "collect", at)
+        ties = not (len(own) > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
+        if len(self._answers) >= _REMEMBERED:
+            self._answers.clear()
+        answer = self._answers[key] = _Answer(states, slot, _ends(subject, at), collects, ties)
+        return answer
 
-    def _said(self, conn: Connection, named: Sequence[Named]) -> dict[bytes, dict[bytes, list[NodeState]]]:
+    def _allows(self, subject: Subject, purpose: str, use: Use, at: datetime) -> bool:
+        return self._policy.decider.decide(subject, purpose, use=use, at=at, place=self._place).allow
+
+    def _said(self, conn: Connection, named: Sequence[Named]) -> dict[bytes, States]:
         """Return node -> what holds of it, and of the others of the person behind it where it is the strongest of an event.
 
         What was said of a node is read and folded when there is more of it than the last time.
@@ -131,40 +182,54 @@ class Collecting:
         strongest = {name for own in named for name in _strongest(own)}
         with conn.cursor(binary=True) as cursor:
             names = {"named": Byteas(sorted(every)), "strongest": Byteas(sorted(strongest))}
-            marks = [(name, node, (count, last)) for name, node, count, last in cursor.execute(_MARKS, names)]
-        stale = {node for _, node, mark in marks if self._states.get(node, (None,))[0] != mark}
+            rows = cursor.execute(_MARKS, names).fetchall()
+        states = self._states
+        stale = {node: number for _, node, number in rows if states.get(node, _UNKNOWN)[0] != number}
         if stale:
-            if len(self._states) > _REMEMBERED:
-                self._states.clear()
-                stale = {node for _, node, _ in marks}
-            told: dict[bytes, list[Statement]] = {}
-            for one in statements_of(conn, stale):
-                told.setdefault(one.node, []).append(one)
-            at = now()
-            fresh = {node: mark for _, node, mark in marks}
-            for node in stale:
-                said = told.get(node, [])
-                again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
-                self._states[node] = ((-1, at) if again else fresh[node], fold(said, at))
-        found: dict[bytes, dict[bytes, list[NodeState]]] = {}
-        for name, node, _ in marks:
-            found.setdefault(name, {})[node] = self._states[node][1]
+            if len(states) > _REMEMBERED:
+                states.clear()
+                stale = {node: number for _, node, number in rows}
+            told, at = _by_node(statements_of(conn, stale)), now()
+            for node, number in stale.items():
+                self._fold(node, told.get(node, []), number, at)
+        found: dict[bytes, States] = {}
+        for name, node, _ in rows:
+            found.setdefault(name, {})[node] = states[node][1]
         return found
 
 
+def _by_node(statements: Sequence[Statement]) -> dict[bytes, list[Statement]]:
+    told: dict[bytes, list[Statement]] = {}
+    for one in statements:
+        told.setdefault(one.node, []).append(one)
+    return told
+
+
 def _strongest(own: Named) -> list[bytes]:
+    if len(own) == 1:
+        return [own[0][1]]
     least = min((strength for strength, *_ in own), default=0)
     return [name for strength, name, _, _ in own if strength == least]
 
 
-def _subject(own: Named, said: dict[bytes, dict[bytes, list[NodeState]]]) -> Subject:
-    """Return whoever an event is of: what holds of all that it names, and of the person behind the strongest of it."""
-    nodes = {name for _, name, _, _ in own}
-    states = {name: said[name][name] for name in nodes if name in said.get(name, ())}
+def _states(own: Named, said: Mapping[bytes, States]) -> States:
+    """Return what holds of all that an event names, and of the person behind the strongest of it."""
+    if len(own) == 1:
+        return said.get(own[0][1], _NOTHING)
+    found: States = {}
+    for _, name, _, _ in own:
+        held = said.get(name)
+        if held is not None and name in held:
+            found[name] = held[name]
     for name in _strongest(own):
-        states.update(said.get(name, {}))
-    login = any(kind in (_LOGIN, "record") for *_, kind in own)
-    return Subject([one for found in states.values() for one in found], None if login else frozenset(nodes))
+        found.update(said.get(name, {}))
+    return found
+
+
+def _ends(subject: Subject, at: datetime) -> datetime | None:
+    """Return when the first yes ends of those that hold at a moment."""
+    ends = [one.said.valid_until for state in subject.states for one in state.consent.values()]
+    return min((until for until in ends if until is not None and until > at), default=None)
 
 
 def stripped(message: Message) -> Message | None:

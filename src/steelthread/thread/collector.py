@@ -1,7 +1,7 @@
 """The collector's door to the log: requests of the same few milliseconds share one commit, and are answered after it."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from steelthread.model import Received
 from steelthread.thread.ahead import LANE
 from steelthread.thread.collecting import Collecting
 from steelthread.thread.consenting import Consenting, Sent, brings_consent
-from steelthread.thread.fence import Fence
+from steelthread.thread.fence import Fence, Named
 from steelthread.thread.live import READER
 from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
@@ -43,12 +43,21 @@ _PATIENCE = 15.0
 """Seconds for which an answer is held back before the client is asked to come again later."""
 
 
+class Arrived(msgspec.Struct):
+    """An event on its way into the log."""
+
+    fact: Received
+    message: Message | None = None
+    """As it can be read: there from the first when it brings signals of privacy, else when a gate asks."""
+    signals: bool = False
+    named: Named = []
+    """All that it names, when a gate asks."""
+
+
 class _Waiting(msgspec.Struct):
-    facts: list[Received]
+    events: list[Arrived]
     refused: list[tuple[int, Reject]]
     """What cannot be taken: (source, reject)."""
-    signals: list[tuple[int, Message]]
-    """Messages that bring signals of privacy, with their source."""
     size: int
     answered: "asyncio.Future[None]"
     since: float
@@ -57,8 +66,7 @@ class _Waiting(msgspec.Struct):
 class Packed(msgspec.Struct):
     """Events ready to be kept, in a fraction of the room that they take when they are read."""
 
-    facts: list[Received]
-    signals: list[tuple[int, Message]]
+    events: list[Arrived]
 
 
 class Collector:
@@ -74,7 +82,7 @@ class Collector:
         self._fence = Fence(space)
         self._signals = Signals(space)
         self._consenting = Consenting(space)
-        self._collecting = Collecting(space)
+        self._collecting = Collecting(space, self._fence)
         self._names: dict[int, tuple[str, str]] = {}
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
@@ -83,31 +91,30 @@ class Collector:
 
     def pack(self, source: LiveSource, messages: list[Message]) -> Packed:
         """Make events ready to be kept: who lets go of the messages then holds little while it waits for its turn."""
-        facts = [Received(source=source.source_id, message=_ENCODE(message)) for message in messages]
-        signals = [
-            (source.source_id, one) for one in messages if one.context.get(GPC) is True or brings_consent(one.context)
-        ]
-        return Packed(facts, signals)
+        events = []
+        for message in messages:
+            fact = Received(source=source.source_id, message=_ENCODE(message))
+            signals = message.context.get(GPC) is True or brings_consent(message.context)
+            events.append(Arrived(fact, message if signals else None, signals))
+        return Packed(events)
 
     async def keep(self, packed: Packed) -> None:
         """Return when packed events are durable, as `accept` does."""
-        await self._keep(packed.facts, [], sum(len(fact.message) for fact in packed.facts), packed.signals)
+        await self._keep(packed.events, [], sum(len(one.fact.message) for one in packed.events))
 
     async def refuse(self, source: LiveSource, refusals: list[Refusal]) -> None:
         """Keep events that cannot be taken, sealed, with the reason: `steelthread rejects` shows them."""
         rejects = [Reject(one.place, "", one.reason, True, ["message"], [_shown(one.event)]) for one in refusals]
         refused = [(source.source_id, reject) for reject in rejects]
-        await self._keep([], refused, sum(len(reject.cells[0]) for reject in rejects), [])
+        await self._keep([], refused, sum(len(reject.cells[0]) for reject in rejects))
 
-    async def _keep(
-        self, facts: list[Received], refused: list[tuple[int, Reject]], size: int, signals: list[tuple[int, Message]]
-    ) -> None:
-        if not facts and not refused:
+    async def _keep(self, events: list[Arrived], refused: list[tuple[int, Reject]], size: int) -> None:
+        if not events and not refused:
             return
         if self._bytes > _WAITING_BYTES:
             raise Overloaded("Too many events wait to be kept: come again in some seconds.")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(facts, refused, signals, size, loop.create_future(), loop.time())
+        waiting = _Waiting(events, refused, size, loop.create_future(), loop.time())
         self._queue.append(waiting)
         self._bytes += size
         if self._work is None or self._work.done():
@@ -125,9 +132,9 @@ class Collector:
             self._bytes -= sum(one.size for one in batch)
             try:
                 await self._calm(batch)
-                facts = [fact for one in batch for fact in one.facts]
+                events = [event for one in batch for event in one.events]
                 refused = [reject for one in batch for reject in one.refused]
-                await asyncio.to_thread(self._commit, facts, refused, [one for each in batch for one in each.signals])
+                await asyncio.to_thread(self._commit, events, refused)
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
             except (psycopg.Error, OSError, SteelthreadError) as error:
@@ -135,13 +142,12 @@ class Collector:
             else:
                 _answer(batch, None)
 
-    def _commit(
-        self, facts: list[Received], refused: list[tuple[int, Reject]], signals: list[tuple[int, Message]]
-    ) -> None:
+    def _commit(self, events: list[Arrived], refused: list[tuple[int, Reject]]) -> None:
         begun: dict[int, int] = {}
         with self._pool.connection(timeout=10) as conn, conn.transaction():
-            refused = [*refused, *self._heed(conn, signals)]  # what an event says of consent counts for itself
-            kept = self._admitted(conn, facts) if facts else []
+            asking, stones = self._asked(conn, events)
+            refused = [*refused, *self._heed(conn, events)]  # what an event says of consent counts for itself
+            kept = self._admitted(conn, events, asking, stones)
             if kept:
                 self._space.log.append(conn, LANE, kept, hours=1)
             for source in sorted({source for source, _ in refused}):
@@ -152,14 +158,40 @@ class Collector:
             if refused:
                 count_live(conn, {"rejected": len(refused)})
         self._loads.update(begun)  # not before it is committed
+        self._consenting.settled()
 
-    def _heed(self, conn: psycopg.Connection[Any], signals: list[tuple[int, Message]]) -> list[tuple[int, Reject]]:
+    def _asked(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> tuple[set[int], set[bytes]]:
+        """Read what the gates must know of events: once for all of them.
+
+        Return the sources that ask, and what has a tombstone of all that is named.
+        """
+        stands = bool(events) and self._fence.stands(conn)
+        asking = {one for one in {event.fact.source for event in events} if self._asks(conn, one)}
+        for event in events:
+            if stands or event.signals or event.fact.source in asking:
+                event.message = event.message or _DECODE(event.fact.message)
+                event.named = self._fence.named(event.message, *self._source(conn, event.fact.source))
+        return asking, self._fence.among(conn, [event.named for event in events]) if stands else set()
+
+    def _asks(self, conn: psycopg.Connection[Any], source: int) -> bool:
+        return self._collecting.asks(self._source(conn, source)[0])
+
+    def _heed(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> list[tuple[int, Reject]]:
         """Keep what signals say; return those that cannot be read, to be listed: their events are taken all the same."""
-        events = [Sent(message, *self._source(conn, source)) for source, message in signals]
-        self._signals.heed(conn, [one for one in events if one.message.context.get(GPC) is True])
+        heard = [(one, one.message) for one in events if one.signals and one.message is not None]
+        if not heard:
+            return []
+        sent = [Sent(message, self._source(conn, one.fact.source)[0], one.named) for one, message in heard]
+        asked = [one for one in sent if one.message.context.get(GPC) is True]
+        self._collecting.learn(self._signals.heed(conn, asked))
+        problems = self._consenting.heed(conn, sent)
+        self._collecting.learn(self._consenting.told)
         return [
-            (signals[place][0], Reject(0, "context.consent", problem, False, ["message"], [_shown(signals[place][1])]))
-            for place, problem in self._consenting.heed(conn, events)
+            (
+                heard[place][0].fact.source,
+                Reject(0, "context.consent", problem, False, ["message"], [_shown(heard[place][1])]),
+            )
+            for place, problem in problems
         ]
 
     def _source(self, conn: psycopg.Connection[Any], source: int) -> tuple[str, str]:
@@ -170,32 +202,36 @@ class Collector:
             self._names[source] = (name, file.user_namespace or SHARED_NAMESPACE)
         return self._names[source]
 
-    def _admitted(self, conn: psycopg.Connection[Any], facts: list[Received]) -> list[Received]:
+    def _admitted(
+        self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[int], stones: set[bytes]
+    ) -> list[Received]:
         """Return what may be kept: nothing of whoever was erased, and for a purpose of those only who allow it.
 
         What may not is not even written down.
         """
-        stands = self._fence.stands(conn)
-        asking = {one for one in {fact.source for fact in facts} if self._collecting.asks(self._source(conn, one)[0])}
-        if not stands and not asking:
-            return facts
+        if not stones and not asking:
+            return [event.fact for event in events]
         kept = []
-        grouped: dict[int, dict[int, tuple[Received, Message]]] = {}
-        for fact in facts:
-            if stands or fact.source in asking:
-                message = _DECODE(fact.message)
-                grouped.setdefault(fact.source, {})[id(message)] = (fact, message)
+        grouped: dict[int, list[Arrived]] = defaultdict(list)
+        for event in events:
+            if stones or event.fact.source in asking:
+                grouped[event.fact.source].append(event)
             else:
-                kept.append(fact)
+                kept.append(event.fact)
         for source, mine in sorted(grouped.items()):
-            whose, messages = self._source(conn, source), [message for _, message in mine.values()]
-            if stands:
-                messages = self._fence.messages(conn, *whose, messages)
+            whole = {id(one.message): one for one in mine}
+            messages = [one.message for one in mine if one.message is not None]
+            messages = self._fence.past(conn, messages, [one.named for one in mine], stones)
             if source in asking:
-                messages = [one for one in self._collecting.messages(conn, *whose, messages) if one is not None]
+                whose = self._source(conn, source)
+                named = [
+                    whole[id(one)].named if id(one) in whole else self._fence.named(one, *whose) for one in messages
+                ]
+                told = self._collecting.messages(conn, whose[0], messages, named)
+                messages = [one for one in told if one is not None]
             for one in messages:
-                whole = mine.get(id(one))
-                kept.append(whole[0] if whole else Received(source=source, message=_ENCODE(one)))
+                same = whole.get(id(one))
+                kept.append(same.fact if same else Received(source=source, message=_ENCODE(one)))
         return kept
 
     async def _calm(self, batch: list[_Waiting]) -> None:

@@ -4,12 +4,20 @@ A signal comes with every event and is a state, not an act: it says something wh
 then once. A no is kept of the browser and of the login, a yes of the browser alone (of the login where no browser is
 named, or where this very signal had closed it). What a signal says yes to no more has ended. Events come late and out of
 order: whatever the order, what was seen last holds.
+
+Nearly every event repeats what its browser said before. A signal without any no is remembered as long as no other process
+writes signals: seen again it is not asked for, and its last sighting is written once a minute, or before another signal of
+the same browser. What is lost with a process that dies are sightings of a yes, never of a no.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import psycopg
@@ -20,6 +28,7 @@ from steelthread.kit import now, uuid7
 from steelthread.privacy import (
     METHODS,
     NEGATIVES,
+    Derived,
     Ears,
     HeardSignal,
     Hearing,
@@ -31,7 +40,7 @@ from steelthread.privacy import (
     Tombstones,
     found_in,
 )
-from steelthread.thread.fence import Fence
+from steelthread.thread.fence import Named
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -39,6 +48,11 @@ SCOPES: Mapping[str, Scope] = {"anonymous_id": "device", "device_id": "device", 
 """Kinds of identifiers of which a browser or an app speaks."""
 _FIELDS = ("consent", "consentManagement", "consentQuery")
 _DAY = timedelta(days=1)
+_REMEMBERED = 100_000
+_WRITTEN_SECONDS = 60.0
+"""How often the last sighting of a remembered signal is written."""
+_NOWHERE = -1
+Key = tuple[bytes, Signal]
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -60,8 +74,18 @@ class Sent(msgspec.Struct, frozen=True):
 
     message: Message
     source: str
-    namespace: str
-    """Of the source's user ids."""
+    named: Named
+    """All that it names."""
+
+
+class _Known(msgspec.Struct):
+    """A signal without any no, as a node was last heard to send it."""
+
+    digest: bytes
+    alone: bool
+    last_at: datetime
+    waiting: _Seen | None = None
+    """The last sighting, while it is not written."""
 
 
 def brings_consent(context: Mapping[str, Any]) -> bool:
@@ -73,43 +97,105 @@ class Consenting:
     """Keeps what signals say, in one space."""
 
     def __init__(self, space: Space) -> None:
-        self._fence = Fence(space)
         self._stones = Tombstones(space.vault)
         self._policy = Policy(space.project.folder)
         self._ears = Ears(self._policy.purposes)
+        self._process = uuid4()
+        self._known: dict[Key, _Known] = {}
+        self._due: deque[tuple[float, Key]] = deque()
+        """Which sightings wait to be written, and since when."""
+        self._taken: dict[Key, _Known | None] = {}
+        """What is known when the present transaction is committed."""
+        self.told = Derived()
+        """All that was ever said of whoever the last events said something new of."""
 
     def heed(self, conn: Connection, events: Sequence[Sent]) -> list[tuple[int, str]]:
         """Keep what the signals of events say, in the caller's transaction; return (place of the event, what is wrong).
 
-        Nothing is kept of whoever was erased.
+        Nothing is kept of whoever was erased. Call `settled` when the transaction is committed.
         """
+        self._due.extendleft((0.0, key) for key in self._taken)  # the transaction before this one failed
+        self._taken, self.told = {}, Derived()
         if self._policy.refresh():
             self._ears = Ears(self._policy.purposes)
-        seen = [one for place, event in enumerate(events) for one in self._seen(place, event)]
+        if self._known and not privacy.writes_alone(conn, self._process):
+            self._doubt()
+        seen = self._unknown(events)
         if not seen:
             return []
+        if not privacy.write_as(conn, self._process):
+            self._doubt()  # another process wrote since the question above
         nodes = {one.node for one in seen}
         privacy.lock_nodes(conn, nodes)
         nodes -= self._stones.among(conn, nodes)
         batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes), privacy.were_refused(conn, nodes))
         for one in sorted((one for one in seen if one.node in nodes), key=lambda one: (one.at, one.place)):
             batch.take(one)
-        batch.write()
+        self.told = batch.write()
+        self._taken = {key: batch.known(key) for key in {(one.node, one.signal) for one in seen}}
         return sorted(batch.problems)
 
-    def _seen(self, place: int, event: Sent) -> list[_Seen]:
-        signals = found_in(event.message.context)
-        if not signals:
-            return []
-        named = self._fence.named(event.message, event.source, event.namespace)
-        scopes = {name: SCOPES[kind] for _, name, _, kind in named if kind in SCOPES}
-        browser = "device" in scopes.values()
-        at = moment(min(event.message.timestamp, event.message.received))
-        return [
-            _Seen(at, place, node, scope, browser and scope == "party", signal, content, event.source)
-            for node, scope in sorted(scopes.items())
-            for signal, content in signals
-        ]
+    def _doubt(self) -> None:
+        """Forget what was remembered, and have written what waits."""
+        self._known = {key: known for key, known in self._known.items() if known.waiting}
+        self._due = deque((0.0, key) for key in self._known)
+
+    def settled(self) -> None:
+        """Remember what was kept: the transaction is committed."""
+        for key, known in self._taken.items():
+            self._known.pop(key, None)
+            if known is not None:
+                self._known[key] = known
+        self._taken = {}
+        while len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+
+    def _unknown(self, events: Sequence[Sent]) -> list[_Seen]:
+        """Return the sightings that have to be taken in: of what is not remembered, and those that waited long enough."""
+        repeated: list[tuple[Key, _Known, _Seen]] = []
+        fresh: dict[Key, list[_Seen]] = {}
+        for place, event in enumerate(events):
+            for one in _sightings(place, event):
+                key = (one.node, one.signal)
+                known = self._known.get(key)
+                if known is not None and known.digest == _digest(one.content) and (known.alone or one.beside):
+                    repeated.append((key, known, one))
+                else:
+                    fresh.setdefault(key, []).append(one)
+        present = time.monotonic()
+        while self._due and self._due[0][0] <= present - _WRITTEN_SECONDS:
+            fresh.setdefault(self._due.popleft()[1], [])
+        for key, known, one in repeated:
+            if key in fresh:
+                fresh[key].append(one)
+            elif one.at > known.last_at:
+                if known.waiting is None:
+                    self._due.append((present, key))
+                known.last_at, known.waiting = one.at, one
+        return [one for key, seen in fresh.items() for one in (*seen, *self._waiting(key))]
+
+    def _waiting(self, key: Key) -> list[_Seen]:
+        """Return the sighting of a signal that is not written yet."""
+        known = self._known.get(key)
+        return [msgspec.structs.replace(known.waiting, place=_NOWHERE)] if known and known.waiting else []
+
+
+def _sightings(place: int, event: Sent) -> Iterator[_Seen]:
+    """Yield the signals of an event, at each node of which it speaks."""
+    signals = found_in(event.message.context)
+    if not signals:
+        return
+    scopes = {name: SCOPES[kind] for _, name, _, kind in event.named if kind in SCOPES}
+    browser = "device" in scopes.values()
+    at = moment(min(event.message.timestamp, event.message.received))
+    for node, scope in scopes.items():
+        for signal, content in signals:
+            yield _Seen(at, place, node, scope, browser and scope == "party", signal, content, event.source)
+
+
+@lru_cache(4096)
+def _digest(content: str) -> bytes:
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
 
 
 class _Batch:
@@ -130,18 +216,18 @@ class _Batch:
 
     def take(self, one: _Seen) -> None:
         """Take in a signal, those of one node in the order of their times."""
-        digest = hashlib.sha256(one.content.encode("utf-8", "surrogatepass")).digest()
+        digest = _digest(one.content)
         before = self._last.get((one.node, one.signal))
-        if before is not None and before.sha256 == digest:
-            if one.at > before.last_at:
-                before.last_at = one.at
-                self._keep(before)
-            return
         heard = self._ears.hear(one.signal, one.content)
+        if before is not None and before.sha256 == digest:
+            self._again(one, before, heard)
+            return
         content = one.content.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-        row = HeardSignal(one.node, one.signal, one.at, one.at, digest, content, heard.problem, one.source)
+        row = HeardSignal(
+            one.node, one.signal, one.at, one.at, digest, content, heard.problem, one.source, not one.beside
+        )
         self._keep(row)
-        if heard.problem:
+        if heard.problem and one.place != _NOWHERE:
             self.problems.add((one.place, heard.problem))
         self._say(one, heard, one.at, digest)
         if before is None or one.at >= before.last_at:
@@ -159,22 +245,43 @@ class _Batch:
         else:
             self._end(one, heard, earlier, before.first_at)
 
-    def write(self) -> None:
-        """Write what was taken in."""
-        privacy.append(self._conn, self._statements)
+    def _again(self, one: _Seen, before: HeardSignal, heard: Hearing) -> None:
+        """Take in what stands already; a login that was heard beside a browser only says its own yes now."""
+        if one.at > before.last_at:
+            before.last_at = one.at
+            self._keep(before)
+        if not (one.beside or before.alone):
+            before.alone = True
+            self._keep(before)
+            self._say(one, heard, one.at, before.sha256, noes=False)
+
+    def known(self, key: Key) -> _Known | None:
+        """Return what may be remembered of a node's signal: one that was understood, and says no to nothing."""
+        last = self._last.get(key)
+        if last is None:
+            return None
+        heard = self._ears.hear(last.signal, last.content)
+        if heard.problem or any(told.said in NEGATIVES for told in heard.told):
+            return None
+        return _Known(last.sha256, last.alone, last.last_at)
+
+    def write(self) -> Derived:
+        """Write what was taken in; return all that was ever said of whoever something new was said of."""
         privacy.keep_signals(self._conn, list(self._rows.values()), self._now)
+        return privacy.append_told(self._conn, self._statements)
 
     def _keep(self, row: HeardSignal) -> None:
         self._rows[(row.node, row.signal, row.first_at, row.sha256)] = row
 
-    def _say(self, one: _Seen, heard: Hearing, at: datetime, digest: bytes) -> None:
-        """Say all that a signal says; a yes is not newer than the person's choice."""
+    def _say(self, one: _Seen, heard: Hearing, at: datetime, digest: bytes, *, noes: bool = True) -> None:
+        """Say all that a signal says, or its yes alone; a yes is not newer than the person's choice."""
         positive = any(told.said not in NEGATIVES for told in heard.told)
         refused = self._refused(one) if positive else set()
         for told in heard.told:
             closed = (told.purpose, "") in refused
             if told.said in NEGATIVES or (told.said == "expired" and closed):
-                self._state(one, told, at, digest)
+                if noes:
+                    self._state(one, told, at, digest)
             elif told.said == "given":
                 if told.channel and closed:
                     self._state(one, Told(told.purpose, "expired"), at, digest)

@@ -12,7 +12,7 @@ import psycopg
 
 from steelthread.identity import NODES_OF, matching_key, provider_key
 from steelthread.intake import Message, identifiers
-from steelthread.kit import Invalid
+from steelthread.kit import remembered
 from steelthread.privacy import Tombstones, count_fence
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
@@ -22,6 +22,8 @@ _UNPACK = msgspec.msgpack.Decoder().decode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _CLEAR = msgspec.json.Decoder().decode
+Named = list[tuple[int, bytes, str, str]]
+"""All that an event names: (strength, hash, value as told, kind)."""
 
 
 class Fence:
@@ -30,10 +32,15 @@ class Fence:
     def __init__(self, space: Space) -> None:
         self._space = space
         self._tombstones = Tombstones(space.vault)
+        self._hashed = remembered(65_536)(self._hash)
 
     def stands(self, conn: Connection) -> bool:
         """Whether anybody was ever erased."""
         return self._tombstones.any(conn)
+
+    def among(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
+        """Return what has a tombstone of all that events name."""
+        return self._tombstones.among(conn, {name for own in named for _, name, _, _ in own})
 
     # -- records of files ----------------------------------------------------------------------------------------
 
@@ -55,7 +62,7 @@ class Fence:
                 continue
             gone = [place for place, ident in enumerate(one.idents) if ident.hash in stones]
             if gone:
-                self._strip(one, gone)
+                self.strip(one, gone)
                 counts["strippedRecords"] += 1
             kept.append(one)
         count_fence(conn, counts)
@@ -83,7 +90,8 @@ class Fence:
     def _strength(self, ident: Ident) -> tuple[int, bytes]:
         return self._space.kind(ident.kind).strength, ident.hash
 
-    def _strip(self, one: Prepared, gone: list[int]) -> None:
+    def strip(self, one: Prepared, gone: Sequence[int]) -> None:
+        """Take the identifiers at these places out of a record, and every value that is one of them."""
         key, direct, parts, shown, extras, *rest = _UNPACK(one.plain)
         values = [tuple(shown[place]) for place in gone]
         removed = [name for name, value in direct.items() if self._is_one_of(value, values)]
@@ -115,7 +123,13 @@ class Fence:
         if not self._tombstones.any(conn):
             return messages
         told = [self.named(message, source, namespace) for message in messages]
-        stones = self._tombstones.among(conn, {name for named in told for _, name, _, _ in named})
+        return self.past(conn, messages, told, self.among(conn, told), counted=counted)
+
+    def past(
+        self, conn: Connection, messages: list[Message], told: Sequence[Named], stones: Collection[bytes], *,
+        counted: bool = True,
+    ) -> list[Message]:  # fmt: skip
+        """Do the same where it is known what the events name, and what of it has a tombstone."""
         if not stones:
             return messages
         kept, counts = [], {"droppedEvents": 0, "strippedEvents": 0}
@@ -132,24 +146,26 @@ class Fence:
             count_fence(conn, counts)
         return kept
 
-    def named(self, message: Message, source: str, namespace: str) -> list[tuple[int, bytes, str, str]]:
-        """Return (strength, hash, value as told, kind) of all that a message names, the mailbox behind an address included."""
+    def named(self, message: Message, source: str, namespace: str) -> Named:
+        """Return all that a message names, the mailbox behind an address included."""
         return self.hashed(identifiers(message, namespace), source)
 
-    def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> list[tuple[int, bytes, str, str]]:
-        """Return (strength, hash, value as told, kind) of identifiers (kind, namespace, value)."""
-        vault, found = self._space.vault, []
-        for kind, scope, value in told:
-            try:
-                known = self._space.rules.kind(kind)
-            except Invalid:
-                continue
-            key = self._key(kind, value)
-            if key is not None:
-                scoped = f"{scope or source}/{key}" if known.scoped else key
-                found.append((known.strength, vault.blind(NODES_OF.get(kind, kind), scoped), value, kind))
-                if kind == "email":
-                    found.append((known.strength, vault.blind(kind, provider_key(key)), value, kind))
+    def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> Named:
+        """Return what identifiers (kind, namespace, value) name."""
+        return [one for kind, scope, value in told for one in self._hashed(kind, scope or source, value)]
+
+    def _hash(self, kind: str, scope: str, value: str) -> Named:
+        if not self._space.rules.knows(kind):
+            return []
+        known = self._space.rules.kind(kind)
+        key = self._key(kind, value)
+        if key is None:
+            return []
+        blind = self._space.vault.blind
+        scoped = f"{scope}/{key}" if known.scoped else key
+        found = [(known.strength, blind(NODES_OF.get(kind, kind), scoped), value, kind)]
+        if kind == "email":
+            found.append((known.strength, blind(kind, provider_key(key)), value, kind))
         return found
 
 

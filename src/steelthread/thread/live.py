@@ -31,7 +31,7 @@ from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
-from steelthread.thread.prepare import Prepared
+from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
 from steelthread.vault import unseal
@@ -287,9 +287,10 @@ class LiveThread:
             if row is not None and row.subject in keys:
                 envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
                 state = _STATE(envelope[_STATE_PLACE]) if len(envelope) > _STATE_PLACE else state
-            state.identifiers = [one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace]
+            state.keep([one for one in state.identifiers if one[0] != "user_id" or one[1] == live.namespace])
             for event in told[party]:
                 state.tell(event.message, event.identifiers if party[0] == "Individual" else [])
+            state.keep(self._space.rules.untied(state.identifiers, lambda one: one[0]))
             mapped, times = self._teller.words.party(*party, state)
             fresh = {trait for event in told[party] for trait in (*event.message.traits, *event.message.once)}
             rejects += [
@@ -304,6 +305,7 @@ class LiveThread:
     def _party(self, live: Known, row: MappedRow, state: PartyState, times: dict[str, int]) -> Prepared:
         """Prepare a party's record with its registers in the envelope, and the times of its attributes in the clear."""
         (one,) = self._teller.row(live, row, "")
+        one.idents = dated(self._fence, live.name, one.idents, state)
         one.plain = _PACK([*_UNPACK(one.plain), _PACK(state)])
         one.digest = self._space.vault.digest(one.plain)
         one.row_digest = one.digest
@@ -365,6 +367,15 @@ class LiveThread:
 def _as_told(live: Known, message: Message) -> Told:
     """Return an event that does not come from the log as it stands there."""
     return Told(0, live.facts.source_id, b"", message)
+
+
+def dated(fence: Fence, source: str, idents: Sequence[Ident], state: PartyState) -> list[Ident]:
+    """Return the identifiers of a live party's record, each with the time at which it was told first."""
+    firsts: dict[bytes, int] = {}
+    for told in state.identifiers:
+        for _, name, _, _ in fence.hashed([told], source):
+            firsts[name] = min(state.since(told), firsts.get(name, state.last))
+    return [msgspec.structs.replace(one, first=firsts.get(one.hash, 0)) for one in idents]
 
 
 def parties(message: Message) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from steelthread.kit import Invalid, now
 from steelthread.store import carry_out
 from steelthread.thread.batch import LANE, Batch, SourceFacts
 from steelthread.thread.beside import MapperBeside, MapperHere
+from steelthread.thread.collecting_rows import RowGate, shown_still
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper, RowMapper
 from steelthread.thread.refold import refold
@@ -71,6 +72,8 @@ class Loader:
         self._space = space
         self._source = source
         self._allow_empty = False
+        self._gate = RowGate(space, source)
+        self._left_out = 0
         self._digest = source.digest.encode() if isinstance(source.digest, str) else source.digest
 
     def load(
@@ -101,8 +104,13 @@ class Loader:
             seconds=round(time.monotonic() - began, 3),
             set_aside=load.set_aside,
             unmapped=ended.unmapped,
-            warnings=ended.warnings,
+            warnings=[*ended.warnings, *self._told_of_gate()],
         )
+
+    def _told_of_gate(self) -> list[str]:
+        if not self._left_out:
+            return []
+        return [f"{self._left_out:,} rows were left out: nobody allows {self._source.purpose} for them"]
 
     def _load(
         self,
@@ -218,9 +226,16 @@ class Loader:
         rejects = batch.hashed.rejects + mapped.rejects
         shown = batch.unchanged
         witness.own.add(shown)
-        if mapped.prepared:
-            written = Batch(self._space, conn, facts, load, witness).write(mapped.prepared)
-            self._count(load, mapped.primaries, written.new, written.changed)
+        admitted = self._gate.admit(conn, mapped.prepared, load.as_of, facts.source_id)
+        if admitted.left_out:
+            gone = admitted.rows
+            rejects = [reject for reject in rejects if reject.is_row or reject.digest not in gone]
+            self._left_out += len(gone)
+            shown = shown + shown_still(conn, admitted.left_out)
+        if admitted.kept:
+            written = Batch(self._space, conn, facts, load, witness).write(admitted.kept)
+            out = {one.key_hash for one in admitted.left_out}
+            self._count(load, [one for one in mapped.primaries if one not in out], written.new, written.changed)
             shown = shown + (written.shown if self._source.snapshot else written.same)
             witness.own.add(written.same)
             load.created += written.outcome.created
@@ -316,8 +331,9 @@ class Loader:
                 mended.append(one)
         if mended:
             load = intake.begin_replay(conn, facts.source_id, as_of, edition)
+            admitted = self._gate.admit(conn, work.prepared, as_of, facts.source_id)
             Batch(self._space, conn, facts, load, intake.Witness(conn, facts.source_id, load)).write(
-                work.prepared, frozenset(one.digest for one in mended if one.digest)
+                admitted.kept, frozenset(one.digest for one in mended if one.digest)
             )
             intake.settle_rejects(conn, [one.reject_id for one in mended])
             self._close_outdated(conn, facts, load)

@@ -32,6 +32,8 @@ class Ident(msgspec.Struct, array_like=True, frozen=True):
     hash: bytes
     exclusive: int = 0
     """A group of identifiers of which a person has one, where the event itself says so; 0 for what the kind says."""
+    first: int = 0
+    """When it was told first, in microseconds since 1970, where that is known; 0: when the record was first observed."""
 
 
 class Prepared(msgspec.Struct, array_like=True):

@@ -17,7 +17,17 @@ import psycopg
 
 from steelthread import intake
 from steelthread.identity import Identifiers
-from steelthread.intake import Decoded, MappedPart, MappedRecord, MappedRow, Message, RecordRow, Source, Waiting
+from steelthread.intake import (
+    Decoded,
+    MappedPart,
+    MappedRecord,
+    MappedRow,
+    Message,
+    PartyState,
+    RecordRow,
+    Source,
+    Waiting,
+)
 from steelthread.kit import NotFound
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
@@ -26,7 +36,8 @@ from steelthread.thread.admission import BLOCKED
 from steelthread.thread.ahead import LANE, walled
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch, SourceFacts, microseconds
-from steelthread.thread.live import LiveThread
+from steelthread.thread.fence import Fence
+from steelthread.thread.live import LiveThread, dated
 from steelthread.thread.prepare import Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.vault import unseal
@@ -35,6 +46,7 @@ Connection = psycopg.Connection[Any]
 _PAGE = 1000
 _REGISTERS = 6
 """Where the registers of a live party stand in its envelope."""
+_STATE = msgspec.msgpack.Decoder(PartyState).decode
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
 _KEPT = msgspec.json.Decoder(Message).decode
 _JSON = msgspec.json.Decoder().decode
@@ -149,6 +161,7 @@ class _Records:
             source, space.model, space.vault, Identifiers(space.rules, space.model, self.name, country)
         )
         self._opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
+        self._fence = Fence(space)
 
     def run(self, span: tuple[datetime, datetime], done: Replayed, progress: Callable[[Replayed], None] | None) -> None:
         """Go through the records that were loaded in a time range."""
@@ -198,6 +211,7 @@ class _Records:
         if self._live:
             one.idents = [walled(ident) for ident in one.idents]
             if len(envelope) > _REGISTERS:  # a party's registers go with it, as the live thread keeps them
+                one.idents = dated(self._fence, self.name, one.idents, _STATE(envelope[_REGISTERS]))
                 one.plain = _PACK([*_UNPACK(one.plain), envelope[_REGISTERS]])
                 one.digest = one.row_digest = self._space.vault.digest(one.plain)
         return one, mapped is not None

@@ -11,10 +11,9 @@ import psycopg
 
 from steelthread import privacy
 from steelthread.kit import now, uuid7
-from steelthread.privacy import Scope, Statement, Tombstones
+from steelthread.privacy import Derived, Scope, Statement, Tombstones
 from steelthread.store import Byteas
 from steelthread.thread.consenting import SCOPES, Sent
-from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
 
 GPC = "globalPrivacyControl"
@@ -25,28 +24,31 @@ class Signals:
     """Heeds signals of one space."""
 
     def __init__(self, space: Space) -> None:
-        self._fence = Fence(space)
         self._stones = Tombstones(space.vault)
 
-    def heed(self, conn: psycopg.Connection[Any], events: Sequence[Sent]) -> None:
-        """Keep the opt-out of whoever messages name, in the caller's transaction.
+    def heed(self, conn: psycopg.Connection[Any], events: Sequence[Sent]) -> Derived:
+        """Keep the opt-out of whoever messages name, in the caller's transaction; return all that was ever said of those.
 
         Not where it stands already, where somebody answered the signal with a yes, and of whoever was erased.
         """
         named: dict[bytes, tuple[Scope, str]] = {}
         for one in events:
-            for _, name, _, kind in self._fence.named(one.message, one.source, one.namespace):
+            for _, name, _, kind in one.named:
                 if kind in SCOPES:
                     named.setdefault(name, (SCOPES[kind], one.source))
         if not named:
-            return
+            return Derived()
         standing = conn.execute(
             "select node_hash from privacy.consent_state where node_hash = any(%(names)s) and part = 'c' and purpose = '*sharing' "
             "and channel = '' and verdict < 0 union select node_hash from privacy.consent_event where node_hash = any(%(names)s) "
             "and purpose = '*sharing' and said = 'given' and signal = 'gpc'",
             {"names": Byteas(sorted(named))},
         )
-        stays = {bytes(row[0]) for row in standing} | self._stones.among(conn, named)
+        fresh = named.keys() - {bytes(row[0]) for row in standing}
+        if not fresh:
+            return
+        privacy.lock_nodes(conn, fresh)  # an erasure that goes on at this moment ends before it is asked who was erased
+        fresh -= self._stones.among(conn, fresh)
         moment = now()
         statements = [
             Statement(
@@ -54,6 +56,6 @@ class Signals:
                 recorded_at=moment, signal="gpc", source=source, method="Sec-GPC: 1",
             )
             for name, (scope, source) in sorted(named.items())
-            if name not in stays
+            if name in fresh
         ]  # fmt: skip
-        privacy.append(conn, statements)
+        return privacy.append_told(conn, statements)

@@ -174,13 +174,23 @@ class Shard:
             if start != -1:
                 self.content[start : start + ENTRY] = bytes(ENTRY)
 
-    def entries(self) -> Iterator[tuple[int, bytes]]:
-        """Yield (subject, data key) of all whole entries."""
-        for start in range(HEADER, len(self.content) - ENTRY + 1, ENTRY):
-            subject = int.from_bytes(self.content[start : start + 8], "big")
-            key = self.find(subject)
-            if key is not None:
-                yield subject, key
+    def rewrapped(self, after: "Shard", without: Collection[int]) -> Iterator[bytes]:
+        """Yield the entries of all subjects but these, wrapped by another shard's key."""
+        content = memoryview(self.content)
+        starts = range(HEADER, len(content) - ENTRY + 1, ENTRY)
+        nonces = memoryview(os.urandom(12 * len(starts)))
+        gone = {subject.to_bytes(8, "big") for subject in without}
+        unwrap, wrap = self.key.decrypt, after.key.encrypt
+        for number, start in enumerate(starts):
+            name = bytes(content[start : start + 8])
+            if name in gone:
+                continue
+            try:
+                key = unwrap(content[start + 8 : start + 20], content[start + 20 : start + ENTRY], name)
+            except InvalidTag:
+                continue  # it was forgotten
+            nonce = bytes(nonces[12 * number : 12 * number + 12])
+            yield name + nonce + wrap(nonce, key, name)
 
     def wrap(self, subject: int, key: bytes) -> bytes:
         """Return the entry of a subject."""
@@ -210,4 +220,4 @@ def next_generation(shard: Shard, root: AESGCM, without: Collection[int]) -> byt
     """Return a shard's next generation: a new shard key, everyone rewrapped but those who go."""
     head = fresh(root, shard.number)
     after = Shard(bytearray(head), root, shard.number)
-    return head + b"".join(after.wrap(subject, key) for subject, key in shard.entries() if subject not in without)
+    return head + b"".join(shard.rewrapped(after, without))

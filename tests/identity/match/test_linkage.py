@@ -2,6 +2,7 @@
 
 import math
 import random
+from importlib import import_module
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.spatial.distance import squareform
 
 from steelthread.identity.match.calibration import FLOORS, calibrate
 from steelthread.identity.match.linkage import WALL, Join, average_linkage, components, labels_at, sizes_of_joins
+
+deciding = import_module("steelthread.identity.match.resolve")
 
 
 def matrix(count, seed):
@@ -101,3 +104,18 @@ def test_thresholds_rise_where_much_is_in_doubt():
 
 def test_thresholds_without_any_join():
     assert calibrate(3, []) == FLOORS
+
+
+def test_components_are_small_enough_and_have_not_too_many_pairs(monkeypatch):
+    count = 240
+    left, right = np.arange(count - 1), np.arange(1, count)
+    weight = np.where(right % 12 == 0, 1.0, 9.0)  # a chain of strong links, each dozen tied to the next by a weak one
+    weight[119] = -1.0
+    assert len(set(deciding._small_components(count, left, right, weight))) == 1
+    monkeypatch.setattr(deciding, "LARGEST", 100)
+    assert len(set(deciding._small_components(count, left, right, weight))) == 20
+    monkeypatch.setattr(deciding, "LARGEST", 600)
+    monkeypatch.setattr(deciding, "ALWAYS", 0)
+    monkeypatch.setattr(deciding, "WITHIN", 10)
+    label = deciding._small_components(count, left, right, weight)
+    assert np.bincount(label).max() == 12, "too many pairs: taken apart at the weak links"

@@ -36,8 +36,8 @@ LARGEST = 600
 """A component of more records is taken apart by a higher weight first; of fewer where there are too many pairs."""
 SMALLEST = 30
 """Components of so many records are never taken apart."""
-WITHIN = 6
-"""Pairs per record within all components, beyond a million."""
+ALWAYS, WITHIN = 1_000_000, 6
+"""Pairs within all components: so many, and so many more for each record."""
 CONNECTS = FLOORS.loose
 """Weight from which a pair connects a component, whose pairs are then all compared."""
 _STACK = 2_000_000
@@ -116,7 +116,7 @@ def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> In
     while True:
         label = _components_up_to(largest, count, left, right, weight)
         sizes = np.bincount(label, minlength=1)
-        if int((sizes * (sizes - 1) // 2).sum()) <= 1_000_000 + WITHIN * count or largest <= SMALLEST:
+        if int((sizes * (sizes - 1) // 2).sum()) <= ALWAYS + WITHIN * count or largest <= SMALLEST:
             return label
         largest //= 2
 

@@ -15,6 +15,11 @@ Register = tuple[Any, int, str]
 """(value, time in microseconds, message id)."""
 
 
+def named(identifier: tuple[str, str, str]) -> str:
+    """Return an identifier as one text."""
+    return "\x00".join(identifier)
+
+
 class PartyState(msgspec.Struct, array_like=True):
     """The registers of one party."""
 
@@ -24,6 +29,8 @@ class PartyState(msgspec.Struct, array_like=True):
     """(kind, namespace, value), sorted."""
     first: int = 0
     last: int = 0
+    seen: dict[str, int] = {}
+    """When each identifier was told first, by `named`."""
 
     def tell(self, message: Message, identifiers: list[tuple[str, str, str]]) -> None:
         """Take in what a message says."""
@@ -36,9 +43,23 @@ class PartyState(msgspec.Struct, array_like=True):
             known = self.once.get(trait)
             if known is None or (at, name) < (known[1], known[2]):
                 self.once[trait] = (value, at, name)
+        for one in identifiers:
+            name = named(one)
+            unknown = self.first if one in self.identifiers else at  # of one kept before times were
+            self.seen[name] = min(at, self.seen.get(name, unknown))
         self.identifiers = sorted({*self.identifiers, *identifiers})
         self.first = min(self.first or at, at)
         self.last = max(self.last, at)
+
+    def keep(self, identifiers: list[tuple[str, str, str]]) -> None:
+        """Let go of all identifiers but these."""
+        names = {named(one) for one in identifiers}
+        self.identifiers = identifiers
+        self.seen = {name: at for name, at in sorted(self.seen.items()) if name in names}
+
+    def since(self, identifier: tuple[str, str, str]) -> int:
+        """Return when an identifier was told first."""
+        return self.seen.get(named(identifier), self.first)
 
     def known(self) -> dict[str, tuple[Any, int]]:
         """Return every trait that has a value, with the time at which it was told."""

@@ -43,6 +43,10 @@ QUERY = {
 }  # fmt: skip
 """Parameters of a URL that bring signals (IAB: "Full TC String passing", GPP, US Privacy; Google's tags)."""
 Verdict = Callable[[Purpose, list[str]], bool | None]
+_SPOKEN = frozenset({name for _, names in _STRINGS for name in names} | set(_GOOGLE))
+"""Fields of `consent` that are read, but for the categories."""
+_PACK = msgspec.json.Encoder().encode
+_WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -74,7 +78,7 @@ def found_in(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
     said, query = context.get("consent"), context.get("consentQuery")
     listed: dict[Signal, list[str]] = {}
     for one in (said, query):
-        if not isinstance(one, dict):
+        if not isinstance(one, dict) or _SPOKEN.isdisjoint(one):
             continue
         strings = (
             _STRINGS[1:] if one.get("gdprApplies") in (False, 0, "0") else _STRINGS
@@ -96,7 +100,18 @@ def found_in(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
 
 
 def _text(said: Any) -> str:
-    return said if isinstance(said, str) else json.dumps(said, sort_keys=True, separators=(",", ":"), default=str)
+    if isinstance(said, str):
+        return said
+    try:
+        return _written(_PACK(said))
+    except (TypeError, ValueError, OverflowError):
+        return _WRITE(said)  # what is none of JSON's
+
+
+@lru_cache(maxsize=4096)
+def _written(packed: bytes) -> str:
+    """Return JSON in the one form in which it is compared: people of one site send the same few objects."""
+    return _WRITE(json.loads(packed))
 
 
 def _only(texts: Iterable[str]) -> str:
