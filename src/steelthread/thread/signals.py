@@ -46,7 +46,7 @@ class Signals:
         )
         fresh = named.keys() - {bytes(row[0]) for row in standing}
         if not fresh:
-            return
+            return Derived()
         privacy.lock_nodes(conn, fresh)  # an erasure that goes on at this moment ends before it is asked who was erased
         fresh -= self._stones.among(conn, fresh)
         moment = now()
