@@ -52,7 +52,8 @@ class SparkGround:
         self._kept: dict[str, DataFrame] = {}
         door: Any = _Splink  # Splink says no types here
         self.api = door(spark_session=session)
-        session.udf.register(LIKENESS, arrow_udf(_likeness(), "double"))
+        made: Any = arrow_udf  # its types want more than it needs
+        session.udf.register(LIKENESS, made(_likeness(), "double"))
 
     def write(self, name: str, table: pa.Table) -> None:
         """Write a table from memory."""
