@@ -197,8 +197,9 @@ def said_of(space, ref):
 
 def test_a_signal_of_a_browser_waits_for_the_end_of_an_erasure(space, asked):
     message = Message("m1", "page", 1_780_000_000_000_000, 1_780_000_000_000_000, user_id="kim", context={GPC: True})
-    sent = [Sent(message, "web", SHARED_NAMESPACE)]
-    ((_, name, _, _),) = Fence(space).named(message, "web", SHARED_NAMESPACE)
+    named = Fence(space).named(message, "web", SHARED_NAMESPACE)
+    sent = [Sent(message, "web", named)]
+    ((_, name, _, _),) = named
     stones = Tombstones(space.vault)
 
     def heed():
