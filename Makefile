@@ -46,6 +46,7 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/overload.py
 	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/model.py
 	$(BIN)/python benchmarks/privacy.py
 	$(BIN)/python benchmarks/erasure.py
