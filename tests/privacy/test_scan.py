@@ -105,7 +105,8 @@ def test_a_uuid_is_found_in_a_column_of_them(space):
     one = uuid.UUID(int=7 << 100)
     odd(space, "uuid", one)
     with space.database.connect() as conn:
-        for in_files in (False, True):
+        tells_hidden = conn.info.server_version >= 170_000  # an older server's values are never left to its files
+        for in_files in (False, True) if tells_hidden else (False,):
             assert [hit.where for hit in scan_database(conn, Needles([str(one)]), in_files=in_files)[1]] == [
                 "public.odd"
             ]
