@@ -10,15 +10,15 @@ live.py another 20,000 come by now and then, about ten events each: those that e
 import asyncio
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from live import PEOPLE, PORT, Bodies, event, send, status
+from serving import served
 from steelthread.app import add_live_source, create_project
 from steelthread.kit import open_project
 from steelthread.thread import Space
@@ -38,30 +38,11 @@ def visit(number: int, chance: random.Random) -> dict[str, object]:
     return said
 
 
-class Served:
-    """A project behind `steelthread serve` for as long as the `with` lasts; sends events that nobody sent before."""
+class Sender:
+    """Sends events that nobody sent before to a served project."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        if not folder.exists():
-            create_project(folder, "bench", "GB")
-        with Space(open_project(folder)) as space:
-            self._key = add_live_source(space, f"web{time.time():.0f}")
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "steelthread", "serve", "--port", str(PORT), "--project", str(self._folder)]
-        self._server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while True:
-            try:
-                status()
-                break
-            except OSError:
-                time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.send_signal(signal.SIGINT)
-        self._server.wait()
+    def __init__(self, key: str) -> None:
+        self._key = key
 
     def stored(self) -> int:
         """Return how many events were accepted so far."""
@@ -79,13 +60,24 @@ class Served:
             return time.perf_counter() - began
 
 
+@contextmanager
+def sending(folder: Path) -> Iterator[Sender]:
+    """Serve a project, which is made where it is not there, until the block ends."""
+    if not folder.exists():
+        create_project(folder, "bench", "GB")
+    with Space(open_project(folder)) as space:
+        key = add_live_source(space, f"web{time.time():.0f}")
+    with served(folder, PORT):
+        yield Sender(key)
+
+
 def fill(folder: Path, events: int) -> None:
     """Bring a project to so many events."""
-    with Served(folder) as served:
-        while (missing := events - served.stored()) > 0:
+    with sending(folder) as sender:
+        while (missing := events - sender.stored()) > 0:
             count = min(missing, STEP)
-            took = served.take(count)
-            print(f"{served.stored():,} events stored; the last {count:,} at {count / took:,.0f}/s", flush=True)
+            took = sender.take(count)
+            print(f"{sender.stored():,} events stored; the last {count:,} at {count / took:,.0f}/s", flush=True)
 
 
 def main(events: int, kept: Path | None) -> None:
@@ -96,8 +88,8 @@ def main(events: int, kept: Path | None) -> None:
         fill(large, events)
         took = {small: 0.0, large: 0.0}
         for folder in (small, large) * 2:
-            with Served(folder) as served:
-                took[folder] += served.take(WINDOW)
+            with sending(folder) as sender:
+                took[folder] += sender.take(WINDOW)
         per_event = {folder: seconds / WINDOW / 2 * 1e6 for folder, seconds in took.items()}
         print(
             f"an event takes {per_event[small]:.0f} us with {SMALL:,} stored, {per_event[large]:.0f} us with "
