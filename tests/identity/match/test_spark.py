@@ -146,7 +146,8 @@ def started(folder, records):
 def looked(folder):
     """Return how many bytes of blocks and shuffles lie on the disk; none of all files may hold the needle."""
     size = 0
-    for path in folder.rglob("*"):
+    found = [Path(root) / name for root, _, names in os.walk(folder) for name in names]  # folders may go meanwhile
+    for path in found:
         try:
             content = path.read_bytes() if path.is_file() else b""
         except FileNotFoundError:
