@@ -29,6 +29,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from live import BATCH, event
+from serving import Client
 from steelthread.app import add_live_source, create_key, create_project
 from steelthread.kit import open_project
 from steelthread.thread import Space
@@ -36,25 +37,6 @@ from steelthread.thread import Space
 PORT = 8373
 READ = range(0, 100, 2)
 PREPARATION = 5.0
-Answer = tuple[int, bytes]
-
-
-class Client:
-    """A keep-alive connection."""
-
-    async def open(self) -> "Client":
-        """Connect."""
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", PORT)
-        return self
-
-    async def ask(self, method: str, path: str, body: bytes = b"", key: str = "") -> Answer:
-        """Return status and body of an answer."""
-        head = f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
-        head += f"Authorization: Bearer {key}\r\n" if key else ""
-        self.writer.write(head.encode() + b"\r\n" + body)
-        said = (await self.reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(said.split(b"content-length:")[1].split(b"\r\n")[0])
-        return int(said[9:12]), await self.reader.readexactly(length)
 
 
 def told(name: str, seconds: list[float]) -> None:
@@ -74,7 +56,7 @@ def bodies(count: int, first: int, key: str) -> list[bytes]:
 
 async def probe(seconds: float, write: str, read: str, pause: float, mark: str) -> list[float]:
     """Send an event of somebody new every so often, and ask for the profile until it is there."""
-    client, took, number = await Client().open(), [], 0
+    client, took, number = await Client(PORT).open(), [], 0
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         number += 1
@@ -144,7 +126,7 @@ def watch(begin: float, seconds: int, write: str, read: str) -> list[float]:
 
 async def steady(made: list[bytes], rate: int, connections: int = 16) -> list[float]:
     """Send batches at a rate, whatever the answers do (open loop); return how long each answer took from its due time."""
-    clients = [await Client().open() for _ in range(connections)]
+    clients = [await Client(PORT).open() for _ in range(connections)]
     free: asyncio.Queue[Client] = asyncio.Queue()
     for client in clients:
         free.put_nowait(client)
@@ -172,7 +154,7 @@ async def singles(count: int, write: str, connections: int = 64) -> float:
     chance = random.Random(9)
     events = [event(50_000_000 + number, chance) for number in range(count)]
     made = iter([(f"/v1/{one['type']}", json.dumps({**one, "writeKey": write}).encode()) for one in events])
-    clients = [await Client().open() for _ in range(connections)]
+    clients = [await Client(PORT).open() for _ in range(connections)]
 
     async def work(client: Client) -> None:
         for path, body in made:
@@ -185,7 +167,7 @@ async def singles(count: int, write: str, connections: int = 64) -> float:
 
 
 async def status() -> dict[str, float]:
-    client = await Client().open()  # the server closes connections that say nothing
+    client = await Client(PORT).open()  # the server closes connections that say nothing
     found: dict[str, float] = json.loads((await client.ask("GET", "/api/status"))[1])
     client.writer.close()
     return found
