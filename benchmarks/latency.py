@@ -169,7 +169,7 @@ async def singles(count: int, write: str, connections: int = 64) -> float:
 async def status() -> dict[str, float]:
     client = await Client(PORT).open()  # the server closes connections that say nothing
     found: dict[str, float] = json.loads((await client.ask("GET", "/api/status"))[1])
-    client.writer.close()
+    client.close()
     return found
 
 

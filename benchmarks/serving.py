@@ -67,6 +67,10 @@ class Client:
         length = int(said.split(b"content-length:")[1].split(b"\r\n")[0])
         return int(said[9:12]), await self._reader.readexactly(length)
 
+    def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+
 
 def spent(folder: Path) -> Counter[str]:
     """Return the seconds of CPU that the project's processes and this one have used so far."""
