@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from steelthread.kit import give_way
+from steelthread.kit import give_way, priority
 
 
 @pytest.fixture(params=[False, True], ids=["in our session", "in its own"])
@@ -22,7 +22,19 @@ def sleeper(request):
 def share(process):
     """Return the niceness of a process's session, where the kernel has such a thing."""
     path = Path(f"/proc/{process}/autogroup")
-    return int(path.read_text().split()[-1]) if path.exists() and os.access(path, os.W_OK) else None
+    group = path.read_text().split() if path.exists() and os.access(path, os.W_OK) else []
+    return int(group[-1]) if group else None
+
+
+@pytest.mark.parametrize("group", ["", "\n"])
+def test_a_kernel_that_does_not_share_among_sessions_says_nothing(sleeper, group, tmp_path, monkeypatch):
+    (tmp_path / "autogroup").write_text(group)
+    monkeypatch.setattr(os, "getsid", lambda process: process)
+    monkeypatch.setattr(priority, "Path", lambda path: tmp_path / Path(path).name)
+    before = os.getpriority(os.PRIO_PROCESS, sleeper.pid)
+    give_way(3, sleeper.pid)
+    assert os.getpriority(os.PRIO_PROCESS, sleeper.pid) == before + 3
+    assert (tmp_path / "autogroup").read_text() == group
 
 
 def test_a_process_gives_way_and_its_session_where_it_leads_one(sleeper):

@@ -20,4 +20,6 @@ def give_way(niceness: int, process: int = 0) -> None:
     with suppress(OSError):
         if os.getsid(process) == process:
             session = Path(f"/proc/{process}/autogroup")
-            session.write_text(str(int(session.read_text("ascii").split()[-1]) + niceness), "ascii")
+            # "/autogroup-25 nice 0"; nothing at all where the kernel could share among sessions and does not
+            if group := session.read_text("ascii").split():
+                session.write_text(str(int(group[-1]) + niceness), "ascii")
