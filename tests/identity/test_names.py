@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelthread.identity import NameEvidence, conflict, load_rules, parse_ref
+from steelthread.identity.names import first_of_mailbox
 from steelthread.identity.normalise import normalise
 from steelthread.kit import Invalid
 
@@ -27,6 +28,27 @@ evidence = st.builds(NameEvidence, names, st.sampled_from(["", "jr", "sr"]))
 )
 def test_first_names(a, b, conflicting):
     assert bool(conflict(NameEvidence(a, ""), NameEvidence(b, ""))) is conflicting
+
+
+@pytest.mark.parametrize(
+    ("address", "last", "first"),
+    [
+        ("walter.norwood.1159@mail.example", "", "walter"),
+        ("Walter_Norwood@mail.example", "norwood", "walter"),
+        ("norwood.walter@mail.example", "", "walter"),
+        ("norwood-walter+news@mail.example", "norwood", "walter"),
+        ("walter.norwood@mail.example", "smith", ""),
+        ("james.thomas@mail.example", "", ""),
+        ("james.thomas@mail.example", "thomas", "james"),
+        ("thomas.james@mail.example", "thomas", "james"),
+        ("family.norwood@mail.example", "norwood", ""),
+        ("wnorwood@mail.example", "norwood", ""),
+        ("walter77@mail.example", "", ""),
+        ("walter.e.norwood@mail.example", "", ""),
+    ],
+)
+def test_a_mailbox_names_somebody_where_it_leaves_no_doubt(address, last, first):
+    assert first_of_mailbox(address, last) == first
 
 
 def test_generations_conflict():

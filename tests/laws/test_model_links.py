@@ -89,7 +89,7 @@ def check(space, other, seed):
     assert state(space) == state(other), seed
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(20), 2025, 2029])  # the later ones found links of orders that stayed set aside
 def test_order_does_not_matter_with_model_links(space, other_space, seed):
     check(space, other_space, seed)
 

@@ -1,7 +1,7 @@
 """Identity: who is who. Identifiers, links, clusters, universal IDs, and the reasons for them."""
 
 from steelthread.identity.config import NODES_OF, IdentityRules, Kind, default_text, load_rules
-from steelthread.identity.doubts import doubted
+from steelthread.identity.doubts import contacts_in_doubt, doubted
 from steelthread.identity.evidence import (
     Judgement,
     ModelRow,
@@ -131,6 +131,7 @@ __all__ = [
     "compare_with_batch",
     "components_of",
     "conflict",
+    "contacts_in_doubt",
     "count",
     "count_records",
     "decided_pairs",

@@ -1,31 +1,42 @@
-"""Links of records without a first name to contacts that several people share: whom they belong to, rules cannot know.
+"""Links to contacts that several people share: whom they belong to, rules cannot know.
 
 The name guard keeps people apart who have first names that conflict. A record without one it lets through, to whoever of
-them comes first. Where a model is in force it is asked instead: such links are set aside, and evidence in sum decides. So are
-those to a contact that stands in a home, by itself: a landline, a mailbox that is named after nobody.
+them comes first; so it does two people of one first name, of whom one has the number that the other had before. Where a
+model is in force it is asked instead: such links are set aside, and evidence in sum decides. So are those of records
+without a first name to a contact that stands in a home, by itself: a landline, a mailbox that is named after nobody.
+Only people's records are looked at: of an order a model says nothing, and it stays with its contact.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from itertools import combinations
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import combinations, pairwise
 from typing import Any
 
 import msgspec
 import psycopg
 
 from steelthread.identity.graph import Node
-from steelthread.identity.ledger import APART, DOUBTED, GENERIC, MODEL, nodes_by_id
+from steelthread.identity.ledger import APART, ASIDE, DISPUTED, DOUBTED, GENERIC, MODEL, nodes_by_id
 from steelthread.store import Int8s
 
 Connection = psycopg.Connection[Any]
 Pair = tuple[int, int, int]
-_WEAK = f"l.closed_at is null and l.weak and l.strength between 1 and {MODEL - 1} and l.refused not in ('{GENERIC}', '{APART}')"
+WEIGHED = ("email", "email_provider", "phone")
+"""The weak kinds that a model weighs itself; of a device it knows nothing, so it has nothing to say against one."""
+
+
+def _weak(link: str) -> str:
+    """Return SQL for the open links of weak rules that join, are refused, or were set aside."""
+    return (
+        f"{link}.closed_at is null and {link}.weak and {link}.strength between 1 and {MODEL - 1}"
+        f" and {link}.refused not in ('{GENERIC}', '{APART}')"
+    )
 
 
 class Doubts(msgspec.Struct):
-    """Links, by their ends and strength: those to be set aside, and those that may come back."""
+    """Links, by their ends and strength: those to be set aside, with why, and those that may come back."""
 
-    aside: list[Pair]
+    aside: dict[Pair, str]
     back: list[Pair]
 
     @property
@@ -36,7 +47,16 @@ class Doubts(msgspec.Struct):
     def among(self, records: Collection[int]) -> "Doubts":
         """Return those of these records."""
         own = set(records)
-        return Doubts([one for one in self.aside if one[0] in own], [one for one in self.back if one[0] in own])
+        return Doubts(
+            {one: why for one, why in self.aside.items() if one[0] in own}, [one for one in self.back if one[0] in own]
+        )
+
+
+class _Disputes(msgspec.Struct):
+    """What evidence in sum says against rules: links of two people at one contact, and contacts of two with a first name."""
+
+    links: set[Pair]
+    contacts: set[int]
 
 
 def doubted(
@@ -45,45 +65,132 @@ def doubted(
     homely: Mapping[int, Collection[str]],
     know: Callable[[Collection[int]], object],
     conflicts: Callable[[Node, Node], str | None],
+    threshold: float,
 ) -> Doubts:
     """Return which links are to be set aside, and which that were set aside may come back.
 
     `among` limits it to contacts of these records. `homely` says of the records that a model looked at which kinds of their
-    contacts stand in a home. `know` is told whose names `conflicts` will ask for.
+    contacts stand in a home. `know` is told whose names `conflicts` will ask for. What the model in force says stands in the
+    ledger; below `threshold` it holds two records to be two people.
     """
-    scope, values = (
-        ("", ())
-        if among is None
-        else (f" and l.b in (select l.b from identity.link l where {_WEAK} and l.a = any(%s))", (Int8s(among),))
-    )
+    scope, values = "", {"among": Int8s(among or ())}
+    if among is not None:
+        scope = f" and l.b in (select l.b from identity.link l where {_weak('l')} and l.a = any(%(among)s))"
+    named = _Named(conn, know, conflicts)
+    found = Doubts({}, [])
+    disputes = _disputes(conn, scope, values, threshold, named)
     nameless = conn.execute(
-        "select l.a, l.b, l.strength, k.name, l.refused from identity.link l join identity.node r on r.node_id = l.a"
+        "select l.a, l.b, l.strength, k.name from identity.link l join identity.node r on r.node_id = l.a"
         " join identity.node c on c.node_id = l.b join identity.kind k on k.kind_id = c.kind"
-        f" where {_WEAK} and r.kind = 0 and r.first_name = 0{scope}",
+        f" join intake.record i on i.record_id = l.a and i.is_party where {_weak('l')} and r.first_name = 0{scope}",
         values,
     ).fetchall()
+    shared = disputes.contacts | _shared(conn, {contact for _, contact, *_ in nameless}, named)
+    for a, b, strength, kind in nameless:
+        if b in shared or kind in homely.get(a, ()):
+            found.aside[a, b, strength] = DOUBTED
+    for pair in disputes.links:
+        found.aside.setdefault(pair, DISPUTED)
+    told = {a for a, _, _, kind in nameless if kind in WEIGHED}
+    found.aside |= {(a, b, strength): DOUBTED for a, b, strength, kind in nameless if kind not in WEIGHED and a in told}
+    former = conn.execute(
+        f"select l.a, l.b, l.strength from identity.link l where {_weak('l')} and l.refused = any(%(aside)s){scope}",
+        values | {"aside": list(ASIDE)},
+    )
+    found.back = [pair for pair in former if pair not in found.aside and (among is None or pair[0] in homely)]
+    return found
+
+
+class _Named:
+    """Which records have first names that conflict."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        know: Callable[[Collection[int]], object],
+        conflicts: Callable[[Node, Node], str | None],
+    ) -> None:
+        self._conn = conn
+        self._know = know
+        self._conflicts = conflicts
+        self._nodes: dict[int, Node] = {}
+
+    def learn(self, records: Collection[int]) -> None:
+        """Read the names of these records, all at once."""
+        fresh = set(records) - self._nodes.keys()
+        self._know(fresh)
+        self._nodes.update({row.id: row for row in nodes_by_id(self._conn, fresh)})
+
+    def conflict(self, one: int, other: int) -> bool:
+        """Whether the names of two records forbid a weak rule to join them."""
+        return bool(self._conflicts(self._nodes[one], self._nodes[other]))
+
+
+def _shared(conn: Connection, contacts: Collection[int], named: _Named) -> set[int]:
+    """Return the contacts whose records have first names that conflict."""
     called = conn.execute(
         "select l.b, min(l.a) from identity.link l join identity.node r on r.node_id = l.a"
-        f" where {_WEAK} and r.kind = 0 and r.first_name <> 0 and l.b = any(%s) group by l.b, r.first_name, r.suffix",
-        (Int8s({contact for _, contact, *_ in nameless}),),
+        f" where {_weak('l')} and r.kind = 0 and r.first_name <> 0 and l.b = any(%s) group by l.b, r.first_name, r.suffix",
+        (Int8s(contacts),),
     ).fetchall()
     people: dict[int, list[int]] = defaultdict(list)
     for contact, record in called:
         people[contact].append(record)
-    several = {contact: records for contact, records in people.items() if len(records) > 1}
-    asked = {record for records in several.values() for record in records}
-    know(asked)
-    nodes: dict[int, Node] = {row.id: row for row in nodes_by_id(conn, asked)}
-    shared = {
+    several = {contact: sorted(records) for contact, records in people.items() if len(records) > 1}
+    named.learn({record for records in several.values() for record in records})
+    return {
         contact
         for contact, records in several.items()
-        if any(conflicts(nodes[one], nodes[other]) for one, other in combinations(sorted(records), 2))
+        if any(named.conflict(one, other) for one, other in combinations(records, 2))
     }
-    found = Doubts([], [])
-    for a, b, strength, kind, refused in nameless:
-        if b in shared or kind in homely.get(a, ()):
-            if refused != DOUBTED:
-                found.aside.append((a, b, strength))
-        elif refused == DOUBTED and a in homely:
-            found.back.append((a, b, strength))
+
+
+def _disputes(conn: Connection, scope: str, values: Mapping[str, Any], threshold: float, named: _Named) -> _Disputes:
+    """Return where a model holds two records to be two people that a rule would join by a contact.
+
+    Of a record with a first name and one without it is the link of the latter that is in doubt.
+    """
+    rows = conn.execute(
+        "select l.a, l.b, l.strength, p.first_name, p.suffix, o.a, o.strength, q.first_name, q.suffix"
+        " from identity.link m join identity.link l on l.a = m.a join identity.link o on o.a = m.b and o.b = l.b"
+        " join identity.node p on p.node_id = l.a join identity.node q on q.node_id = o.a"
+        " join identity.node c on c.node_id = l.b join identity.kind k on k.kind_id = c.kind and k.name = any(%(weighed)s)"
+        f" where m.closed_at is null and m.strength = {MODEL} and (m.weight < %(threshold)s or m.refused <> '')"
+        f" and {_weak('l')} and {_weak('o')}{scope}",
+        {**values, "threshold": threshold, "weighed": list(WEIGHED)},
+    ).fetchall()
+    asked = [row for row in rows if row[3] and row[7] and row[3:5] != row[7:9]]
+    named.learn({record for row in asked for record in (row[0], row[5])})
+    found = _Disputes(set(), set())
+    for one, contact, strength, first, suffix, other, strength_of_other, first_of_other, suffix_of_other in rows:
+        both = bool(first and first_of_other)
+        if both and (first, suffix) != (first_of_other, suffix_of_other) and named.conflict(one, other):
+            continue
+        if both:
+            found.contacts.add(contact)
+        if both or not first:
+            found.links.add((one, contact, strength))
+        if both or not first_of_other:
+            found.links.add((other, contact, strength_of_other))
     return found
+
+
+def contacts_in_doubt(conn: Connection, among: Collection[int] | None) -> Iterator[tuple[int, int]]:
+    """Yield pairs of people's records, a chain through each contact from which a link was refused or set aside.
+
+    They are compared as those are that rules have joined: what is set aside there lets others in, and a mean needs every
+    pair; so a run says the same of them before and after.
+    """
+    scope = (
+        ""
+        if among is None
+        else " and l.b in (select b from identity.link where closed_at is null and a = any(%(among)s))"
+    )
+    rows = conn.execute(
+        "select l.b, array_agg(distinct l.a order by l.a) from identity.link l"
+        " join intake.record i on i.record_id = l.a and i.is_party"
+        f" where {_weak('l')}{scope} group by l.b having bool_or(l.refused <> '')",
+        {"among": Int8s(among or ())},
+    ).fetchall()
+    for _, records in rows:
+        yield from pairwise(records)

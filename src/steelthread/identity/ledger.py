@@ -70,11 +70,15 @@ GENERIC = "generic identifier"
 """The mark of links that are not open because one end is generic."""
 DOUBTED = "a contact of several people, and no first name to tell them apart: evidence in sum decides"
 """The mark of links that are not open because a model is asked whom a record without a first name belongs to."""
+DISPUTED = "a contact of two people, as far as all else that is known of them tells: evidence in sum decides"
+"""The mark of links that are not open because a model holds the records at their contact to be two people."""
+ASIDE = (DOUBTED, DISPUTED)
+"""The marks of links that a run set aside."""
 APART = "visitors stay apart from customers"
 """The mark of links that tell of a visitor who was a customer, and do not join the two."""
 APART_FROM = 500
 """What the strength of such links begins with: a pair may have one of them beside one that joins."""
-OUTSIDE = (GENERIC, APART, DOUBTED)
+OUTSIDE = (GENERIC, APART, *ASIDE)
 """The marks of links that the graph does not hear of."""
 
 

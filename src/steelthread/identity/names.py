@@ -1,6 +1,8 @@
 """Names as evidence: what the name guard compares."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -83,15 +85,38 @@ def is_first_name(word: str) -> bool:
     return word in _MORE or bool(short_forms(word))
 
 
-def name_evidence(record: MappedRecord) -> NameEvidence:
-    """Read first name and generation of a record, from its own attributes or from the whole name."""
+def name_evidence(record: MappedRecord, mailboxes: Iterable[str] = ()) -> NameEvidence:
+    """Read first name and generation of a record: from its own attributes, from the whole name, or from its e-mail address."""
     values: dict[str, Any] = record.values
     first, last = str(values.get("firstName") or ""), str(values.get("lastName") or "")
     whole = str(values.get("personName") or "")
     if not first and whole:
         first = _first_of(whole)
     suffix = _suffix(str(values.get("nameSuffix") or "")) or _suffix(last) or _suffix(whole)
-    return NameEvidence(_bare(first), suffix)
+    bare = _bare(first) or next((name for box in mailboxes if (name := first_of_mailbox(box, normal(last)))), "")
+    return NameEvidence(bare, suffix)
+
+
+_MAILBOX = re.compile(r"([a-z]{2,})[._-]([a-z]{2,})[._-]?[0-9]*\Z")
+
+
+@remembered(65_536)
+def first_of_mailbox(address: str, last: str) -> str:
+    """Return the first name after which an e-mail address is named, "" where it leaves a doubt: jane.doe.72@ is Jane's.
+
+    One of its two words must be a known first name; the other is the last name where one is known (normalised), and no
+    first name itself where none is.
+    """
+    found = _MAILBOX.match(address.casefold().partition("@")[0].partition("+")[0])
+    if found is None:
+        return ""
+    names, known = found.groups(), last.split()
+    firsts = [
+        one
+        for one, other in (names, names[::-1])
+        if is_first_name(one) and (other in known and one not in known if known else not is_first_name(other))
+    ]
+    return firsts[0] if len(firsts) == 1 else ""
 
 
 @remembered(65_536)

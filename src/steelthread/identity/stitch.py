@@ -6,7 +6,7 @@ links, turns identifiers generic and back, lets the live graph compute the clust
 
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
-from steelthread.identity.ledger import APART, DOUBTED, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.ledger import APART, ASIDE, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
@@ -388,18 +388,18 @@ class Stitch:
                 self._in_graph.add(pair)
             self._changed_links.add(pair)
 
-    def leave_to_models(self, pairs: Collection[Pair], back: Collection[Pair]) -> None:
-        """Set links aside of which evidence in sum is to decide, and have others `back`; after `settle`."""
-        self.load_links(sorted({pair[0] for pair in (*pairs, *back)}))
-        for pair in sorted(pairs):
+    def leave_to_models(self, aside: Mapping[Pair, str], back: Collection[Pair]) -> None:
+        """Set links aside of which evidence in sum is to decide, with why, and have others `back`; after `settle`."""
+        self.load_links(sorted({pair[0] for pair in (*aside, *back)}))
+        for pair, why in sorted(aside.items()):
             row = self._links[pair]
-            if row.refused not in OUTSIDE:
+            if row.refused not in (GENERIC, APART, why):
                 self._take_out(pair)
-                row.refused = DOUBTED
+                row.refused = why
                 self._changed_links.add(pair)
         for pair in sorted(back):
             row = self._links[pair]
-            if row.refused == DOUBTED:
+            if row.refused in ASIDE:
                 row.refused = ""
                 self._graph.add_link(self._graph_link(pair))
                 self._in_graph.add(pair)

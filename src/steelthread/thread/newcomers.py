@@ -120,10 +120,10 @@ class Newcomers:
 
     def _pairs_within(self, fresh: set[int], near: set[Pair]) -> Iterator[Pair]:
         """Yield the pairs of what newcomers connect: theirs, and those that were never compared before."""
-        members, links = self._connected(fresh | {end for pair in near for end in pair})
+        members, links, doubted = self._connected(fresh | {end for pair in near for end in pair})
         self.open(members)
         told = set(links) | {_pair(*pair) for pair in links}
-        joined = [*near, *(pair for pair, weight in links.items() if weight >= self._connects)]
+        joined = [*near, *doubted, *(pair for pair, weight in links.items() if weight >= self._connects)]
         for group in _groups(members, joined, identity.atoms_of_records(self._conn, sorted(members))):
             for one, other in combinations(sorted(group), 2):
                 new = one in fresh or other in fresh
@@ -133,19 +133,23 @@ class Newcomers:
                     self._pairs += 1
                     yield one, other
 
-    def _connected(self, records: set[int]) -> tuple[set[int], dict[Pair, float]]:
-        """Return these records with all that atoms and model links connect with them, and those links."""
+    def _connected(self, records: set[int]) -> tuple[set[int], dict[Pair, float], set[Pair]]:
+        """Return these records with all that atoms, model links and contacts in doubt connect with them, and those links."""
         members, frontier = set(records), set(records)
         links: dict[Pair, float] = {}
+        doubted: set[Pair] = set()
         while frontier:
             found = identity.records_of_atoms_of(self._conn, frontier)
+            near = set(identity.contacts_in_doubt(self._conn, found))
+            doubted |= near
+            found |= {end for pair in near for end in pair}
             for link in identity.model_links(self._conn, sorted(frontier | found)):
                 links[(link.a, link.b)] = link.weight
                 if link.weight >= self._connects:
                     found |= {link.a, link.b}
             frontier = found - members
             members |= found
-        return members, links
+        return members, links, doubted
 
 
 def _pair(one: int, other: int) -> Pair:

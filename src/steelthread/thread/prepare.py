@@ -111,7 +111,9 @@ class Preparer:
         parts, direct_parts = self._parts(record.parts)
         is_organisation = self._identifiers.is_organisation(record.entity)
         names = (
-            organisation_evidence(str(record.values.get("name") or "")) if is_organisation else name_evidence(record)
+            organisation_evidence(str(record.values.get("name") or ""))
+            if is_organisation
+            else name_evidence(record, (value for _, name, value, _ in found if name == "email"))
         )
         source = self._source.name
         shown = [(name, value) for _, name, _, value in found]

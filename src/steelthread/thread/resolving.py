@@ -91,6 +91,7 @@ def judged_by(
     found = list(people(space, conn))
     known = atoms_of(conn, [one.record for one in found])
     place = {one.record: number for number, one in enumerate(found)}
+    known += [(place[a], place[b]) for a, b in identity.contacts_in_doubt(conn, None) if a in place and b in place]
     told = [] if former else [(place[a], place[b], same) for a, b, same in identity.decided_pairs(conn, list(place))]
     conn.rollback()
     with _compared(space, engine) as how:
@@ -226,7 +227,9 @@ def write(
     identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
     if among is None or (former is not None and former.threshold != model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
-    merged, split = _Settling(space, conn, at, changes).settle(touched, among, findings.homely, restate=restate)
+    merged, split = _Settling(space, conn, at, changes, model.threshold).settle(
+        touched, among, findings.homely, restate=restate
+    )
     result = ResolveResult(
         len(findings.seen), findings.pairs, added, closed, before, identity.count(conn), merged, split, 0.0, model.version
     )  # fmt: skip
@@ -238,8 +241,11 @@ def write(
 class _Settling:
     """Computes persons anew, page by page, within one transaction."""
 
-    def __init__(self, space: Space, conn: Connection, at: datetime, changes: list[Change] | None) -> None:
+    def __init__(
+        self, space: Space, conn: Connection, at: datetime, changes: list[Change] | None, threshold: float
+    ) -> None:
         self._space = space
+        self._threshold = threshold
         self._conn = conn
         self._at = at
         self._changes = changes
@@ -256,7 +262,7 @@ class _Settling:
         restate: bool,
     ) -> tuple[int, int]:
         """Compute the persons of these records anew; return how many individuals went and came."""
-        doubts = identity.doubted(self._conn, among, homely, self._names.learn, self._names.conflict)
+        doubts = identity.doubted(self._conn, among, homely, self._names.learn, self._names.conflict, self._threshold)
         linked = identity.linked_records(self._conn) if restate else set()
         for page in _pages(self._conn, {*touched, *linked, *doubts.records}):
             stitch = Stitch(self._conn, self._policy, self._space.generic_above, self._at)

@@ -52,6 +52,38 @@ CLEAN = [
     {"firstName": "Otto", "lastName": "Hahn", "emailAddress": "oh@one.example", "telephoneNumber": "0302 666888"},
     {"firstName": "Otto", "lastName": "Hahn", "partyIdentification": ["ssn:314159265"]},
     {"firstName": "Otto", "partyIdentification": ["ssn:314159265"]},
+    {
+        "firstName": "Petra",
+        "lastName": "Lund",
+        "emailAddress": "petra.lund@one.example",
+        "telephoneNumber": "0303 777999",
+        "addressLine1": "7 Rose Street",
+        "cityName": "Oslo",
+        "postalCodeText": "0150",
+    },
+    {
+        "firstName": "Petra",
+        "lastName": "Holm",
+        "emailAddress": "petra.holm@two.example",
+        "telephoneNumber": "0303 777999",
+    },
+    {
+        "firstName": "Petra",
+        "lastName": "Lund",
+        "emailAddress": "petra@four.example",
+        "addressLine1": "7 Rose Street",
+        "cityName": "Oslo",
+        "postalCodeText": "0150",
+    },
+    {
+        "firstName": "Petra",
+        "lastName": "Lund",
+        "emailAddress": "plund@three.example",
+        "telephoneNumber": "0303 777999",
+        "addressLine1": "7 Rose Street",
+        "cityName": "Oslo",
+        "postalCodeText": "0150",
+    },
 ]
 
 
@@ -131,7 +163,7 @@ def splinks(engine, model, pairs):
 
 @pytest.fixture(scope="module")
 def scored():
-    records = made(152) + CLEAN
+    records = made(148) + CLEAN
     engine = Engine(records)
     engine.block()
     model = engine.learn()

@@ -82,7 +82,7 @@ def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
 @spark
 @pytest.mark.soak
 def test_splink_itself_weighs_alike_on_spark(tmp_path):
-    records = made(152) + CLEAN
+    records = made(148) + CLEAN
     with by_spark("local[2]", "1g", tmp_path) as spark_engine:
         here, there = Engine(records), spark_engine(records)
         here.block()

@@ -41,6 +41,7 @@ _NEAR_HOME: Condition = ["all", _SAME_PLACE, ["same", "house"], ["any", ["edits"
 _SAME_ROAD: Condition = ["all", ["same", "road"], _SAME_PLACE]
 AT_HOME: Condition = ["any", _SHARED, _NEAR_HOME]
 _NAMED: Condition = ["not", ["null", "own_mails"]]
+_DIFFER: Condition = ["all", _NAMED, ["not", ["shares", "mails"]]]
 _TWO_KINDS: Condition = ["any", *(
     ["not", ["any", ["null", one], ["null", other]]]
     for one, other in (("mails", "phones"), ("mails", "homes"), ("phones", "homes"))
@@ -62,7 +63,9 @@ def _first() -> Comparison:
         ], 0.04),
         Level("spelled almost alike", ["any", ["jaro", "first", 0.92], ["edits", "first", 1]], 0.10),
         Level("initial", ["within", "first", "called_letters"], 0.04),
-        Level("similar first name", ["any", ["same", "first_sound"], ["jaro", "first", 0.8]], 0.05),
+        Level("similar first name", [
+            "any", ["all", ["same", "first_sound"], ["any", ["null", "known"], ["jaro", "first", 0.65]]], ["jaro", "first", 0.8],
+        ], 0.05),
         Level("different first name", ELSE, 0.05),
     ])  # fmt: skip
 
@@ -98,6 +101,9 @@ def _contact() -> Comparison:
     several = ["any", ["all", ["shares", "mails"], ["shares", "phones"]], ["all", ["shares", "mails"], ["shares", "homes"]],
                ["all", ["shares", "phones"], ["shares", "homes"]]]  # fmt: skip
     return Comparison("contact", ["all", ["null", "mails"], ["null", "phones"], ["null", "address"]], [
+        Level("phone and address shared, mailboxes that differ", ["all", _DIFFER, ["shares", "phones"], ["shares", "homes"]], 0.05),
+        Level("phone shared, mailboxes that differ", ["all", _DIFFER, ["shares", "phones"]], 0.03, alone=_HOMES),
+        Level("address shared, mailboxes that differ", ["all", _DIFFER, ["shares", "homes"]], 0.03, alone=_HOMES),
         Level("several contacts shared, a family's", ["all", family, several], 0.05),
         Level("several contacts shared", several, 0.20),
         Level("e-mail shared, a family's", ["all", family, ["shares", "mails"]], 0.03),
@@ -109,7 +115,9 @@ def _contact() -> Comparison:
         Level("address shared, a family's", ["all", family, ["shares", "homes"]], 0.03),
         Level("address shared", ["shares", "homes"], 0.10),
         Level("e-mail almost alike", ["all", ["null", "open"], ["same", "mail_digits"], ["edits", "mail", 2]], 0.05),
-        Level("e-mail with another provider", ["all", ["null", "open"], ["same", "local"]], 0.02),
+        Level("e-mail with another provider", [
+            "all", ["null", "open"], ["same", "local"], ["any", ["null", "last"], ["shares", "surnames"], ["jaro", "last", 0.84]],
+        ], 0.02, alone=_HOMES),
         Level("phone almost alike", ["any", ["edits", "phone", 1], ["tail", "phone", 7]], 0.02),
         Level("house and road almost alike", _NEAR_HOME, 0.08),
         Level("same road", _SAME_ROAD, 0.02),
