@@ -151,12 +151,14 @@ def _disputes(conn: Connection, scope: str, values: Mapping[str, Any], threshold
     Of a record with a first name and one without it is the link of the latter that is in doubt.
     """
     rows = conn.execute(
-        "select l.a, l.b, l.strength, p.first_name, p.suffix, o.a, o.strength, q.first_name, q.suffix"
-        " from identity.link m join identity.link l on l.a = m.a join identity.link o on o.a = m.b and o.b = l.b"
-        " join identity.node p on p.node_id = l.a join identity.node q on q.node_id = o.a"
-        " join identity.node c on c.node_id = l.b join identity.kind k on k.kind_id = c.kind and k.name = any(%(weighed)s)"
-        f" where m.closed_at is null and m.strength = {MODEL} and (m.weight < %(threshold)s or m.refused <> '')"
-        f" and {_weak('l')} and {_weak('o')}{scope}",
+        "with pair as materialized (select l.a as one, l.b as contact, l.strength as by_one, o.a as other, o.strength as by_other"
+        " from identity.link l join identity.link o on o.b = l.b and o.a > l.a join identity.node c on c.node_id = l.b"
+        " join identity.kind k on k.kind_id = c.kind and k.name = any(%(weighed)s)"
+        f" where {_weak('l')} and {_weak('o')}{scope})"
+        " select one, contact, by_one, p.first_name, p.suffix, other, by_other, q.first_name, q.suffix from pair"
+        f" join identity.link m on m.a = one and m.b = other and m.strength = {MODEL} and m.closed_at is null"
+        " and (m.weight < %(threshold)s or m.refused <> '')"
+        " join identity.node p on p.node_id = one join identity.node q on q.node_id = other",
         {**values, "threshold": threshold, "weighed": list(WEIGHED)},
     ).fetchall()
     asked = [row for row in rows if row[3] and row[7] and row[3:5] != row[7:9]]
