@@ -1,0 +1,85 @@
+"""Who is who through the command line: `load`, `resolve`, `clusters`, judged after the rules and after the model.
+
+`python benchmarks/identity/through.py demo SEED CUSTOMERS` or `... households SEED HOUSEHOLDS SHARING`. Sources and
+identity.yaml are as `demo`, `init` and `source new` write them.
+"""
+
+import csv
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+import datasets
+from figures import judge
+
+Key = tuple[str, str]
+COMMAND = Path(sys.executable).with_name("steelthread")
+
+
+def steelthread(*words: object) -> str:
+    return subprocess.run([COMMAND, *map(str, words)], check=True, capture_output=True, text=True).stdout
+
+
+def demo(folder: Path, seed: int, customers: int) -> tuple[dict[Key, str], dict[Key, str]]:
+    """Make and load the demo company; return person and family of each record."""
+    steelthread("demo", folder, "--customers", customers, "--seed", seed, "--json")
+    with next(folder.rglob("truth.csv")).open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    person = {(row["source"], row["key"]): row["person"] for row in rows}
+    return person, {(row["source"], row["key"]): row["family"] for row in rows if row["family"]}
+
+
+def households(folder: Path, seed: int, count: int, sharing: float) -> dict[Key, str]:
+    """Load the made-up households as one file; return the person of each record."""
+    made = datasets.households(sharing, seed, count)
+    columns = sorted({word for record in made.records for word in record})
+    path = folder.with_suffix(".csv")
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", *columns])
+        for number, record in enumerate(made.records):
+            writer.writerow([number, *(record.get(column, "") for column in columns)])
+    steelthread("init", folder, "--template", "people")
+    steelthread("source", "new", "people", path, "--project", folder)
+    steelthread("load", "people", path, "--project", folder)
+    return {("people", str(number)): str(person) for number, person in enumerate(made.truth)}
+
+
+def told(name: str, folder: Path, person: Mapping[Key, str], family: Mapping[Key, str]) -> None:
+    """Print how right the clusters are as they stand."""
+    rows = list(csv.DictReader(steelthread("clusters", "--project", folder).splitlines()))
+    found = {(row["source"], row["key"]): row["individual_id"] for row in rows}
+    keys = [key for key in person if key in found]
+    figures = judge([found[key] for key in keys], [person[key] for key in keys])
+    homes: dict[tuple[str, str], set[str]] = {}
+    for key in keys:
+        if key in family:
+            homes.setdefault((found[key], family[key]), set()).add(person[key])
+    merged = sum(len(list(combinations(people, 2))) for people in homes.values())
+    print(
+        f"{name}: pairs {figures.pair_precision:.4f} / {figures.pair_recall:.4f}, B-cubed {figures.precision:.4f} / "
+        f"{figures.recall:.4f} / {figures.f1:.4f}, {len(keys):,} records"
+        + (f", {merged} merged of {len(set(family.values())):,} families" if family else ""),
+        flush=True,
+    )
+
+
+def main() -> None:
+    kind, seed, count, *sharing = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "project"
+        family: dict[Key, str] = {}
+        if kind == "demo":
+            person, family = demo(folder, int(seed), int(count))
+        else:
+            person = households(folder, int(seed), int(count), float(sharing[0]))
+        told("rules", folder, person, family)
+        steelthread("resolve", "--project", folder)
+        told("resolved", folder, person, family)
+
+
+if __name__ == "__main__":
+    main()
