@@ -1,5 +1,6 @@
 """Model links and model versions in PostgreSQL: what matching by evidence in sum writes to the ledger."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -98,11 +99,21 @@ def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
     return [ModelLink(*row) for row in rows]
 
 
-def model_pairs(conn: Connection, records: Collection[int]) -> list[tuple[int, int, float]]:
-    """Return (record, record, weight) of the open model links with an end among these records."""
-    sql = f"select a, b, weight from identity.link where closed_at is null and strength = {MODEL} and "
+def model_pairs(conn: Connection, records: Collection[int], least: float) -> list[tuple[int, int]]:
+    """Return the ends of the open model links of at least this weight with an end among these records."""
+    sql = f"select a, b from identity.link where closed_at is null and strength = {MODEL} and weight >= %s and "
     ids = Int8s(records)
-    return conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (ids, ids)).fetchall()
+    return conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (least, ids, least, ids)).fetchall()
+
+
+def model_weights(conn: Connection, records: Collection[int]) -> dict[tuple[int, int], float]:
+    """Return the weights of the open model links between these records."""
+    rows = conn.execute(
+        f"select a, b, weight from identity.link where closed_at is null and strength = {MODEL} "
+        "and a = any(%s) and b = any(%s)",
+        (Int8s(records),) * 2,
+    )
+    return {(a, b): weight for a, b, weight in rows}
 
 
 def all_model_links(conn: Connection) -> list[ModelLink]:
@@ -124,11 +135,17 @@ def retire(conn: Connection, records: Collection[int], at: datetime) -> set[int]
 
 
 def write_judgements(
-    conn: Connection, found: Iterable[Judgement], version: str, at: datetime, among: Sequence[int] | None
+    conn: Connection,
+    found: Iterable[Judgement],
+    version: str,
+    at: datetime,
+    among: Sequence[int] | None,
+    heavy: float = -math.inf,
 ) -> tuple[int, int, set[int]]:
     """Put what a model says in place of what was said before; return (added, closed, records at changed links).
 
-    `among` are the records looked at: links of theirs that are not said again close; None means all.
+    `among` are the records looked at: links of theirs that are not said again close; None means all. Of links that are new
+    only those that are `heavy` tell, the others matter where such ones connect.
     Links that are said again as they stand stay as they are; engines may differ in the last digits.
     """
     conn.execute(
@@ -153,13 +170,14 @@ def write_judgements(
     added = conn.execute(
         "insert into identity.link (a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, levels, steps) "
         f"select a, b, {MODEL}, true, weight, 0, 1, %s, %s, wall, 'model', levels, steps from judgement "
-        "on conflict (a, b, strength) where closed_at is null do nothing returning a, b",
+        "on conflict (a, b, strength) where closed_at is null do nothing returning a, b, weight",
         (at, rule),
     ).fetchall()
     conn.execute("drop table judgement")
     if among is None:
         conn.execute("analyze identity.link")  # else whoever asks for model links may be planned as if there were none
-    return len(added), len(closed), {end for pair in (*added, *closed) for end in pair}
+    told = [*closed, *((a, b) for a, b, weight in added if weight >= heavy)]
+    return len(added), len(closed), {end for pair in told for end in pair}
 
 
 class Answer(msgspec.Struct):
@@ -253,9 +271,8 @@ def components_of(conn: Connection, records: Collection[int]) -> dict[int, int]:
             record = parent[record]
         return record
 
-    for a, b, _ in model_pairs(conn, list(records)) if records else ():
-        if a in parent and b in parent:
-            parent[root(a)] = root(b)
+    for a, b in model_weights(conn, list(records)) if records else ():
+        parent[root(a)] = root(b)
     return {record: root(record) for record in sorted(parent)}
 
 

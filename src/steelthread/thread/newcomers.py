@@ -64,6 +64,7 @@ class Newcomers:
         self._conn = conn
         self.model = opened_model(space, row)
         self._connects: float = load_match().CONNECTS
+        self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
         self.scorer = load_match().Scorer(self.model)
         self._rows: dict[int, Any] = {}
         self._singles: dict[int, dict[str, set[str]]] = {}
@@ -146,20 +147,29 @@ class Newcomers:
         return weighing, numbers, places[:, 0], places[:, 1]
 
     def _pairs_within(self, fresh: set[int], near: dict[Pair, float]) -> Iterator[Pair]:
-        """Yield the pairs of what newcomers connect: theirs, and those that were never compared before."""
+        """Yield the pairs of what newcomers connect: theirs, and those that were never compared before.
+
+        Two parts join at a mean from a threshold on, so one of their pairs is so heavy: what is not connected by such pairs
+        is compared with the newcomers that are near, and not within itself.
+        """
         members, links = self._connected(fresh | {end for pair in near for end in pair})
         self.open(members)
-        for group in self._groups(members, links | near):
-            for one, other in combinations(group, 2):
-                if (
-                    one in self._rows
-                    and other in self._rows
-                    and (one in fresh or other in fresh or (one, other) not in links)
-                ):
-                    yield one, other
+        groups = list(self._groups(members, links | near))
+        of = {record: group for group in groups for record in group}
+        pairs = {
+            (one, other)
+            for group in groups
+            for one, other in combinations(group, 2)
+            if one in fresh or other in fresh or (one, other) not in links
+        }
+        for ends in near:
+            for one, other in (ends, ends[::-1]):
+                if one in fresh:
+                    pairs.update(_pair(one, mate) for mate in of[other] if mate != one)
+        yield from (pair for pair in sorted(pairs) if pair[0] in self._rows and pair[1] in self._rows)
 
     def _groups(self, members: set[int], weights: dict[Pair, float]) -> Iterator[list[int]]:
-        """Yield which members pairs and common atoms connect, as a whole run would: what is too large is taken apart."""
+        """Yield whom heavy pairs and common atoms connect; what is too large is taken apart, as a whole run does it."""
         records = sorted(members)
         place = {record: number for number, record in enumerate(records)}
         atoms = identity.atoms_of_records(self._conn, records)
@@ -168,7 +178,7 @@ class Newcomers:
         joined += [
             (one, other, weight)
             for (one, other), weight in weights.items()
-            if weight >= self._connects and one in place and other in place
+            if weight >= self._joins and one in place and other in place
         ]
         left, right = (np.array([place[pair[end]] for pair in joined], dtype=np.int64) for end in (0, 1))
         weight = np.array([pair[2] for pair in joined], dtype=np.float64)
@@ -176,21 +186,18 @@ class Newcomers:
         groups: dict[int, list[int]] = defaultdict(list)
         for record, number in zip(records, label.tolist(), strict=True):
             groups[number].append(record)
-        yield from (group for group in groups.values() if len(group) > 1)
+        yield from groups.values()
 
     def _connected(self, records: set[int]) -> tuple[set[int], dict[Pair, float]]:
-        """Return these records with all that atoms and model links connect with them, and those links."""
+        """Return these records with all that atoms and heavy model links connect with them, and all links there."""
         members, frontier = set(records), set(records)
-        links: dict[Pair, float] = {}
         while frontier:
             found = identity.records_of_atoms_of(self._conn, frontier)
-            for a, b, weight in identity.model_pairs(self._conn, sorted(frontier | found)):
-                links[(a, b)] = weight
-                if weight >= self._connects:
-                    found |= {a, b}
+            for ends in identity.model_pairs(self._conn, sorted(frontier | found), self._joins):
+                found.update(ends)
             frontier = found - members
             members |= found
-        return members, links
+        return members, identity.model_weights(self._conn, sorted(members))
 
 
 def _pair(one: int, other: int) -> Pair:

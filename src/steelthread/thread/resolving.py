@@ -4,6 +4,7 @@ Scoring happens before the identity lane is locked; what it found is written in 
 off leaves nothing behind. Records that changed meanwhile are left for the next run.
 """
 
+import math
 import time
 import zlib
 from array import array
@@ -237,9 +238,10 @@ def write(
     model.confidence = space.rules.confidence
     identity.use_model(conn, model, at)
     kept = [one for one in findings.judgements if one.a not in stale and one.b not in stale]
-    added, closed, touched = identity.write_judgements(
-        conn, kept, model.version, at, None if among is None else sorted(set(among) - stale)
-    )
+    fresh = None if among is None else sorted(set(among) - stale)
+    heavy = -math.inf if fresh is None else model.threshold
+    added, closed, touched = identity.write_judgements(conn, kept, model.version, at, fresh, heavy)
+    touched.update(fresh or ())
     identity.note_judged(
         conn,
         (one for record, one in findings.seen.items() if record not in stale),
