@@ -17,7 +17,7 @@ import structlog
 from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
-from steelthread.kit import Project, SteelthreadError
+from steelthread.kit import Project, SteelthreadError, come_soon
 from steelthread.rights import (
     Controller,
     Mails,
@@ -37,6 +37,8 @@ Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _DUE_SECONDS = 3600.0
 _FOLLOW_SECONDS = 60.0
+_TURN_SECONDS = 0.0005
+"""For how long a thread that answers may have to wait for another of this process: reading an event takes milliseconds."""
 _LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 """Tells a worker the number of the server with which it goes."""
@@ -96,6 +98,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         deliverer = Deliverer(space)
         if only == "all":
             deliverer.start()
+        come_soon()  # this thread and those that answer; what works by itself has begun before
+        sys.setswitchinterval(_TURN_SECONDS)
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
             gc.collect()
