@@ -37,6 +37,9 @@ Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _DUE_SECONDS = 3600.0
 _FOLLOW_SECONDS = 60.0
+_GARBAGE = (20_000, 20, 20)
+"""After how many new objects garbage is looked for: what events leave behind goes by itself, and what is remembered of
+people stays, so that looking through all of it more often costs as much as the events."""
 _LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 """Tells a worker the number of the server with which it goes."""
@@ -100,6 +103,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
             api = create_api(space, collects=only != "api", reads=only != "collector")
             gc.collect()
             gc.freeze()  # model, rules and code stay: no request waits while they are looked through for garbage
+            gc.set_threshold(*_GARBAGE)
             uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
             if only != "collector":
                 api.state.desk.queue.flush()
