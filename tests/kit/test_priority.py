@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from steelthread.kit import give_way, priority
+from steelthread.kit import come_soon, give_way, priority
 
 
 @pytest.fixture(params=[False, True], ids=["in our session", "in its own"])
@@ -53,4 +53,37 @@ def test_a_process_that_is_gone_or_somebody_elses_is_left_alone(sleeper):
     sleeper.stdin.flush()
     sleeper.wait(timeout=20)
     give_way(5, sleeper.pid)
+    assert sleeper.poll() == 0
+
+
+def slice_of(process):
+    """Return the slice that a thread has of the processor, in nanoseconds, where the kernel tells."""
+    path = Path(f"/proc/{process}/sched")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(line.split()[-1]) for line in lines if line.startswith("se.slice")), None)
+
+
+@pytest.mark.parametrize(("first", "short"), [(False, 300_000), (True, 100_000)], ids=["soon", "first"])
+def test_whoever_is_waited_for_asks_for_a_short_slice(sleeper, first, short):
+    usual = slice_of(sleeper.pid)
+    before = os.getpriority(os.PRIO_PROCESS, sleeper.pid)
+    come_soon(sleeper.pid, first=first)
+    assert os.getpriority(os.PRIO_PROCESS, sleeper.pid) == before
+    assert slice_of(sleeper.pid) in (usual, short), "a kernel before 6.12 leaves it as it is"
+    if usual is not None and tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 12):
+        assert slice_of(sleeper.pid) == short
+
+
+def test_a_machine_without_such_a_call_does_nothing(sleeper, monkeypatch):
+    usual = slice_of(sleeper.pid)
+    monkeypatch.setattr(priority, "_SCHED_SETATTR", {})
+    come_soon(sleeper.pid)
+    assert slice_of(sleeper.pid) == usual
+
+
+def test_who_is_gone_cannot_come_soon(sleeper):
+    sleeper.stdin.write(b"\n")
+    sleeper.stdin.flush()
+    sleeper.wait(timeout=20)
+    come_soon(sleeper.pid)
     assert sleeper.poll() == 0

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from tests.live.conftest import children
@@ -76,3 +77,26 @@ def test_a_served_worker_gives_way_to_readers(served, monkeypatch, by):
     assert backends
     if served.space.database.embedded:
         assert {niceness(one) for one in backends} == {usual, usual + by}
+
+
+def slices(process):
+    """Return the slices that the threads of a process have of the processor, in nanoseconds."""
+    lines = [line for one in Path(f"/proc/{process}/task").glob("*/sched") for line in one.read_text().splitlines()]
+    return {int(line.split()[-1]) for line in lines if line.startswith("se.slice")}
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/sched").exists() or tuple(map(int, os.uname().release.split(".")[:2])) < (6, 12),
+    reason="this kernel gives no slices of one's own, or does not tell of them",
+)
+def test_those_who_answer_come_soon_and_the_worker_does_not(served):
+    send(served, 0, 500)
+    assert clicks(served) == [50] * 10
+    first, soon = 100_000, 300_000
+    own = slices(served.process.pid)
+    assert {first, soon} < own, "what nobody waits for was begun before"
+    assert not {first, soon} & slices(*until(served.workers))
+    with served.space.database.connect() as conn:
+        rows = conn.execute("select pid from pg_stat_activity where application_name = 'steelthread'").fetchall()
+    if served.space.database.embedded:
+        assert {first, soon} < {one for (pid,) in rows for one in slices(pid)}

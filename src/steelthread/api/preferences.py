@@ -91,7 +91,7 @@ class Centre:
         """Return the page of a link."""
         link = self.links.open(token)
         page = Page(self.links.brands[link.brand], language)
-        with self._api.state.pool.connection() as conn:
+        with self._api.state.pool.connection() as conn, conn.transaction():
             conn.execute("set transaction isolation level repeatable read")
             standing = self._choices.standing(conn, link, page.brand)
             known = known_of(self._space, conn, link.ref, list(self.consents.purposes))

@@ -103,7 +103,7 @@ def _decisions(api: FastAPI, consents: Consents) -> None:
     def _decide(
         ref: str, purpose: str, channel: str, at: datetime | None, known: datetime | None, place: str
     ) -> Decision:
-        with api.state.pool.connection() as conn:
+        with api.state.readers.connection() as conn:
             decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known, place=place)
         name, through = consents.purposes.told(purpose, channel)
         details = {"allow": decision.allow, "policy": decision.policy_version, "channel": through}

@@ -18,18 +18,15 @@ OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json":
 
 @contextmanager
 def reading(api: FastAPI, space: Space, granted: Reading, what: str, *refs: str) -> Iterator[Reader]:
-    """Lend what reads personal data, on a connection of the pool, after policy and people were asked; the audit log tells.
+    """Lend what reads personal data, on a connection for readers, after policy and people were asked; the audit log tells.
 
     Each question is a transaction of its own: none has to wait for a BEGIN and a COMMIT beside.
     """
-    with api.state.pool.connection() as conn:
-        conn.autocommit = True
-        try:
-            reader = space.reader(conn)
-            granted.check(conn, what, *refs, reader=reader)
-            yield reader
-        finally:
-            conn.autocommit = False
+    with api.state.readers.connection() as conn:
+        reader = space.reader(conn)
+        reader.reads_whole = what == "profile"
+        granted.check(conn, what, *refs, reader=reader)
+        yield reader
 
 
 def answer(content: Any, status: int = 200) -> Response:

@@ -152,7 +152,7 @@ def _answered(api: FastAPI, space: Space, granted: Reading, request: Request, pa
     query = dict(request.query_params)
     path = quote(request.url.path)
     try:
-        with api.state.pool.connection() as conn:
+        with api.state.readers.connection() as conn:
             reader = space.reader(conn)
             ref = _ref(reader, request.path_params["collection"], request.path_params["ref"])
             granted.check(conn, f"segment {part}", ref, reader=reader)

@@ -33,6 +33,9 @@ from steelthread.privacy import Access, load_purposes
 from steelthread.profiles import filling
 from steelthread.thread import Collector, Heard, Space
 
+_READERS = 6
+"""Connections for whoever looks people up."""
+
 
 def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> FastAPI:
     """Build the ASGI application over an open space: the collector of live events, the reading API, or both."""
@@ -45,6 +48,7 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     install(api)
     pool = space.database.pool()
     api.state.pool = pool
+    api.state.readers = space.database.pool(_READERS, by_key=True) if reads else pool
     purposes = load_purposes(space.project.folder / "purposes.yaml")
     api.state.access = Access(space.project.folder, purposes, space.model)
     api.state.key_cache = KeyCache(lambda hashed: _caller(pool, hashed), time.monotonic)

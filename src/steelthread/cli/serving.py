@@ -17,7 +17,7 @@ import structlog
 from steelthread.activation import Deliverer
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
-from steelthread.kit import Project, SteelthreadError
+from steelthread.kit import Project, SteelthreadError, come_soon
 from steelthread.rights import (
     Controller,
     Mails,
@@ -40,6 +40,8 @@ _FOLLOW_SECONDS = 60.0
 _GARBAGE = (20_000, 20, 20)
 """After how many new objects garbage is looked for: what events leave behind goes by itself, and what is remembered of
 people stays, so that looking through all of it more often costs as much as the events."""
+_TURN_SECONDS = 0.0005
+"""For how long a thread that answers may have to wait for another of this process: reading an event takes milliseconds."""
 _LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
 """Tells a worker the number of the server with which it goes."""
@@ -99,6 +101,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         deliverer = Deliverer(space)
         if only == "all":
             deliverer.start()
+        come_soon()  # this thread and those that answer; what works by itself has begun before
+        sys.setswitchinterval(_TURN_SECONDS)
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
             gc.collect()

@@ -138,12 +138,18 @@ FAMILY_COLUMNS = (
     "name", "cluster_id", "individual_id", "shown", "node_id", "kind", "hash", "birth", "evidence", "former_id",
 )  # fmt: skip
 FAMILIES_SQL = (
-    "select n.hash as name, c.cluster_id, c.individual_id, c.evidence as shown, m.node_id, m.kind, m.hash, m.birth, "
-    "m.evidence, a.individual_id as former_id from identity.node n join identity.cluster c using (cluster_id) "
-    "join identity.node m on m.cluster_id = c.cluster_id left join identity.alias a on a.node_id = m.node_id "
-    "where n.hash = any(%s)"
+    "select n.hash as name, n.cluster_id, c.individual_id, c.evidence as shown, m.node_id, m.kind, m.hash, m.birth, "
+    "m.evidence, a.individual_id as former_id from "
+    "(select hash, cluster_id from identity.node where hash = any(%s) offset 0) n cross join lateral "
+    "(select individual_id, evidence from identity.cluster where cluster_id = n.cluster_id offset 0) c cross join lateral "
+    "(select node_id, kind, hash, birth, evidence from identity.node where cluster_id = n.cluster_id offset 0) m "
+    "left join lateral (select individual_id from identity.alias where node_id = m.node_id offset 0) a on true"
 )
-"""Who has one of these hashes: a row for each node of the cluster, and of each of its former universal IDs."""
+"""Who has one of these hashes: a row for each node of the cluster, and of each of its former universal IDs.
+
+One after another, each by its key (`offset 0` holds the planner to it): a plan that was made while there were few people, and read
+all of them at once, would go on doing so.
+"""
 
 
 def families_of_hashes(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, Family]:

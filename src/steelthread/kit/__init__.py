@@ -16,7 +16,7 @@ from steelthread.kit.errors import (
 )
 from steelthread.kit.forgetting import forget_remembered, remembered
 from steelthread.kit.ids import births, uuid7
-from steelthread.kit.priority import give_way
+from steelthread.kit.priority import come_soon, give_way
 from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "births",
+    "come_soon",
     "forget_remembered",
     "give_way",
     "iso",

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from steelthread.kit import iso
+from steelthread.profiles.ahead import Sum
 from steelthread.profiles.fold import Observation, Winner, reconcile, told_at
 from steelthread.profiles.views import View
 
@@ -141,10 +142,10 @@ def _state(values: dict[str, Any]) -> str:
     return "verified" if values.get("verifiedDate") or values.get("isVerified") else "declared"
 
 
-def span(views: Sequence[View], events: Sequence[dict[str, Any]]) -> tuple[str | None, str | None]:
+def span(views: Sequence[View], sums: Sequence[Sum]) -> tuple[str | None, str | None]:
     """Return first and last sight over records and events."""
     first: list[datetime] = [view.first_observed_at for view in views]
     last: list[datetime] = [view.observed_at for view in views]
-    first += [event["first"] for event in events if event["first"]]
-    last += [event["last"] for event in events if event["last"]]
+    first += [one.first for one in sums if one.first]
+    last += [one.last for one in sums if one.last]
     return iso(min(first, default=None)), iso(max(last, default=None))

@@ -3,19 +3,28 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import psycopg
 
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
-from steelthread.intake import RECORD_COLUMNS, SHARED_NAMESPACE, RecordRow, key_hash, open_records
+from steelthread.intake import SHARED_NAMESPACE, RecordRow, key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
 from steelthread.privacy import Tombstones
 from steelthread.profiles import assemble
-from steelthread.profiles.ahead import MOST_RECORDS, Ahead, ahead_of
+from steelthread.profiles.ahead import (
+    MOST_RECORDS,
+    PROFILE_SQL,
+    TALLY_COLUMNS,
+    TRACED_SQL,
+    Ahead,
+    Sum,
+    ahead_of,
+    in_order,
+)
 from steelthread.profiles.ahead import SQL as AHEAD_SQL
 from steelthread.profiles.computed.store import read as read_traits
 from steelthread.profiles.folder import Folder, ProfileRules
@@ -28,14 +37,6 @@ from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
 _FIRST = Wanted()
-_TRACED: LiteralString = (
-    "with seen as materialized (select node, e.record_id, e.at from profiles.event e, unnest(e.nodes) node "
-    "where e.owner = any(%s) and node = any(%s)), first as (select node, min(at) as at from seen group by node) "
-    f"select {RECORD_COLUMNS} from intake.record where record_id = any(array(select distinct on (s.node) s.record_id "
-    "from first f join seen s on s.node = f.node and s.at is not distinct from f.at "
-    "join intake.record r using (record_id) order by s.node, r.key_hash limit 500)) order by record_id"
-)
-"""The first event of each node; events are many, so their records are looked up only where several came at one time."""
 
 
 class Reader:
@@ -58,6 +59,8 @@ class Reader:
         self._opener = Opener(conn, vault, names, model.adaptation)
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
         self._ahead: tuple[str, Ahead] | None = None
+        self.reads_whole = False
+        """Whether a profile is read after `ahead`: what it needs comes in the same answer."""
         self._spaces: list[str] | None = None
         """Namespaces of user ids, as long as this reader lives."""
 
@@ -105,7 +108,8 @@ class Reader:
     def _asked(self, hashes: list[bytes]) -> Ahead:
         packed = Byteas(hashes)
         with self._conn.cursor(binary=True) as cursor:
-            return ahead_of(hashes, cursor.execute(AHEAD_SQL, (packed, packed)).fetchall())
+            question = PROFILE_SQL if self.reads_whole else AHEAD_SQL
+            return ahead_of(hashes, cursor.execute(question, (packed, packed)).fetchall())
 
     def is_known(self, node_hash: bytes) -> bool:
         """Whether there is a node with this hash."""
@@ -166,14 +170,15 @@ class Reader:
         """Return the 360 of a reference."""
         family = self._family(text)
         nodes = [member.node_id for member in family.members]
-        if self._ahead and self._ahead[0] == text:
-            views = sorted(self._opener.open(self._ahead[1].records), key=_by_name)
-        else:
-            views = self._views(_parties(family))
-        owning = family.evidence > len(views)  # each open record is one; the rest are events
-        summary = self._summary(nodes) if owning else []
-        traced = self._traced(family) if owning else []
-        told = self._put_together(family, views, summary, traced)
+        ahead = self._ahead[1] if self._ahead and self._ahead[0] == text else None
+        views = sorted(self._opener.open(ahead.records), key=_by_name) if ahead else self._views(_parties(family))
+        sums: list[Sum] = []
+        traced: list[View] = []
+        if family.evidence > len(views):  # each open record is one; the rest are events
+            whole = ahead if ahead and ahead.sums is not None else None
+            sums = whole.sums or [] if whole else self._sums(dict.fromkeys(nodes, 0)).get(0, [])
+            traced = self._traced(family, whole.traced if whole else self._first_events(family))
+        told = self._put_together(family, views, sums, traced)
         traits = self._opener.names.traits
         if traits:
             told["traits"] = read_traits(self._conn, traits, nodes, now(), self._values)
@@ -212,7 +217,7 @@ class Reader:
         owners = {
             member.node_id: one.cluster_id for one in families if one.cluster_id in owning for member in one.members
         }
-        sums = self._summaries(owners)
+        sums = self._sums(owners)
         profiles = []
         for family in families:
             views = sorted((found[one] for one in _parties(family) if one in found), key=_by_name)
@@ -220,12 +225,12 @@ class Reader:
         return profiles
 
     def _put_together(
-        self, family: identity.Family, views: list[View], summary: list[dict[str, Any]], traced: list[View]
+        self, family: identity.Family, views: list[View], sums: list[Sum], traced: list[View]
     ) -> dict[str, Any]:
-        first, last = assemble.span(views, summary)
+        first, last = assemble.span(views, sums)
         counts = {"records": len(views)}
-        for event in summary:
-            counts[event["entity"]] = counts.get(event["entity"], 0) + event["count"]
+        for one in sums:
+            counts[one.entity] = counts.get(one.entity, 0) + one.count
         return {
             "individualId": str(family.individual_id),
             "aliases": [str(former) for former in family.aliases],
@@ -237,9 +242,9 @@ class Reader:
             "records": [{"source": view.source, "entity": view.entity, "key": view.key} for view in views],
             "counts": counts,
             "totals": [
-                {"entity": event["entity"], "amount": _plain(event["amount"]), "currency": event["currency"]}
-                for event in summary
-                if event["amount"] is not None
+                {"entity": one.entity, "amount": _plain(one.amount), "currency": one.currency}
+                for one in sums
+                if one.amount is not None
             ],
         }
 
@@ -249,17 +254,18 @@ class Reader:
     def _views(self, records: Sequence[int], limit: int = MOST_RECORDS) -> list[View]:
         return sorted(self._opener.open(open_records(self._conn, records, limit)), key=_by_name)
 
-    def _traced(self, family: identity.Family) -> list[View]:
+    def _first_events(self, family: identity.Family) -> list[RecordRow]:
+        named = [one.node_id for one in family.members if one.kind != 0]
+        rows = self._conn.execute(TRACED_SQL, ([one.node_id for one in family.members], named)).fetchall()
+        return [RecordRow(*row) for row in rows]
+
+    def _traced(self, family: identity.Family, rows: Sequence[RecordRow]) -> list[View]:
         """Open one event for each identifier, so that those known only from events have their value too.
 
         An event may name identifiers that are another person's, or nobody's: of these nothing is taken. Of events of one
         time the one with the lower key hash is opened, whatever the order in which they came.
         """
-        rows = self._conn.execute(
-            _TRACED,
-            ([one.node_id for one in family.members], [one.node_id for one in family.members if one.kind != 0]),
-        ).fetchall()
-        views = self._opener.open([RecordRow(*row) for row in rows])
+        views = self._opener.open(rows)
         own = {one.hash for one in family.members}
         for view in views:
             view.identifiers = [(kind, value) for kind, value in view.identifiers if own & self._named(kind, value)]
@@ -268,26 +274,20 @@ class Reader:
     def _named(self, kind: str, value: str) -> set[bytes]:
         return set(self._hashes(identity.parse_ref(f"{kind}:{value}", self._rules)))
 
-    def _summary(self, nodes: Sequence[int]) -> list[dict[str, Any]]:
-        return self._summaries(dict.fromkeys(nodes, 0)).get(0, [])
-
-    def _summaries(self, owners: dict[int, int]) -> dict[int, list[dict[str, Any]]]:
+    def _sums(self, owners: dict[int, int]) -> dict[int, list[Sum]]:
         """Return what the events of these owners (node -> cluster) come to, by cluster."""
         if not owners:
             return {}
         rows = self._conn.execute(
-            """
-            select o.cluster, n.name, sum(t.count)::bigint, sum(t.amount), nullif(t.currency, ''), min(t.first), max(t.last)
-            from unnest(%s::int8[], %s::int8[]) as o (owner, cluster) join profiles.tally t using (owner)
-            join intake.entity n using (entity_id) group by 1, 2, t.currency order by 1, 2, 5
-            """,
+            f"select o.cluster, {TALLY_COLUMNS} from unnest(%s::int8[], %s::int8[]) as o (owner, cluster) "
+            "join profiles.tally t using (owner) join intake.entity n using (entity_id) "
+            "group by o.cluster, n.name, t.currency",
             (list(owners), list(owners.values())),
         ).fetchall()
-        names = ("entity", "count", "amount", "currency", "first", "last")
-        found: dict[int, list[dict[str, Any]]] = {}
+        found: dict[int, list[Sum]] = {}
         for cluster, *rest in rows:
-            found.setdefault(cluster, []).append(dict(zip(names, rest, strict=True)))
-        return found
+            found.setdefault(cluster, []).append(Sum(*rest))
+        return {cluster: in_order(sums) for cluster, sums in found.items()}
 
     def is_list(self, attribute: str) -> bool:
         """Whether a profile shows several values of an attribute."""

@@ -1,16 +1,19 @@
 """A project's database: the embedded server, or the PostgreSQL that a URL names."""
 
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from steelthread.kit import Project, Unavailable, give_way
+from steelthread.kit import Project, Unavailable, come_soon, give_way
 from steelthread.store.behind import WriteBehind
 from steelthread.store.embedded import Embedded
 from steelthread.store.migrations import migrate as run_migrations
 
 OLDEST = 150_000
+_ASKED_AGAIN = "-c plan_cache_mode=force_generic_plan"
+_BY_KEY = " -c enable_seqscan=off -c enable_mergejoin=off -c jit=off"
 Opened = TypeVar("Opened", bound=psycopg.Connection[Any])
 
 
@@ -62,25 +65,32 @@ class Database:
             give_way(self._niceness, conn.info.backend_pid)
         return conn
 
-    def pool(self, max_size: int = 8) -> ConnectionPool[psycopg.Connection[Any]]:
-        """Return a pool of connections for many small questions; it closes with the database.
+    def pool(self, max_size: int = 8, *, by_key: bool = False) -> ConnectionPool[psycopg.Connection[Any]]:
+        """Return a pool of connections for many small questions that somebody waits for; it closes with the database.
 
-        A plan is made once per connection and question: making one costs more than carrying it out.
+        A plan is made once per connection and question: making one costs more than carrying it out. With `by_key` things are
+        looked up by their keys whatever the statistics say: a plan made while tables are young reads all of them, and stays
+        as they grow. What an embedded server does for these connections comes soon, what it does by key comes first.
         """
         pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             self.conninfo,
             min_size=1,
             max_size=max_size,
             open=True,
+            configure=partial(self._come_soon, first=by_key),
             kwargs={
                 "application_name": "steelthread",
                 "autocommit": True,
                 "prepare_threshold": 2,
-                "options": "-c plan_cache_mode=force_generic_plan",
+                "options": _ASKED_AGAIN + (_BY_KEY if by_key else ""),
             },
         )
         self._pools.append(pool)
         return pool
+
+    def _come_soon(self, conn: psycopg.Connection[Any], *, first: bool) -> None:
+        if self.embedded:
+            come_soon(conn.info.backend_pid, first=first)
 
     def close(self) -> None:
         """Close the pools and let the embedded server go."""
