@@ -14,7 +14,7 @@ import pytest
 from tests.laws.test_order import Facts, births_hold, state, tell
 
 from steelthread.app import verify_space
-from steelthread.identity import Judgement, ModelRow
+from steelthread.identity import Judgement, ModelRow, Seen
 from steelthread.kit import now
 from steelthread.thread import link, unlink
 from steelthread.thread.people import people
@@ -40,7 +40,8 @@ def judge(space, seed, version):
             if word is not None:
                 judgements.append(Judgement(one.record, other.record, word[0], [1], [word[0] - 1.0, 1.0], word[1]))
         row = ModelRow(version, 0, b"", [("all", ["else"])], 3.0, 0.0, -3.0, "strict", now())
-        done = write(space, conn, row, Findings(judgements, {one.record: one.digest for one in found}, {}, 0), None)
+        seen = {one.record: Seen(one.record, one.digest, [], one.subject, b"") for one in found}
+        done = write(space, conn, row, Findings(judgements, seen, 0), None)
         conn.commit()
     return done
 
@@ -119,7 +120,7 @@ def test_what_is_taken_back_gives_every_id_back(space):
     assert ids(space) == judged
     with space.database.connect() as conn:
         row = ModelRow("none", 0, b"", [], 3.0, 0.0, -3.0, "strict", now())
-        write(space, conn, row, Findings([], {}, {}, 0), None)
+        write(space, conn, row, Findings([], {}, 0), None)
         conn.commit()
     assert ids(space) == alone
     holds(space, 7)

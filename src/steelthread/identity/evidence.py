@@ -1,6 +1,7 @@
 """Model links and model versions in PostgreSQL: what matching by evidence in sum writes to the ledger."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -98,6 +99,23 @@ def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
     return [ModelLink(*row) for row in rows]
 
 
+def model_pairs(conn: Connection, records: Collection[int], least: float) -> list[tuple[int, int]]:
+    """Return the ends of the open model links of at least this weight with an end among these records."""
+    sql = f"select a, b from identity.link where closed_at is null and strength = {MODEL} and weight >= %s and "
+    ids = Int8s(records)
+    return conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (least, ids, least, ids)).fetchall()
+
+
+def model_weights(conn: Connection, records: Collection[int]) -> dict[tuple[int, int], float]:
+    """Return the weights of the open model links between these records."""
+    rows = conn.execute(
+        f"select a, b, weight from identity.link where closed_at is null and strength = {MODEL} "
+        "and a = any(%s) and b = any(%s)",
+        (Int8s(records),) * 2,
+    )
+    return {(a, b): weight for a, b, weight in rows}
+
+
 def all_model_links(conn: Connection) -> list[ModelLink]:
     """Return every open model link."""
     sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL}"
@@ -117,11 +135,17 @@ def retire(conn: Connection, records: Collection[int], at: datetime) -> set[int]
 
 
 def write_judgements(
-    conn: Connection, found: Iterable[Judgement], version: str, at: datetime, among: Sequence[int] | None
+    conn: Connection,
+    found: Iterable[Judgement],
+    version: str,
+    at: datetime,
+    among: Sequence[int] | None,
+    heavy: float = -math.inf,
 ) -> tuple[int, int, set[int]]:
     """Put what a model says in place of what was said before; return (added, closed, records at changed links).
 
-    `among` are the records looked at: links of theirs that are not said again close; None means all.
+    `among` are the records looked at: links of theirs that are not said again close; None means all. Of links that are new
+    only those that are `heavy` tell, the others matter where such ones connect.
     Links that are said again as they stand stay as they are; engines may differ in the last digits.
     """
     conn.execute(
@@ -146,65 +170,14 @@ def write_judgements(
     added = conn.execute(
         "insert into identity.link (a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, levels, steps) "
         f"select a, b, {MODEL}, true, weight, 0, 1, %s, %s, wall, 'model', levels, steps from judgement "
-        "on conflict (a, b, strength) where closed_at is null do nothing returning a, b",
+        "on conflict (a, b, strength) where closed_at is null do nothing returning a, b, weight",
         (at, rule),
     ).fetchall()
     conn.execute("drop table judgement")
-    return len(added), len(closed), {end for pair in (*added, *closed) for end in pair}
-
-
-def note_judged(conn: Connection, rows: Iterable[tuple[int, bytes, list[int]]]) -> None:
-    """Keep which version of a record the model has seen: (record, digest, keyed hashes by which it is found)."""
-    conn.execute("create temporary table seen (record_id bigint, digest bytea, keys bigint[]) on commit drop")
-    with conn.cursor().copy("copy seen from stdin") as copy:
-        for row in rows:
-            copy.write_row(row)
-    conn.execute(
-        "insert into identity.judged select * from seen on conflict (record_id) do update "
-        "set digest = excluded.digest, keys = excluded.keys"
-    )
-    conn.execute("drop table seen")
-
-
-def forget_judged(conn: Connection) -> None:
-    """Forget all that a former model has seen."""
-    conn.execute("truncate identity.judged")
-
-
-def unjudged(conn: Connection, entities: Collection[int]) -> list[int]:
-    """Return the open records of these entities that are new, or changed, since a model saw them."""
-    rows = conn.execute(
-        "select r.record_id from intake.record r left join identity.judged j using (record_id) "
-        "where r.is_party and r.closed_at is null and r.entity_id = any(%s) "
-        "and (j.digest is null or j.digest <> r.digest) order by 1",
-        (list(entities),),
-    )
-    return [record for (record,) in rows]
-
-
-def found_by(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -> dict[int, list[int]]:
-    """Return for each asker the records that share keys with it, at most so many: those with the most in common first."""
-    askers = [asker for asker, wanted in keys.items() for _ in wanted]
-    rows = conn.execute(
-        "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1) "
-        "select asker, record_id from asked, lateral (select record_id from identity.judged j where j.keys && asked.keys "
-        "order by (select count(*) from unnest(j.keys) k where k = any(asked.keys)) desc, record_id limit %s) found",
-        (Int8s(askers), Int8s([key for wanted in keys.values() for key in wanted]), most),
-    )
-    found: dict[int, list[int]] = {asker: [] for asker in keys}
-    for asker, record in rows:
-        found[asker].append(record)
-    return found
-
-
-def common_keys(conn: Connection, keys: Collection[int], most: int) -> set[int]:
-    """Return those of these keys that stand on more than so many records: they find too much to be of use."""
-    rows = conn.execute(
-        "select key from unnest(%s::int8[]) key where (select count(*) from (select from identity.judged "
-        "where keys @> array[key] limit %s) found) > %s",
-        (Int8s(keys), most + 1, most),
-    )
-    return {key for (key,) in rows}
+    if among is None:
+        conn.execute("analyze identity.link")  # else whoever asks for model links may be planned as if there were none
+    told = [*closed, *((a, b) for a, b, weight in added if weight >= heavy)]
+    return len(added), len(closed), {end for pair in told for end in pair}
 
 
 class Answer(msgspec.Struct):
@@ -298,10 +271,8 @@ def components_of(conn: Connection, records: Collection[int]) -> dict[int, int]:
             record = parent[record]
         return record
 
-    links = model_links(conn, list(records)) if records else []
-    for link in links:
-        if link.a in parent and link.b in parent:
-            parent[root(link.a)] = root(link.b)
+    for a, b in model_weights(conn, list(records)) if records else ():
+        parent[root(a)] = root(b)
     return {record: root(record) for record in sorted(parent)}
 
 

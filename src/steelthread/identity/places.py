@@ -45,7 +45,8 @@ def _plain(text: str) -> str:
     return (text if text.isascii() else anyascii.anyascii(text)).lower().replace("'", "")
 
 
-def _words(text: str) -> list[str]:
+@remembered(65_536)
+def _words(text: str) -> tuple[str, ...]:
     found = []
     for word in _WORD.findall(_plain(text)):
         if word.endswith("strasse") and len(word) > 7:
@@ -54,7 +55,7 @@ def _words(text: str) -> list[str]:
             short = _SHORT.get(word, word)
             if short:
                 found.append(short)
-    return found
+    return tuple(found)
 
 
 @remembered(262_144)
@@ -92,7 +93,7 @@ def parse_address(line: str, house: str, unit: str, city: str, postcode: str) ->
                 first = line[: tail.start()]
     if rest and not town:
         town = parse_city(re.sub(r"\b[A-Z]{2}\b|\d+", " ", rest[0]))
-    number, road, flat = _street(_words(first), "".join(_words(house)))
+    number, road, flat = _street([*_words(first)], "".join(_words(house)))
     return Address(number, road, flat or "".join(_words(unit)), code, town)
 
 

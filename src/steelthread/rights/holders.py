@@ -114,7 +114,15 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder("identity.home", "keyed tokens of surname and address, for households", "record_id token", {"record_id": "records"}),
     Holder("identity.skipped", "pairs that a reviewer put aside", "a b actor at", {"a": "nodes", "b": "nodes"}),
-    Holder("identity.judged", "what the model has seen of a record", "record_id digest keys", {"record_id": "records"}),
+    Holder(
+        "identity.judged", "what the model has seen of a record, sealed", "record_id digest keys subject sealed",
+        {"record_id": "records"},
+    ),
+    Holder("identity.unjudged", "records that the model has not seen yet", "record_id", {"record_id": "records"}),
+    Holder(
+        "identity.common_key", "keyed hashes that many records have", "key",
+        keeps="Each stands on many people's records, and names none of them.",
+    ),
     Holder(
         "identity.membership", "past universal IDs of nodes", "node_id individual_id valid_from valid_to recorded_at",
         {"node_id": "nodes", "individual_id": "individuals"},

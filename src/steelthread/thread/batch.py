@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread import intake, profiles
-from steelthread.identity import NewNode, Outcome, Rule, Stitch, write_homes
+from steelthread.identity import NewNode, Outcome, Rule, Stitch, note_unjudged, write_homes
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.answers import tell_answers
@@ -229,6 +229,7 @@ class Batch:
         intake.update_records(self._conn, updates)
         self._stale(winners, stored, changed)
         ids = {row.key_hash: row.record_id for row in (*stored.values(), *inserts)}
+        note_unjudged(self._conn, [row.record_id for row in inserts + updates if row.is_party])
         intake.keep_versions(self._conn, [(ids[one.key_hash], one.digest, self._as_of) for one in self._outdone])
         return inserts + updates
 

@@ -24,14 +24,20 @@ _PLACE = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeTe
 class Person:
     """A record as matching sees it."""
 
-    __slots__ = ("digest", "record", "singles", "values", "view")
+    __slots__ = ("digest", "record", "singles", "subject", "values", "view")
 
     def __init__(self, row: RecordRow, view: View, exclusive: Collection[str]) -> None:
         self.record = row.record_id
         self.digest = row.digest
+        self.subject = row.subject
         self.view = view
         self.values = values_of(view)
         self.singles = singles_of(self.values, exclusive)
+
+    def alone(self) -> "Person":
+        """Return it without its view: a million of those would fill the memory."""
+        del self.view
+        return self
 
 
 def values_of(view: View) -> Values:
@@ -66,6 +72,11 @@ def singles_of(values: Values, exclusive: Collection[str]) -> dict[str, set[str]
         if scheme in exclusive:
             found.setdefault(scheme, set()).add("".join(filter(str.isalnum, number.casefold())))
     return found
+
+
+def singles_in(row: Mapping[str, Any], exclusive: Collection[str]) -> dict[str, set[str]]:
+    """Return the same of a record as a model sees it."""
+    return singles_of({"partyIdentification": row["numbers"] or ()}, exclusive)
 
 
 def apart(one: Mapping[str, set[str]], other: Mapping[str, set[str]], weight: float) -> str:

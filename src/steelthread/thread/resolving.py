@@ -4,25 +4,29 @@ Scoring happens before the identity lane is locked; what it found is written in 
 off leaves nothing behind. Records that changed meanwhile are left for the next run.
 """
 
+import math
 import time
 import zlib
+from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+import numpy as np
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Stitch, by_spark, homes_of, load_match
+from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Seen, Stitch, by_spark, homes_of, load_match
 from steelthread.kit import now
 from steelthread.model import Merged, ProfilesChanged, Split
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
-from steelthread.thread.people import Person, apart, people
+from steelthread.thread.people import Person, apart, people, person_entities
 from steelthread.thread.space import Space
 from steelthread.vault import seal, unseal
 
@@ -52,10 +56,11 @@ class Findings(msgspec.Struct):
     """What a model says, ready to be written."""
 
     judgements: list[Judgement]
-    seen: dict[int, bytes]
-    """Record -> digest of the version that was looked at."""
-    keys: dict[int, list[int]]
+    seen: dict[int, Seen]
+    """The records that were looked at."""
     pairs: int
+    common: Collection[int] | None = None
+    """Of a run over all records: the keys that find nobody, because too many have them."""
     homes: list[tuple[int, int]] = []
     """Where records live that were loaded before households were known: (record, keyed token)."""
     homely: dict[int, tuple[str, ...]] = {}
@@ -88,7 +93,7 @@ def judged_by(
     """Return a model, new or the one in force, what it says of all records, and what the data lack."""
     match = load_match()
     former = identity.model_in_force(conn) if keep_model else None
-    found = list(people(space, conn))
+    found = [one.alone() for one in people(space, conn)]
     known = atoms_of(conn, [one.record for one in found])
     place = {one.record: number for number, one in enumerate(found)}
     told = [] if former else [(place[a], place[b], same) for a, b, same in identity.decided_pairs(conn, list(place))]
@@ -98,16 +103,15 @@ def judged_by(
             [one.values for one in found], former and opened_model(space, former), known, told, **how
         )
     model = resolution.model
+    seen = {one.record: one for one in seen_of(space, zip(found, resolution.rows, strict=True))}
     findings = Findings(
         list(judgements(model, resolution.judged, found)),
-        {one.record: one.digest for one in found},
-        {},
+        seen,
         resolution.pairs,
+        match.common_of(np.fromiter(chain.from_iterable(one.keys for one in seen.values()), np.int64), len(found)),
         [(one.record, space.vault.token(home)) for one in found for home in homes_of(one.values, [one.values])],
+        {one.record: homely_contacts(row) for one, row in zip(found, resolution.rows, strict=True)},
     )
-    for one, row in zip(found, resolution.rows, strict=True):
-        findings.keys |= keys_of(space, {one.record: row})
-        findings.homely[one.record] = homely_contacts(row)
     return former or sealed_model(space, model), findings, resolution.lacks
 
 
@@ -159,6 +163,24 @@ def homely_contacts(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(kind for column, names in kinds if row[column] and free.issuperset(row[column]) for kind in names)
 
 
+def seen_of(space: Space, rows: Iterable[tuple[Person, Mapping[str, Any]]]) -> Iterator[Seen]:
+    """Yield records with the keyed hashes by which each is found, and what is compared of it, sealed."""
+    match = load_match()
+    rows = iter(rows)
+    while page := list(islice(rows, _PAGE)):
+        keys = space.vault.keys({one.subject for one, _ in page})
+        for one, row in page:
+            if one.subject in keys:
+                sealed = seal(keys[one.subject], match.packed(row), context_of(one.record))
+                hashes = array("q", keys_of(space, {one.record: row})[one.record])
+                yield Seen(one.record, one.digest, hashes, one.subject, sealed)
+
+
+def context_of(record: int) -> bytes:
+    """Return what the sealed values of a record, as a model sees it, are bound to."""
+    return b"judged " + record.to_bytes(8, "big")
+
+
 def keys_of(space: Space, rows: Mapping[int, Any]) -> dict[int, list[int]]:
     """Return the keyed hashes by which each of these prepared records is found."""
     match, token = load_match(), space.vault.token
@@ -178,9 +200,11 @@ def sealed_model(space: Space, model: Any) -> ModelRow:
 
 
 def opened_model(space: Space, row: ModelRow) -> Any:
-    """Return the model of a row."""
-    text = zlib.decompress(unseal(space.vault.key(row.subject), row.sealed, b"model " + row.version.encode()))
-    return load_match().decode(text)
+    """Return the model of a row; the last one is kept open."""
+    if row.version not in space.matching:
+        text = zlib.decompress(unseal(space.vault.key(row.subject), row.sealed, b"model " + row.version.encode()))
+        space.matching = {row.version: load_match().decode(text)}
+    return space.matching[row.version]
 
 
 class Change(msgspec.Struct):
@@ -209,27 +233,30 @@ def write(
     space.log.lock(conn, LANE)
     before = identity.count(conn)
     current = identity.digests_of(conn, list(findings.seen))
-    stale = {record for record, digest in findings.seen.items() if current.get(record) != digest}
+    stale = {record for record, one in findings.seen.items() if current.get(record) != one.digest}
     former = identity.model_in_force(conn)
     model.confidence = space.rules.confidence
     identity.use_model(conn, model, at)
     kept = [one for one in findings.judgements if one.a not in stale and one.b not in stale]
-    if among is None:
-        identity.forget_judged(conn)
-    added, closed, touched = identity.write_judgements(
-        conn, kept, model.version, at, None if among is None else sorted(set(among) - stale)
-    )
+    fresh = None if among is None else sorted(set(among) - stale)
+    heavy = -math.inf if fresh is None else model.threshold
+    added, closed, touched = identity.write_judgements(conn, kept, model.version, at, fresh, heavy)
+    touched.update(fresh or ())
     identity.note_judged(
         conn,
-        ((record, findings.seen[record], keys) for record, keys in findings.keys.items() if record not in stale),
+        (one for record, one in findings.seen.items() if record not in stale),
+        person_entities(space, conn) if among is None else None,
     )
+    if findings.common is not None:
+        identity.note_common(conn, findings.common)
     identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
     if among is None or (former is not None and former.threshold != model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
     merged, split = _Settling(space, conn, at, changes).settle(touched, among, findings.homely, restate=restate)
+    after = before - merged + split if among is not None else identity.count(conn)  # of a million it takes a while
     result = ResolveResult(
-        len(findings.seen), findings.pairs, added, closed, before, identity.count(conn), merged, split, 0.0, model.version
-    )  # fmt: skip
+        len(findings.seen), findings.pairs, added, closed, before, after, merged, split, 0.0, model.version
+    )
     identity.note_run(conn, at, result.model, result.records, result.pairs_scored, added, closed, before,
                       result.individuals_after, merged, split)  # fmt: skip
     return result

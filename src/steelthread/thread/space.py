@@ -40,6 +40,8 @@ class Space:
         self.log = Log(self.vault)
         self.names = Names()
         self.keys = RecordKeys(self.vault)
+        self.matching: dict[str, Any] = {}
+        """The matching model in force by its version, opened: one of a million people takes a second to read."""
         self._closing = threading.Event()
         self._kinds: dict[int, Kind] = {}
         self._stored_kinds: set[str] = set()

@@ -111,11 +111,11 @@ def test_components_are_small_enough_and_have_not_too_many_pairs(monkeypatch):
     left, right = np.arange(count - 1), np.arange(1, count)
     weight = np.where(right % 12 == 0, 1.0, 9.0)  # a chain of strong links, each dozen tied to the next by a weak one
     weight[119] = -1.0
-    assert len(set(deciding._small_components(count, left, right, weight))) == 1
+    assert len(set(deciding._small_components(count, left, right, weight)[0])) == 1
     monkeypatch.setattr(deciding, "LARGEST", 100)
-    assert len(set(deciding._small_components(count, left, right, weight))) == 20
+    assert len(set(deciding._small_components(count, left, right, weight)[0])) == 20
     monkeypatch.setattr(deciding, "LARGEST", 600)
     monkeypatch.setattr(deciding, "ALWAYS", 0)
     monkeypatch.setattr(deciding, "WITHIN", 10)
-    label = deciding._small_components(count, left, right, weight)
+    label = deciding._small_components(count, left, right, weight)[0]
     assert np.bincount(label).max() == 12, "too many pairs: taken apart at the weak links"

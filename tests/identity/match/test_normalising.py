@@ -1,7 +1,11 @@
 """Names, dates, addresses, phones and e-mails for matching: tables of cases."""
 
+import random
+
+import phonenumbers
 import pytest
 
+from steelthread.identity.match import contacts
 from steelthread.identity.match.birthdays import day_first, parse_birth
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.contacts import is_landline, is_named_after, parse_mailbox, parse_number, parse_phone
@@ -172,6 +176,34 @@ def test_whether_a_mailbox_is_named_after_a_person(address, first, last, after):
 )  # fmt: skip
 def test_landlines_are_known_where_the_numbers_tell(number, fixed):
     assert is_landline(number) is fixed
+
+
+def test_a_look_at_a_number_plan_says_what_the_whole_of_it_says():
+    """Numbers of all plans, with digits that slipped in or out: the shortcut answers as the library does, or not at all."""
+    chance, told = random.Random(3), 0
+    for regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.values():
+        for region in {*regions} - {"001"}:
+            for kind in phonenumbers.PhoneNumberType.values():
+                example = phonenumbers.example_number_for_type(region, kind)
+                if example is None:
+                    continue
+                digits = [*phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)]
+                for place in [chance.randrange(2, len(digits)) for _ in range(2)]:
+                    told += _agrees("".join(digits))
+                    digits[place] = chance.choice("0123456789")
+    assert told > 500
+
+
+def _agrees(text):
+    at_a_look = contacts.told_at_a_look(text)
+    if at_a_look is None:
+        return False
+    try:
+        fixed = phonenumbers.number_type(phonenumbers.parse(text)) == phonenumbers.PhoneNumberType.FIXED_LINE
+    except phonenumbers.NumberParseException:
+        fixed = False
+    assert at_a_look is fixed, text
+    return True
 
 
 def test_a_record_without_a_first_name_has_that_of_the_mailbox():

@@ -48,20 +48,14 @@ def sorted_pairs(found):
 
 @spark
 def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
-    """The same candidates, levels, waterfalls and walls, and the same learned model; no name lies on the disk meanwhile."""
-    monkeypatch.setattr(blocking, "FEW", 100)  # so that pairs are found by keys
-    monkeypatch.setattr(blocking, "_SPARE", 3000)  # and some keys are too common
+    """The same candidates, levels, waterfalls and walls; no name lies on the disk meanwhile."""
+    find_by_keys(monkeypatch)
     records, others = people(152), made(40, seed=6) + CLEAN
     interrupt, seen = signal.getsignal(signal.SIGINT), Seen(tmp_path)
     with seen, by_spark("local[2]", "1g", tmp_path / "a b") as spark_engine:
         here, there = Engine(records), spark_engine(records)
         assert 2000 < here.block() == there.block() < 160 * 159 // 2
         model = decode(here.learn().encode())
-        learned = there.learn()
-        for mine, its in zip(model.comparisons, learned.comparisons, strict=True):
-            assert [level.m for level in its.levels] == pytest.approx([level.m for level in mine.levels])
-            assert [level.u for level in its.levels] == pytest.approx([level.u for level in mine.levels])
-        assert learned.prior == pytest.approx(model.prior)
         mine, its = sorted_pairs(here.candidates(model, -1000.0)), sorted_pairs(there.candidates(model, -1000.0))
         assert len(mine[0]) == here.pairs
         assert [column.tolist() for column in mine[:2]] == [column.tolist() for column in its[:2]]
@@ -77,6 +71,27 @@ def test_spark_gives_the_same_pairs_from_the_same_model(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is interrupt
     assert not list((tmp_path / "a b").iterdir())
     assert not [one for one in children() if "java" in one]
+
+
+def find_by_keys(monkeypatch):
+    """Have pairs found by keys, of which some are too common."""
+    monkeypatch.setattr(blocking, "FEW", 100)
+    monkeypatch.setattr(blocking, "_SPARE", 3000)
+
+
+@spark
+@pytest.mark.soak
+def test_spark_learns_the_same_model(tmp_path, monkeypatch):
+    find_by_keys(monkeypatch)
+    records = people(152)
+    with by_spark("local[2]", "1g", tmp_path) as spark_engine:
+        here, there = Engine(records), spark_engine(records)
+        assert here.block() == there.block()
+        model, learned = here.learn(), there.learn()
+    for mine, its in zip(model.comparisons, learned.comparisons, strict=True):
+        assert [level.m for level in its.levels] == pytest.approx([level.m for level in mine.levels])
+        assert [level.u for level in its.levels] == pytest.approx([level.u for level in mine.levels])
+    assert learned.prior == pytest.approx(model.prior)
 
 
 @spark

@@ -1,9 +1,26 @@
 """Probabilistic matching: who is who by evidence in sum. a model of Splink 5; `docs/matching.md`."""
 
-from steelthread.identity.match.blocking import keys_of
+from steelthread.identity.match.arrays import Weighing
+from steelthread.identity.match.blocking import common_of, keys_of
 from steelthread.identity.match.model import Model, Thresholds, decode
-from steelthread.identity.match.prepare import Values
-from steelthread.identity.match.resolve import CONNECTS, Resolution, resolve
+from steelthread.identity.match.prepare import Values, packed, unpacked
+from steelthread.identity.match.resolve import CONNECTS, Resolution, components_up_to, resolve
 from steelthread.identity.match.scorer import Scorer, Step
 
-__all__ = ["CONNECTS", "Model", "Resolution", "Scorer", "Step", "Thresholds", "Values", "decode", "keys_of", "resolve"]
+__all__ = [
+    "CONNECTS",
+    "Model",
+    "Resolution",
+    "Scorer",
+    "Step",
+    "Thresholds",
+    "Values",
+    "Weighing",
+    "common_of",
+    "components_up_to",
+    "decode",
+    "keys_of",
+    "packed",
+    "resolve",
+    "unpacked",
+]

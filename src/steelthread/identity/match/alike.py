@@ -14,6 +14,7 @@ from rapidfuzz.process import cpdist
 
 from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
 from steelthread.identity.match.conditions import Condition
+from steelthread.identity.match.signs import lacking, may_be_alike
 from steelthread.kit import Invalid
 
 Bools = npt.NDArray[np.bool_]
@@ -46,21 +47,33 @@ class Pairs:
         one, other = self._codes[column]
         return (one, other) if len(at) == len(self) else (one[at], other[at])
 
-    def similar(self, column: str, at: Ints) -> Floats:
-        """Return how alike the texts of a column are (Jaro-Winkler), 0 where one is missing."""
+    def similar(self, column: str, at: Ints, least: float) -> Bools:
+        """Whether the texts of a column are so much alike (Jaro-Winkler); what was compared once is remembered."""
         known = self._alike.get(column)
         if known is None:
             known = self._alike[column] = np.full(len(self), np.nan)
         found = known[at]
         unknown = np.flatnonzero(np.isnan(found))
         if len(unknown):
-            found[unknown] = jaro_winkler(self.coded, *self.codes(column, at[unknown]))
-            known[at[unknown]] = found[unknown]
-        return found
+            one, other = self.codes(column, at[unknown])
+            able = able_to_be_alike(self.coded, column, one, other, least)
+            unknown, one, other = unknown[able], one[able], other[able]
+            found[unknown] = known[at[unknown]] = jaro_winkler(self.coded, one, other)
+        return np.asarray(found >= least)
 
 
 Test = Callable[[Pairs, Ints], Bools]
 """Whether a condition holds for the pairs at these places."""
+
+
+def able_to_be_alike(coded: Coded, column: str, one: Codes, other: Codes, least: float) -> Ints:
+    """Return the places of texts (by their numbers) whose Jaro-Winkler similarity may be so high, at a look."""
+    at = np.flatnonzero((one >= 0) & (other >= 0))
+    one, other = one[at], other[at]
+    signs, heads = coded.signs(column)
+    sizes = coded.sizes
+    may = may_be_alike((signs[one], signs[other]), (sizes[one], sizes[other]), (heads[one], heads[other]), least)
+    return np.asarray(at[may])
 
 
 def jaro_winkler(coded: Coded, one: Codes, other: Codes) -> Floats:
@@ -197,13 +210,18 @@ def _either(a: str, b: str) -> Test:
 def _near(a: str, b: str, n: float) -> Test:
     def test(pairs: Pairs, at: Ints) -> Bools:
         (one, other), (mine, theirs) = pairs.codes(a, at), pairs.codes(b, at)
-        return (jaro_winkler(pairs.coded, one, theirs) >= n) | (jaro_winkler(pairs.coded, mine, other) >= n)
+        pairs.coded.signs(b)
+        found = np.zeros(len(at), dtype=np.bool_)
+        for x, y in ((one, theirs), (mine, other)):
+            able = able_to_be_alike(pairs.coded, a, x, y, n)
+            found[able] |= jaro_winkler(pairs.coded, x[able], y[able]) >= n
+        return found
 
     return test
 
 
 def _jaro(a: str, n: float) -> Test:
-    return lambda pairs, at: np.asarray(pairs.similar(a, at) >= n)
+    return lambda pairs, at: pairs.similar(a, at, n)
 
 
 def _edits(a: str, n: int) -> Test:
@@ -214,6 +232,8 @@ def _edits(a: str, n: int) -> Test:
         enough = (one >= 0) & (other >= 0) & (np.minimum(mine, theirs) > 2 * n) & (np.abs(mine - theirs) <= n)
         there = np.flatnonzero(enough)
         if len(there):
+            signs, _ = pairs.coded.signs(a)
+            there = there[np.maximum(*lacking(signs[one[there]], signs[other[there]])) <= n]
             words = pairs.coded.words
             edits = cpdist(
                 words[one[there]],

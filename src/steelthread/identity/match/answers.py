@@ -5,15 +5,14 @@ weight on are wanted, the answers that cost little come first, and a pair goes a
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from steelthread.identity.match.alike import Pairs, Test, in_arrays, is_dear, often
+from steelthread.identity.match.beside import in_portions, shared
 from steelthread.identity.match.coded import Coded, Floats, Ints
 from steelthread.identity.match.comparisons import Comparison, Wall
 from steelthread.identity.match.conditions import Condition
@@ -22,10 +21,7 @@ from steelthread.identity.match.linkage import ends_of
 from steelthread.identity.match.model import Model
 
 Levels = npt.NDArray[np.uint8]
-PORTION = 1 << 17
-"""Pairs that are looked at together."""
 _ALMOST = 1e-6
-Found = TypeVar("Found")
 
 
 class Answers(msgspec.Struct):
@@ -59,13 +55,6 @@ def has_rarity(comparison: Comparison) -> bool:
     return any(level.frequency for level in comparison.levels)
 
 
-def portions(coded: Coded, keys: Ints, ask: Callable[[Pairs], Found]) -> Iterator[Found]:
-    """Ask of all pairs, portion by portion, in their order."""
-    starts = range(0, len(keys), PORTION)
-    with ThreadPoolExecutor(2) as threads:
-        yield from threads.map(lambda at: ask(Pairs(coded, *ends_of(keys[at : at + PORTION]))), starts)
-
-
 class Question:
     """A comparison, to be asked of many pairs."""
 
@@ -76,6 +65,7 @@ class Question:
         self._silent = in_arrays(comparison.silent, known)
         self._tests: list[Test] = [in_arrays(level.condition, known) for level in levels[:-1]]
         self.dear = [is_dear(level.condition) for level in levels]
+        self.rarity_counts = has_rarity(comparison)
         self._rare = {self.last - place: level.frequency for place, level in enumerate(levels) if level.frequency}
 
     def levels(self, pairs: Pairs, at: Ints, *, cheaply: bool = False) -> Levels:
@@ -124,7 +114,7 @@ class Questions:
             pairs.right,
             levels,
             [
-                one.rarity(pairs, at, level) if has_rarity(one.comparison) else None
+                one.rarity(pairs, at, level) if one.rarity_counts else None
                 for one, level in zip(self.all, levels, strict=True)
             ],
         )
@@ -137,32 +127,66 @@ class Questions:
         return found
 
 
-def answered(coded: Coded, questions: Questions, keys: Ints) -> tuple[Answers, npt.NDArray[np.uint8]]:
-    """Return all levels of all pairs, and their walls."""
-    found = list(portions(coded, keys, lambda pairs: (questions.answers(pairs), questions.walls(pairs))))
-    columns = range(len(questions.all))
-    empty = np.zeros(0, dtype=np.uint8)
-    answers = Answers(
-        *ends_of(keys),
-        [np.concatenate([empty, *(one.levels[at] for one, _ in found)]) for at in columns],
-        [
-            np.concatenate([np.zeros(0), *(part for one, _ in found if (part := one.rarity[at]) is not None)])
-            if has_rarity(questions.all[at].comparison)
-            else None
-            for at in columns
-        ],
-    )
-    return answers, np.concatenate([empty, *(wall for _, wall in found)])
+def answered(coded: Coded, questions: Questions, keys: Ints) -> Answers:
+    """Return all levels of all pairs."""
+    found = _Answering(questions, len(keys))
+
+    def ask(part: slice) -> None:
+        found.put(part, questions.answers(Pairs(coded, *ends_of(keys[part]))))
+
+    in_portions(len(keys), ask)
+    return found.answers(keys)
 
 
-def steps_of(model: Model, answers: Answers) -> Floats:
-    """Return what the weight of each pair is made of: a row per pair; the prior, then a step per comparison."""
-    steps = np.empty((len(answers.left), 1 + len(model.comparisons)))
-    steps[:, 0] = model.prior_weight
-    for column, (one, level, rare) in enumerate(zip(model.comparisons, answers.levels, answers.rarity, strict=True), 1):
+def walled(coded: Coded, questions: Questions, keys: Ints) -> Levels:
+    """Return the walls of all pairs."""
+    found: Levels = shared((len(keys),), np.uint8)
+
+    def ask(part: slice) -> None:
+        found[part] = questions.walls(Pairs(coded, *ends_of(keys[part])))
+
+    in_portions(len(keys), ask)
+    return found
+
+
+class _Answering:
+    """Room for the answers to questions about so many pairs."""
+
+    def __init__(self, questions: Questions, count: int) -> None:
+        self._rare = [one.rarity_counts for one in questions.all]
+        self._levels: npt.NDArray[np.uint8] = shared((len(questions.all), count), np.uint8)
+        self._rarity: Floats = shared((sum(self._rare), count), np.float64)
+
+    def put(self, places: slice | Ints, answers: Answers) -> None:
+        """Keep what was found of the pairs at these places."""
+        for column, levels in enumerate(answers.levels):
+            self._levels[column, places] = levels
+        for column, rarity in enumerate(one for one in answers.rarity if one is not None):
+            self._rarity[column, places] = rarity
+
+    def answers(self, keys: Ints, places: slice | Ints = slice(None)) -> Answers:
+        """Return what was found of the pairs at these places, all by default; their keys are given."""
+        rarity = iter(self._rarity)
+        return Answers(
+            *ends_of(keys),
+            [levels[places] for levels in self._levels],
+            [next(rarity)[places] if rare else None for rare in self._rare],
+        )
+
+
+def steps_in(model: Model, answers: Answers) -> Iterator[Floats]:
+    """Yield what the comparisons add to the weight of each pair, one comparison after the other."""
+    for one, level, rare in zip(model.comparisons, answers.levels, answers.rarity, strict=True):
         gains = gains_of(one)
-        steps[:, column] = gains.of[level] if rare is None else gains.of[level] + gains.rare[level] * rare
-    return steps
+        yield gains.of[level] if rare is None else gains.of[level] + gains.rare[level] * rare
+
+
+def weights_of(model: Model, answers: Answers) -> Floats:
+    """Return the weight of each pair."""
+    weight = np.full(len(answers.left), model.prior_weight)
+    for step in steps_in(model, answers):
+        weight += step
+    return weight
 
 
 class Sieve:
@@ -188,45 +212,62 @@ class Sieve:
                 )
         return found
 
-    def weights(self, pairs: Pairs) -> tuple[Ints, Ints, Floats]:
-        """Return (records, other records, weights) of the pairs that are heavy enough.
+    def weights(self, pairs: Pairs) -> tuple[Ints, Answers, Floats]:
+        """Return which pairs are heavy enough, their answers and their weights.
 
         First each comparison says the most that it may add, without comparing texts; then, one by one, what it does add.
         """
         at = np.arange(len(pairs))
         order = range(len(self._gains))
-        steps: list[Floats] = []
-        opens: list[npt.NDArray[np.bool_]] = []
-        for number in order:
-            levels = self._questions.all[number].levels(pairs, at, cheaply=True)
-            step, skipped = self._step(number, pairs, at, levels), self._skipped[number][levels]
-            steps.append(np.maximum(step, skipped))
-            opens.append(np.isfinite(skipped))
+        levels = [one.levels(pairs, at, cheaply=True) for one in self._questions.all]
+        rarity = [self._rarity(number, pairs, at, levels[number]) for number in order]
+        skipped = [self._skipped[number][levels[number]] for number in order]
+        opens = [np.isfinite(one) for one in skipped]
+        steps = [np.maximum(self._step(number, levels[number], rarity[number]), skipped[number]) for number in order]
         weight = self._prior + sum(steps, np.zeros(len(at)))
         kept = np.flatnonzero(weight >= self._least - _ALMOST)
         for number in sorted(order, key=lambda number: float(opens[number].mean()), reverse=True):
             open_ = kept[opens[number][kept]]
-            exact = self._step(number, pairs, open_, self._questions.all[number].levels(pairs, open_))
-            weight[open_] += exact - steps[number][open_]
+            level = levels[number][open_] = self._questions.all[number].levels(pairs, open_)
+            rare = self._rarity(number, pairs, open_, level)
+            weight[open_] += self._step(number, level, rare) - steps[number][open_]
+            if rare is not None:
+                rarity[number][open_] = rare  # type: ignore[index]  # it is None for all or for none
             kept = kept[weight[kept] >= self._least - _ALMOST]
         kept = kept[weight[kept] >= self._least]
-        return pairs.left[kept], pairs.right[kept], weight[kept]
+        answers = Answers(
+            pairs.left[kept],
+            pairs.right[kept],
+            [level[kept] for level in levels],
+            [None if rare is None else rare[kept] for rare in rarity],
+        )
+        return kept, answers, weight[kept]
 
-    def _step(self, number: int, pairs: Pairs, at: Ints, levels: Levels) -> Floats:
-        one, gains = self._questions.all[number], self._gains[number]
-        step = gains.of[levels]
-        return step + gains.rare[levels] * one.rarity(pairs, at, levels) if has_rarity(one.comparison) else step
+    def _rarity(self, number: int, pairs: Pairs, at: Ints, levels: Levels) -> Floats | None:
+        one = self._questions.all[number]
+        return one.rarity(pairs, at, levels) if one.rarity_counts else None
+
+    def _step(self, number: int, levels: Levels, rarity: Floats | None) -> Floats:
+        gains = self._gains[number]
+        return gains.of[levels] if rarity is None else gains.of[levels] + gains.rare[levels] * rarity
 
 
-def sieved(coded: Coded, model: Model, threshold: float, keys: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return (records, other records, weights) of the pairs whose weight is at least the threshold."""
-    found = list(portions(coded, keys, Sieve(model, threshold).weights))
-    none = np.zeros(0, dtype=np.int64)
-    return (
-        np.concatenate([none, *(one for one, _, _ in found)]),
-        np.concatenate([none, *(other for _, other, _ in found)]),
-        np.concatenate([np.zeros(0), *(weight for _, _, weight in found)]),
-    )
+def sieved(coded: Coded, model: Model, threshold: float, keys: Ints) -> tuple[Ints, Answers, Floats]:
+    """Return the pairs whose weight is at least the threshold, their answers and their weights."""
+    sieve = Sieve(model, threshold)
+    found, weight = _Answering(Questions(model.comparisons), len(keys)), shared((len(keys),), np.float64)
+    kept = shared((len(keys),), np.bool_)
+
+    def ask(part: slice) -> None:
+        places, answers, heavy = sieve.weights(Pairs(coded, *ends_of(keys[part])))
+        places += part.start
+        found.put(places, answers)
+        weight[places], kept[places] = heavy, True
+
+    in_portions(len(keys), ask)
+    places = np.flatnonzero(kept)
+    near = keys[places]
+    return near, found.answers(near, places), weight[places]
 
 
 def patterns_of(
@@ -235,11 +276,11 @@ def patterns_of(
     """Count the patterns of levels; `together` says which pairs stand in one cluster already."""
     key = together.astype(np.int64)
     sums = []
-    for shared in (False, True):
+    for at_home in (False, True):
         parts = [
             rare
             for one, rare in zip(comparisons, answers.rarity, strict=True)
-            if rare is not None and one.shared == shared
+            if rare is not None and one.shared == at_home
         ]
         total = np.rint(sum(parts, np.zeros(len(key)))).astype(np.int64)
         sums.append(total)

@@ -4,32 +4,36 @@ It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each
 all stays in memory, nothing of a person is in a table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
 
-from steelthread.identity.match.alike import in_arrays, often
+from steelthread.identity.match.alike import Pairs, in_arrays, often
 from steelthread.identity.match.answers import (
     Answers,
     Questions,
     answered,
     joined,
     patterns_of,
-    portions,
     sieved,
-    steps_of,
+    steps_in,
+    walled,
+    weights_of,
 )
+from steelthread.identity.match.beside import in_portions, shared
 from steelthread.identity.match.calibration import FLOORS
-from steelthread.identity.match.coded import Rows
+from steelthread.identity.match.coded import Coded, Rows, coded_of
 from steelthread.identity.match.columns import prepared
-from steelthread.identity.match.comparisons import TWINS, choose, walls
+from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.keys import block
+from steelthread.identity.match.known import Known
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
 from steelthread.identity.match.model import Model
-from steelthread.identity.match.prepare import Frequencies, Values
+from steelthread.identity.match.prepare import FREQUENT, LISTS, TEXTS, Frequencies, Values
 
 TAUGHT = 1_000_000
 """Candidate pairs from which is learned: all of them, or as many as this stand for all."""
@@ -46,6 +50,7 @@ class Arrays:
         self.rows = Rows(self.coded)
         self.filled = self.coded.filled()
         self.keys: Ints = np.zeros(0, dtype=np.int64)
+        self._known: Known | None = None
         self._near: Ints | None = None
         self._floor = 0.0
         self._tables: dict[str, Ints] = {}
@@ -73,13 +78,13 @@ class Arrays:
         pairs that look little alike, and are known through others, are learned from too.
         """
         comparisons = choose(self.filled)
-        questions = Questions(comparisons)
+        known = self._knowing(comparisons)
         if self._taught is None:
             chosen = self.keys
             if self.pairs > TAUGHT:
                 chosen = self.keys[np.sort(np.random.default_rng(SEED).integers(0, self.pairs, TAUGHT))]
-            self._taught = chosen, answered(self.coded, questions, chosen)[0]
-            self._strangers = self._sample(questions)
+            self._taught = chosen, answered(self.coded, known.questions, chosen)
+            self._strangers = self._sample(known.questions)
         chosen, answers = self._taught
         each = self.pairs / max(len(chosen), 1)
         labels = None if label is None else np.asarray(label)
@@ -88,7 +93,7 @@ class Arrays:
         )
         parts = [(patterns_of(comparisons, answers, together), each)]
         if labels is not None:
-            found = answered(self.coded, questions, self._unknown(pairs_within(labels)))[0]
+            found = known.of(self._unknown(pairs_within(labels)))
             parts.append((patterns_of(comparisons, found, np.ones(len(found.left), dtype=np.bool_)), 1.0))
         if self._strangers is not None:
             parts.append(self._strangers)
@@ -96,22 +101,30 @@ class Arrays:
             keys = key_of(*ends_told(told, same=same))
             if not len(keys):
                 continue
-            found = answered(self.coded, questions, keys)[0]
+            found = answered(self.coded, known.questions, keys)
             patterns = patterns_of(comparisons, found, np.full(len(keys), same))
             parts.append((decided(patterns, same=same), TOLD))
         learned, prior = learn(comparisons, joined(parts), self.count)
         return Model(learned, self.frequencies, prior, walls(families=self.has_families()))
 
+    def _knowing(self, comparisons: Sequence[Comparison]) -> Known:
+        """Return what is known of pairs by these comparisons."""
+        if self._known is None or not self._known.answers_to(comparisons):
+            self._known, self._near = Known(self.coded, comparisons), None
+        return self._known
+
     def candidates(self, model: Model, threshold: float) -> tuple[Ints, Ints, Floats]:
         """Return (records, other records, weights) of the candidate pairs from a threshold on."""
+        known = self._knowing(model.comparisons)
         if self._near is None or threshold < self._floor:
             self._floor = min(threshold, FLOORS.loose) - SLACK
-            left, right, weight = sieved(self.coded, model, self._floor, self.keys)
-            self._near = key_of(left, right)
+            self._near, answers, weight = sieved(self.coded, model, self._floor, self.keys)
+            known.add(self._near, answers)
         else:
-            left, right, weight = sieved(self.coded, model, threshold, self._near)
+            answers = known.of(self._near)
+            weight = weights_of(model, answers)
         heavy = weight >= threshold
-        return left[heavy], right[heavy], weight[heavy]
+        return answers.left[heavy], answers.right[heavy], weight[heavy]
 
     def add_pairs(self, table: str, left: Ints, right: Ints) -> None:
         """Keep pairs under a name, the lesser record first."""
@@ -120,14 +133,7 @@ class Arrays:
     def judge(self, model: Model, pairs: str) -> Judged:
         """Return what the model says of all pairs of a name, and why, in their order; they are forgotten."""
         keys = self._tables.pop(pairs)
-        answers, between = answered(self.coded, Questions(model.comparisons, model.walls), keys)
-        return Judged(
-            left=answers.left,
-            right=answers.right,
-            levels=np.column_stack(answers.levels).astype(np.int16),
-            steps=steps_of(model, answers),
-            wall=between.astype(np.int64),
-        )
+        return _judged(model, self.coded, keys, self._knowing(model.comparisons).of(keys))
 
     def has_families(self) -> bool:
         """Whether those with two first names at one home have two birthdays, as a rule: then there are families.
@@ -141,8 +147,13 @@ class Arrays:
             known = (birthday[left] >= 0) & (birthday[right] >= 0)
             left, right = left[known], right[known]
             twins = in_arrays(TWINS, often([TWINS]))
-            both = [*portions(self.coded, chosen[known], lambda pairs: twins(pairs, np.arange(len(pairs))))]
-            homes = np.concatenate([np.zeros(0, dtype=np.bool_), *both])
+            keys, homes = chosen[known], shared((len(left),), np.bool_)
+
+            def ask(part: slice) -> None:
+                pairs = Pairs(self.coded, *ends_of(keys[part]))
+                homes[part] = twins(pairs, np.arange(len(pairs)))
+
+            in_portions(len(keys), ask)
             same = birthday[left] == birthday[right]
             self._families = int((homes & same).sum()) <= int((homes & ~same).sum())
         return self._families
@@ -166,7 +177,38 @@ class Arrays:
         keys = self._unknown(keys)
         if not len(keys):
             return None
-        answers = answered(self.coded, questions, keys)[0]
+        answers = answered(self.coded, questions, keys)
         nobody = np.zeros(len(keys), dtype=np.bool_)
         patterns = patterns_of(questions.comparisons, answers, nobody, blocked=False)
         return patterns, (total - self.pairs) / len(keys)
+
+
+def _judged(model: Model, coded: Coded, keys: Ints, answers: Answers) -> Judged:
+    said = np.zeros(len(keys))
+    for step in steps_in(model, answers):
+        said += np.abs(step)
+    return Judged(
+        (answers.left, answers.right),
+        np.column_stack(answers.levels),
+        lambda: np.column_stack([np.full(len(keys), model.prior_weight), *steps_in(model, answers)]),
+        (weights_of(model, answers), said),
+        walled(coded, Questions(model.comparisons, model.walls), keys),
+    )
+
+
+class Weighing:
+    """Prepared records, given one by one, and what a model says of pairs of them: as `Scorer` says it, many at once."""
+
+    def __init__(self, model: Model, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._model = model
+        self._coded = coded_of(rows, TEXTS, LISTS, FREQUENT)
+
+    def heavy(self, left: Ints, right: Ints, threshold: float) -> tuple[Ints, Ints, Floats]:
+        """Return those of these pairs whose weight is at least so high, by the places of the records, and the weights."""
+        keys, _, weight = sieved(self._coded, self._model, threshold, np.sort(key_of(left, right)))
+        return *ends_of(keys), weight
+
+    def judge(self, left: Ints, right: Ints) -> Judged:
+        """Return what the model says of these pairs, in their order."""
+        keys = key_of(left, right)
+        return _judged(self._model, self._coded, keys, answered(self._coded, Questions(self._model.comparisons), keys))

@@ -8,6 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from steelthread.identity.match.ground import Dialect, Ground
 
 BUDGET = 60
@@ -96,6 +99,17 @@ def keys_of(row: Mapping[str, Any]) -> list[str]:
         else:
             found += values
     return list(dict.fromkeys(found))
+
+
+def common_of(keys: npt.NDArray[np.int64], records: int) -> list[int]:
+    """Return those of all keys of so many records that are too common to find anybody, within the same budget of pairs."""
+    if records <= FEW:
+        return []
+    distinct, held = np.unique(keys, return_counts=True)
+    sizes, times = np.unique(held[held > 1], return_counts=True)
+    within = sizes[np.cumsum(sizes * (sizes - 1) // 2 * times) <= budget(records)]
+    found: list[int] = distinct[held > int(within.max(initial=2))].tolist()
+    return found
 
 
 def block(ground: Ground, table: str, into: str) -> int:

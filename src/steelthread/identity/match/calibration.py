@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steelthread.identity.match.linkage import Join, sizes_of_joins
+from steelthread.identity.match.linkage import Join, Joins, sizes_of_joins
 from steelthread.identity.match.model import Thresholds
 
 FLOORS = Thresholds(exact=3.0, strict=1.0, loose=-3.0)
@@ -21,7 +21,7 @@ def calibrate(count: int, joins: Sequence[Join]) -> Thresholds:
     """Return the lowest thresholds, from the floors on, at which the expected precision is that of each use."""
     if not joins:
         return FLOORS
-    heights = np.array([join.height for join in joins])
+    heights = Joins.of(joins).height
     pairs = sizes_of_joins(count, joins).astype(np.float64)
     order = np.argsort(-heights)
     heights, pairs = heights[order], pairs[order]

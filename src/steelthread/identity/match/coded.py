@@ -12,11 +12,15 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from steelthread.identity.match.signs import NUMBERS, WORDS, Heads, Signs, signs_of
+
 Codes = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 NONE = -1
 """The number of a value that is not there."""
+_FIGURES = frozenset(("birth", "phone", "number"))
+"""Columns of numbers; the others hold words."""
 
 
 class Lists:
@@ -66,6 +70,8 @@ class Coded:
         self._words: npt.NDArray[np.object_] | None = None
         self._sizes: Codes | None = None
         self._cut: dict[tuple[str, int | None, int | None], Codes] = {}
+        self._signs: dict[bool, tuple[Signs, Heads]] = {}
+        self._signed: set[str] = set()
         self._growing = Lock()
 
     @property
@@ -81,6 +87,22 @@ class Coded:
         if self._sizes is None or len(self._sizes) < len(self._number):
             self._sizes = np.fromiter(map(len, self._number), dtype=np.int32, count=len(self._number))
         return self._sizes
+
+    def signs(self, column: str) -> tuple[Signs, Heads]:
+        """Return what is told of the texts of a column at a look (`signs`), by number."""
+        with self._growing:
+            figures = column in _FIGURES
+            if column not in self._signed:
+                none = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.uint32)
+                signs, heads = self._signs.get(figures, none)
+                room = (0, len(self._number) - len(signs))
+                signs, heads = np.pad(signs, room), np.pad(heads, room)
+                codes = np.unique(self.texts[column])
+                codes = codes[codes >= 0]
+                signs[codes], heads[codes] = signs_of(self.words[codes].tolist(), NUMBERS if figures else WORDS)
+                self._signs[figures] = signs, heads
+                self._signed.add(column)
+            return self._signs[figures]
 
     def cut(self, column: str, start: int | None, end: int | None) -> Codes:
         """Return a column of which only `text[start:end]` is looked at."""
@@ -110,6 +132,28 @@ class Coded:
         for name, shares in self.shares.items():
             row[f"tf_{name}"] = None if np.isnan(shares[record]) else float(shares[record])
         return row
+
+
+def coded_of(
+    rows: Sequence[Mapping[str, Any]], texts: Sequence[str], lists: Sequence[str], rare: Sequence[str]
+) -> Coded:
+    """Return prepared records, given one by one, by column."""
+    number: dict[str, int] = {}
+    return Coded(
+        len(rows),
+        {
+            name: np.array(
+                [number.setdefault(text, len(number)) if (text := row[name]) else NONE for row in rows], dtype=np.int32
+            )
+            for name in texts
+        },
+        {
+            name: Lists.of([[number.setdefault(text, len(number)) for text in row[name] or ()] for row in rows])
+            for name in lists
+        },
+        {name: np.array([row[f"tf_{name}"] for row in rows], dtype=np.float64) for name in rare},
+        number,
+    )
 
 
 class Rows(Sequence[dict[str, Any]]):

@@ -9,38 +9,33 @@ import numpy.typing as npt
 
 from steelthread.identity.match.birthdays import Birth
 from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
-from steelthread.identity.match.contacts import Mailbox, is_named_after
+from steelthread.identity.match.contacts import is_named_after
 from steelthread.identity.match.halves import read
 from steelthread.identity.match.linkage import ends_of, key_of
 from steelthread.identity.match.prepare import (
     FREQUENT,
     Frequencies,
     Values,
-    address_texts,
     called_name,
-    digits_of,
     has_owner,
     is_whole_year,
-    name_lists,
-    name_texts,
     owner_of,
 )
 from steelthread.identity.match.reading import Long, Reading
-from steelthread.identity.match.spelling import Name, named_by_owner
-from steelthread.identity.match.survey import contacts_of, has_day_first, homes_of, survey
-from steelthread.identity.places import Address
+from steelthread.identity.match.spelling import named_by_owner
+from steelthread.identity.match.survey import contacts_of, has_day_first, survey
 
 Bools = npt.NDArray[np.bool_]
 
 
 def prepared(records: Sequence[Values], frequencies: Frequencies | None = None) -> tuple[Coded, Frequencies]:
     """Return the columns of all records, and what the whole of the data tells, if that is not given."""
-    with _nothing_collected():
+    with nothing_collected():
         return _prepared(records, frequencies)
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
+def nothing_collected() -> Iterator[None]:
     """Hold the collector of garbage back, which would look through millions of texts again and again for circles."""
     was = gc.isenabled()
     gc.disable()
@@ -48,6 +43,9 @@ def _nothing_collected() -> Iterator[None]:
         yield
     finally:
         if was:
+            if not gc.get_freeze_count():  # what was made counts as old, or the next look would be at all of it
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -55,10 +53,7 @@ def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tup
     number: dict[str, int] = {}
     dayfirst = has_day_first(records) if frequencies is None else frequencies.dayfirst
     reading = read(records, number, dayfirst=dayfirst)
-    homes_of(reading)
     if frequencies is None:
-        for box in reading.boxes.items:
-            reading.code(box.key)
         frequencies = survey(reading, list(number), dayfirst=dayfirst)
     return _Columns(reading, number, frequencies).coded(), frequencies
 
@@ -69,11 +64,8 @@ class _Columns:
         self._number = number
         self._found = found
         self._name = self._named()
-        self._homes = homes_of(reading)
-        self._mails, self._phones, self._documents, self._home = contacts_of(reading, self._homes)
-        self._words = Lists.of(
-            [[reading.code(word) for word in dict.fromkeys(box.words) if word] for box in reading.boxes.items]
-        )
+        reading.of_names.fill()
+        self._mails, self._phones, self._documents, self._home = contacts_of(reading)
 
     def coded(self) -> Coded:
         """Return all columns."""
@@ -99,26 +91,15 @@ class _Columns:
         return name
 
     def _of_names(self) -> dict[str, Lists]:
-        number = self._number
-        columns = zip(*(name_lists(name).values() for name in self._reading.names.items), strict=True)
-        lists = dict(zip(name_lists(Name()), columns, strict=False)) or dict.fromkeys(name_lists(Name()), ())
-        found = {}
-        for column, every in lists.items():
-            codes = [
-                [number.setdefault(value, len(number)) for value in dict.fromkeys(values) if value] if values else ()
-                for values in every
-            ]
-            found[column] = Lists.of(codes).taken(self._name)
-        return found
+        return {column: lists.taken(self._name) for column, lists in self._reading.of_names.lists.items()}
 
     def _of_texts(self) -> dict[str, Codes]:
         reading, found = self._reading, self._found
         first = self._first(reading.mailboxes.where(~self._is_generic(self._mails.values)))
-        texts = self._by_place(map(name_texts, reading.names.items), name_texts(Name()), self._name)
-        texts |= self._by_place(map(address_texts, reading.addresses.items), address_texts(Address()), reading.address)
+        stand = ((reading.of_names, self._name), (reading.of_addresses, reading.address), (reading.of_boxes, first))
+        texts = {name: filled.text(name, places) for filled, places in stand for name in filled.texts if name != "home"}
         births = (_birth_texts(birth, found) for birth in reading.births.items)
         texts |= self._by_place(births, _birth_texts(None, found), reading.birth)
-        texts |= self._by_place(map(_box_texts, reading.boxes.items), _box_texts(Mailbox("", "", ())), first)
         texts |= {"gender": reading.gender, "category": reading.category}
         texts["phone"] = self._first(self._phones.where(~self._is_generic(self._phones.values)))
         texts["number"] = self._first(self._documents)
@@ -158,7 +139,7 @@ class _Columns:
             "numbers": documents,
             "lent": documents.where(family[documents.values]),
             "schemes": Long(documents.record, schemes),
-            "local_words": _spread(reading.mailboxes, self._words),
+            "local_words": _spread(reading.mailboxes, reading.of_boxes.lists["local_words"]),
             "open": shared.where(~generic[shared.values]),
             "own_mails": mails.where(named & ~generic[mails.values]),
         }
@@ -211,10 +192,6 @@ class _Columns:
                 found[code] = share
         found[NONE] = np.nan
         return np.asarray(found[codes])
-
-
-def _box_texts(box: Mailbox) -> dict[str, str]:
-    return {"mail": box.key, "local": box.local, "mail_digits": digits_of(box.local)}
 
 
 def _birth_texts(birth: Birth | None, found: Frequencies) -> dict[str, str]:

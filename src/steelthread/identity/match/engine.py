@@ -141,12 +141,13 @@ class Engine:
         self.ground.drop("judged_levels")
         levels = [found[f"at_{one.name}"].astype(np.int64) for one in model.comparisons]
         rarity = [found[f"rare_{one.name}"] if has_rarity(one) else None for one in model.comparisons]
+        steps = steps_of(model, levels, rarity, len(found["record_l"]))
         return Judged(
-            left=found["record_l"],
-            right=found["record_r"],
-            levels=np.column_stack(levels).astype(np.int16),
-            steps=steps_of(model, levels, rarity, len(found["record_l"])),
-            wall=walls["wall"].astype(np.int64),
+            (found["record_l"], found["record_r"]),
+            np.column_stack(levels).astype(np.uint8),
+            lambda: steps,
+            (steps.sum(axis=1), np.abs(steps[:, 1:]).sum(axis=1)),
+            walls["wall"].astype(np.uint8),
         )
 
     def _sides(self, pairs: str, conditions: Sequence[Condition], *others: str) -> str:

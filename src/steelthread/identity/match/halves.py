@@ -6,8 +6,8 @@ and where the fork does not come back, one process reads all.
 
 import os
 import threading
-from collections.abc import Hashable, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Sequence
+from typing import NoReturn
 
 import msgspec
 import numpy as np
@@ -15,12 +15,13 @@ import numpy as np
 from steelthread.identity.match.birthdays import Birth
 from steelthread.identity.match.coded import NONE, Codes
 from steelthread.identity.match.contacts import Mailbox
+from steelthread.identity.match.distinct import Distinct, Item
+from steelthread.identity.match.filled import Packed
 from steelthread.identity.match.prepare import Values
-from steelthread.identity.match.reading import Distinct, Long, Reading
+from steelthread.identity.match.reading import Long, Reading
 from steelthread.identity.match.spelling import Name
 from steelthread.identity.places import Address
 
-Item = TypeVar("Item", bound=Hashable)
 LARGE = 100_000
 """From so many records on two processes read."""
 
@@ -37,6 +38,7 @@ class _Half(msgspec.Struct, array_like=True):
     records: list[bytes]
     values: list[bytes]
     landline: bytes
+    filled: list[Packed]
 
 
 def read(records: Sequence[Values], number: dict[str, int], *, dayfirst: bool) -> Reading:
@@ -70,6 +72,7 @@ def _hand_over(records: Sequence[Values], pipe: int, *, dayfirst: bool) -> NoRet
             list(number), one.names.items, one.births.items, one.addresses.items, one.boxes.items,
             [column.tobytes() for column in (one.name, one.birth, one.address, one.gender, one.category)],
             [each.record.tobytes() for each in lists], [each.values.tobytes() for each in lists], one.landline.tobytes(),
+            [each.packed() for each in one.filled],
         )  # fmt: skip
         with os.fdopen(pipe, "wb") as stream:
             stream.write(msgspec.msgpack.encode(half))
@@ -81,8 +84,13 @@ def _hand_over(records: Sequence[Values], pipe: int, *, dayfirst: bool) -> NoRet
 def _take_in(reading: Reading, number: dict[str, int], half: _Half, start: int, count: int) -> None:
     """Put what the fork read behind what was read here; things that both met are one."""
     codes = _places([number.setdefault(text, len(number)) for text in half.texts])
+    before = [len(things) for things in (reading.names, reading.addresses, reading.boxes)]
     names, births = _known(reading.names, half.names), _known(reading.births, half.births)
     addresses, boxes = _known(reading.addresses, half.addresses), _known(reading.boxes, half.boxes)
+    places = [np.flatnonzero(own[:-1] >= known) for own, known in zip((names, addresses, boxes), before, strict=True)]
+    reading.of_names.take_in(half.filled[0], places[0], codes)
+    reading.of_addresses.take_in(half.filled[1], places[1], codes)
+    reading.of_boxes.take_in(half.filled[2], places[2], codes)
     columns = [np.frombuffer(column, dtype=np.int32) for column in half.columns]
     reading.count = count
     reading.name = np.concatenate([reading.name, names[columns[0]]])

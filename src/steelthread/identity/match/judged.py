@@ -1,6 +1,7 @@
 """What a model says of pairs, whoever asks them, and the sample of pairs that stand for all strangers."""
 
-import msgspec
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,21 +13,29 @@ SEED = 20_260_101
 """The same data give the same model."""
 
 
-class Judged(msgspec.Struct):
+class Judged:
     """What a model says of pairs.
 
-    `steps` has a row per pair, which sums to its weight: the prior, then a part per comparison; `levels` says which
-    answer gave each part (0: silent, 1: else, then upwards); `wall` is the number of the wall between the two, from 1;
-    0 for none.
+    `levels` has a row per pair: which answer gave each part of its weight (0: silent, 1: else, then upwards); `wall` is
+    the number of the wall between the two, from 1; 0 for none. `said` is what the answers come to in bits, for and against
+    taken together.
     """
 
-    left: Ints
-    right: Ints
-    levels: npt.NDArray[np.int16]
-    steps: Floats
-    wall: Ints
+    def __init__(
+        self,
+        ends: tuple[Ints, Ints],
+        levels: npt.NDArray[np.uint8],
+        steps: Callable[[], Floats],
+        said: tuple[Floats, Floats],
+        wall: npt.NDArray[np.uint8],
+    ) -> None:
+        self.left, self.right = ends
+        self.levels = levels
+        self.weight, self.said = said
+        self.wall = wall
+        self._steps = steps
 
     @property
-    def weight(self) -> Floats:
-        """The weights, as log2 odds."""
-        return np.asarray(self.steps.sum(axis=1), dtype=np.float64)
+    def steps(self) -> Floats:
+        """A row per pair, which sums to its weight: the prior, then a part per comparison. Made when it is asked for."""
+        return self._steps()

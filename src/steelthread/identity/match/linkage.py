@@ -8,7 +8,7 @@ serves every threshold.
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import numpy as np
@@ -28,6 +28,40 @@ class Join(msgspec.Struct, frozen=True, array_like=True):
     one: int
     other: int
     height: float
+
+
+class Joins(Sequence[Join]):
+    """Joins, by column: many of them take little room so."""
+
+    def __init__(self, one: Ints, other: Ints, height: Floats) -> None:
+        self.one, self.other, self.height = one, other, height
+
+    @classmethod
+    def of(cls, joins: Sequence[Join]) -> "Joins":
+        """Return joins by column."""
+        if isinstance(joins, Joins):
+            return joins
+        one, other = (np.array([getattr(join, end) for join in joins], dtype=np.int64) for end in ("one", "other"))
+        return cls(one, other, np.array([join.height for join in joins], dtype=np.float64))
+
+    @classmethod
+    def together(cls, parts: Sequence["Joins"]) -> "Joins":
+        """Return several joins as one."""
+        none = np.zeros(0, dtype=np.int64)
+        one, other = (np.concatenate([none, *(getattr(part, end) for part in parts)]) for end in ("one", "other"))
+        return cls(one, other, np.concatenate([np.zeros(0), *(part.height for part in parts)]))
+
+    def __len__(self) -> int:
+        return len(self.one)
+
+    @overload
+    def __getitem__(self, place: int) -> Join: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Joins": ...
+    def __getitem__(self, place: int | slice) -> "Join | Joins":
+        if isinstance(place, slice):
+            return Joins(self.one[place], self.other[place], self.height[place])
+        return Join(int(self.one[place]), int(self.other[place]), float(self.height[place]))
 
 
 def components(count: int, left: Ints, right: Ints) -> Ints:
@@ -125,12 +159,13 @@ def _join(mean: Floats, share: Floats, row: Ints, one: Ints, other: Ints) -> Non
 
 def labels_at(count: int, joins: Sequence[Join], threshold: float) -> list[int]:
     """Return the clusters that the joins from a threshold on give: for each item the smallest member of its cluster."""
-    kept = [join for join in joins if join.height >= threshold]
-    one, other = (np.array([getattr(join, end) for join in kept], dtype=np.int64) for end in ("one", "other"))
-    label = components(count, one, other)
+    columns = Joins.of(joins)
+    kept = columns.height >= threshold
+    label = components(count, columns.one[kept], columns.other[kept])
     smallest = np.full(count, count, dtype=np.int64)
     np.minimum.at(smallest, label, np.arange(count))
-    return [int(one) for one in smallest[label].tolist()]
+    found: list[int] = smallest[label].tolist()
+    return found
 
 
 def sizes_of_joins(count: int, joins: Sequence[Join]) -> Ints:
@@ -143,9 +178,10 @@ def sizes_of_joins(count: int, joins: Sequence[Join]) -> Ints:
             item = parent[item]
         return item
 
-    pairs = np.empty(len(joins), dtype=np.int64)
-    for place, join in enumerate(joins):
-        one, other = root(join.one), root(join.other)
+    columns = Joins.of(joins)
+    pairs = np.empty(len(columns), dtype=np.int64)
+    for place, (left, right) in enumerate(zip(columns.one.tolist(), columns.other.tolist(), strict=True)):
+        one, other = root(left), root(right)
         pairs[place] = size[one] * size[other]
         parent[other] = one
         size[one] += size[other]

@@ -27,6 +27,8 @@ class Model(msgspec.Struct):
     prior: float
     walls: list[Wall] = []
     thresholds: Thresholds = Thresholds()
+    largest: int = 600
+    """A component of more records is taken apart by a higher weight first."""
 
     def encode(self) -> bytes:
         """Return the model as JSON; equal models give equal bytes."""

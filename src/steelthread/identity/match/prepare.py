@@ -47,6 +47,20 @@ FREQUENT = ("first", "last", "word", "postcode", "city", "category")
 """Columns whose rare values say more than their common ones."""
 
 
+COLUMNS = (*TEXTS, *LISTS, *(f"tf_{column}" for column in FREQUENT))
+_decoded = msgspec.msgpack.Decoder().decode
+
+
+def packed(row: Mapping[str, Any]) -> bytes:
+    """Return a prepared record as bytes."""
+    return msgspec.msgpack.encode([row[column] for column in COLUMNS])
+
+
+def unpacked(content: bytes) -> dict[str, Any]:
+    """Return a prepared record of these bytes."""
+    return dict(zip(COLUMNS, _decoded(content), strict=True))
+
+
 class Frequencies(msgspec.Struct):
     """What the whole of the data tells; a model version keeps it frozen. Frequencies are shares of the values there."""
 

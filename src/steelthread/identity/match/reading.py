@@ -1,7 +1,7 @@
 """All records of a run, read once: each distinct name, date, address and mailbox is taken apart a single time."""
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,39 +9,27 @@ import numpy.typing as npt
 from steelthread.identity.match.birthdays import Birth, parse_birth
 from steelthread.identity.match.coded import NONE, Codes, Ints
 from steelthread.identity.match.contacts import Mailbox, is_landline, parse_mailbox, parse_phone
+from steelthread.identity.match.distinct import Distinct, Item
+from steelthread.identity.match.filled import Filled
 from steelthread.identity.match.prepare import (
     ADDRESS_WORDS,
     NAME_WORDS,
     Value,
     Values,
+    address_texts,
+    digits_of,
     document_of,
     gender_of,
+    home_key,
+    name_lists,
+    name_texts,
     several,
     single,
 )
 from steelthread.identity.match.spelling import Name, named_by_mailbox, parse_name
 from steelthread.identity.places import Address, parse_address, parse_city
 
-Item = TypeVar("Item", bound=Hashable)
 Raw = TypeVar("Raw", bound=Hashable)
-
-
-class Distinct(Generic[Item]):
-    """Distinct things by place, each thing once."""
-
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self._place: dict[Item, int] = {}
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def place(self, item: Item) -> int:
-        """Return the place of a thing, a new one for a thing that was never seen."""
-        found = self._place.setdefault(item, len(self.items))
-        if found == len(self.items):
-            self.items.append(item)
-        return found
 
 
 class Long:
@@ -75,7 +63,17 @@ class Reading:
         self._document = _remembering(self._read_document)
         self._gender = _remembering(self._read_gender)
         self._category = _remembering(lambda text: self.code(parse_city(text)))
+        self.of_names = Filled(self.names, self.code, Name(), name_texts, name_lists)
+        self.of_addresses = Filled(self.addresses, self.code, Address(), _address_texts)
+        self.of_boxes = Filled(self.boxes, self.code, Mailbox("", "", ()), _box_texts, _box_lists)
         self._read(records)
+        for filled in self.filled:
+            filled.fill()
+
+    @property
+    def filled(self) -> tuple[Filled[Name], Filled[Address], Filled[Mailbox]]:
+        """The columns of what was read."""
+        return self.of_names, self.of_addresses, self.of_boxes
 
     def code(self, text: str) -> int:
         """Return the number of a text, NONE for an empty one."""
@@ -144,6 +142,18 @@ class Reading:
 
     def _read_document(self, text: str) -> int:
         return self.code(document_of(text))
+
+
+def _address_texts(address: Address) -> dict[str, str]:
+    return {**address_texts(address), "home": home_key(address)}
+
+
+def _box_texts(box: Mailbox) -> dict[str, str]:
+    return {"mail": box.key, "local": box.local, "mail_digits": digits_of(box.local)}
+
+
+def _box_lists(box: Mailbox) -> dict[str, Iterable[str]]:
+    return {"local_words": box.words}
 
 
 def _raw(row: Values, words: Sequence[str]) -> tuple[Value, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
 from steelthread.identity.match.arrays import Arrays
 from steelthread.identity.match.calibration import FLOORS, calibrate
+from steelthread.identity.match.columns import nothing_collected
 from steelthread.identity.match.judged import Judged
 from steelthread.identity.match.learning import Told
 from steelthread.identity.match.linkage import (
@@ -16,6 +17,7 @@ from steelthread.identity.match.linkage import (
     Floats,
     Ints,
     Join,
+    Joins,
     components,
     ends_of,
     groups_by_size,
@@ -52,7 +54,7 @@ class Resolution(msgspec.Struct):
     records: int
     pairs: int
     model: Model
-    joins: list[Join]
+    joins: Sequence[Join]
     lacks: list[str] = []
     """What is missing in the data, for the person who maps it."""
     rows: Sequence[dict[str, Any]] = ()
@@ -78,7 +80,13 @@ def resolve(
     `told` is what people decided of pairs: a new model learns from it. `engine_of` compares: in arrays, or in SQL through
     Splink (`Engine`), which says the same and takes longer.
     """
-    engine = engine_of(records, model.frequencies if model else None)
+    with nothing_collected():
+        return _resolve(engine_of(records, model.frequencies if model else None), model, known, told)
+
+
+def _resolve(
+    engine: "Arrays | Engine", model: Model | None, known: Sequence[tuple[int, int]], told: Sequence[Told]
+) -> Resolution:
     engine.block()
     if model is not None:
         joins, judged = _joins(engine, model, CONNECTS, known)
@@ -95,33 +103,34 @@ def resolve(
 
 def _joins(
     engine: "Arrays | Engine", model: Model, down_to: float, known: Sequence[tuple[int, int]] = ()
-) -> tuple[list[Join], Judged | None]:
+) -> tuple[Joins, Judged | None]:
     left, right, weight = engine.candidates(model, down_to)
     if known:
         left = np.concatenate([left, np.array([one for one, _ in known], dtype=np.int64)])
         right = np.concatenate([right, np.array([other for _, other in known], dtype=np.int64)])
         weight = np.concatenate([weight, np.full(len(known), np.inf)])
-    label = _small_components(engine.count, left, right, weight)
+    label, model.largest = _small_components(engine.count, left, right, weight)
     inside = pairs_within(label)
     if not len(inside):
-        return [], None
+        return Joins.together([]), None
     engine.add_pairs("inside", *ends_of(inside))
     judged = engine.judge(model, "inside")
-    return list(_joins_of(label, judged, down_to)), judged
+    return Joins.together([*_joins_of(label, judged, down_to)]), judged
 
 
-def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
-    """Return components of which none is too large, and which together have not too many pairs."""
+def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> tuple[Ints, int]:
+    """Return components which together have not too many pairs, and how large they are at most."""
     largest = LARGEST
     while True:
-        label = _components_up_to(largest, count, left, right, weight)
+        label = components_up_to(largest, count, left, right, weight)
         sizes = np.bincount(label, minlength=1)
         if int((sizes * (sizes - 1) // 2).sum()) <= ALWAYS + WITHIN * count or largest <= SMALLEST:
-            return label
+            return label, largest
         largest //= 2
 
 
-def _components_up_to(largest: int, count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
+def components_up_to(largest: int, count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
+    """Return the components of so many records; those that are too large are taken apart by a higher weight."""
     label, threshold = components(count, left, right), 0.0
     while True:
         big = np.bincount(label)[label] > largest
@@ -133,10 +142,10 @@ def _components_up_to(largest: int, count: int, left: Ints, right: Ints, weight:
         label = components(count, left, right)
 
 
-def _joins_of(label: Ints, judged: Judged, down_to: float) -> Iterator[Join]:
+def _joins_of(label: Ints, judged: Judged, down_to: float) -> Iterator[Joins]:
     """Yield the joins of all components, those of one size as a stack of matrices."""
     weight = np.where(judged.wall > 0, WALL, np.clip(judged.weight, _LOWEST, _HIGHEST))
-    said = np.abs(judged.steps[:, 1:]).sum(axis=1)
+    said = judged.said
     share = np.where(said >= SAYS, np.clip(np.rint(WHOLE * said / ENOUGH), 1, WHOLE), 0.0)
     size, row, place = (np.zeros(len(label), dtype=np.int64) for _ in range(3))
     stacks = [stack for groups in groups_by_size(label) for stack in _portions(groups)]
@@ -152,8 +161,7 @@ def _joins_of(label: Ints, judged: Judged, down_to: float) -> Iterator[Join]:
         means[at, one, other] = means[at, other, one] = weight[pairs]
         counts[at, one, other] = counts[at, other, one] = share[pairs]
         group, one, other, height = linkages(means, counts, down_to)
-        joins = zip(groups[group, one].tolist(), groups[group, other].tolist(), height.tolist(), strict=True)
-        yield from (Join(*join) for join in joins)
+        yield Joins(groups[group, one], groups[group, other], height)
 
 
 def _portions(groups: Ints) -> Iterator[Ints]:

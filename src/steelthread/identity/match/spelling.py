@@ -51,15 +51,21 @@ def words(text: str) -> tuple[str, ...]:
 
 def _meaningful(text: str, *, first_in_line: bool) -> tuple[list[str], str]:
     """Return the words that are neither title nor generation, and the generation."""
+    parts, generation = _parts(text, first_in_line)
+    return list(parts), generation
+
+
+@remembered(262_144)
+def _parts(text: str, first_in_line: bool) -> tuple[tuple[str, ...], str]:  # noqa: FBT001  # remembered by place
     parts = [one for one in words(text) if not _ORDINAL.match(one)]
     generation = ""
     if all(one in _NEVER_NAMES for one in parts):
-        return [], generation
+        return (), generation
     while len(parts) > 1 and parts[-1] in SUFFIXES:
         generation = SUFFIXES[parts.pop()]
     while first_in_line and len(parts) > 1 and (parts[0] in TITLES or parts[0] in _MORE_TITLES):
         parts.pop(0)
-    return parts, generation
+    return tuple(parts), generation
 
 
 def _surnames(parts: list[str]) -> list[str]:

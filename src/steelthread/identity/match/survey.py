@@ -4,22 +4,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from steelthread.identity.match.birthdays import day_first
 from steelthread.identity.match.coded import NONE, Codes, Ints
 from steelthread.identity.match.contacts import is_named_after
+from steelthread.identity.match.distinct import Distinct
 from steelthread.identity.match.linkage import ends_of, key_of
 from steelthread.identity.match.prepare import (
     FREQUENT,
     Frequencies,
     Values,
-    address_texts,
     called_name,
-    home_key,
-    name_texts,
     single,
 )
-from steelthread.identity.match.reading import Distinct, Long, Reading
+from steelthread.identity.match.reading import Long, Reading
 from steelthread.identity.match.spelling import sound
 from steelthread.identity.names import NameEvidence, conflict
 
@@ -54,14 +53,14 @@ def survey(reading: Reading, texts: Sequence[str], *, dayfirst: bool) -> Frequen
 def _counted(reading: Reading, texts: Sequence[str]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {column: Counter() for column in FREQUENT}
     parts = (
-        (reading.name, (name_texts(name) for name in reading.names.items)),
-        (reading.address, (address_texts(address) for address in reading.addresses.items)),
+        (reading.name, reading.of_names.texts),
+        (reading.address, reading.of_addresses.texts),
     )
     for places, columns in parts:
-        for own, count in zip(columns, np.bincount(places).tolist() if len(places) else [], strict=False):
-            for column in FREQUENT:
-                if own.get(column) and count:
-                    counts[column][own[column]] += count
+        often = np.bincount(places, minlength=len(next(iter(columns.values()))))
+        for column in FREQUENT:
+            if column in columns:
+                counts[column].update(_by_text(columns[column], often, texts))
     categories = reading.category[reading.category > NONE]
     for code, count in zip(*(one.tolist() for one in np.unique(categories, return_counts=True)), strict=True):
         counts["category"][texts[code]] += count
@@ -69,10 +68,17 @@ def _counted(reading: Reading, texts: Sequence[str]) -> dict[str, Counter[str]]:
     return counts
 
 
-def contacts_of(reading: Reading, homes: Codes) -> list[Long]:
-    """Return what people share: mailboxes, phones, numbers of documents, and homes (given by address)."""
-    keys = np.array([reading.code(box.key) for box in reading.boxes.items], dtype=np.int32)
-    home = homes[reading.address]
+def _by_text(codes: Codes, often: npt.NDArray[np.int64], texts: Sequence[str]) -> dict[str, int]:
+    """Return how often each text stands in records, by the numbers of the things in which it stands."""
+    counted = np.zeros(len(texts), dtype=np.int64)
+    np.add.at(counted, codes[codes > NONE], often[codes > NONE])
+    there = np.flatnonzero(counted)
+    return dict(zip([texts[one] for one in there.tolist()], counted[there].tolist(), strict=True))
+
+
+def contacts_of(reading: Reading) -> list[Long]:
+    """Return what people share: mailboxes, phones, numbers of documents, and homes."""
+    keys, home = reading.of_boxes.texts["mail"], reading.of_addresses.text("home", reading.address)
     there = np.flatnonzero(home >= 0)
     boxes = reading.mailboxes
     return [
@@ -83,11 +89,6 @@ def contacts_of(reading: Reading, homes: Codes) -> list[Long]:
     ]
 
 
-def homes_of(reading: Reading) -> Codes:
-    """Return the number of each address as a home."""
-    return np.array([reading.code(home_key(address)) for address in reading.addresses.items], dtype=np.int32)
-
-
 def _share_contacts(reading: Reading, texts: Sequence[str], found: Frequencies) -> None:
     """Find the contacts that stand with first names which conflict: a family's, or nobody's."""
     evidence: Distinct[NameEvidence] = Distinct()
@@ -95,7 +96,7 @@ def _share_contacts(reading: Reading, texts: Sequence[str], found: Frequencies) 
     names = reading.names.items
     said = np.array([evidence.place(_evidence(name)) if called_name(name) else NONE for name in names], dtype=np.int64)
     last = np.array([sounds.place(sound(name.last)[:2]) for name in names], dtype=np.int64)
-    every = contacts_of(reading, homes_of(reading))
+    every = contacts_of(reading)
     record = np.concatenate([one.record for one in every])
     contact = np.concatenate([one.values for one in every]).astype(np.int64)
     if not len(record):

@@ -1,0 +1,97 @@
+"""Work on two cores: a fork does every other portion and writes what it finds into memory that both see.
+
+Only a process without other threads forks (a fork takes no thread along, but their locks); else two threads share the
+work. Nothing touches a disk.
+"""
+
+import gc
+import mmap
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PORTION = 1 << 17
+"""Pairs that are looked at together."""
+
+
+def can_fork() -> bool:
+    """Whether this process may fork."""
+    return threading.active_count() == 1 and hasattr(os, "fork")
+
+
+def shared(shape: tuple[int, ...], kind: type[Any]) -> npt.NDArray[Any]:
+    """Return an array of zeros in memory that a fork shares."""
+    size = int(np.prod(shape))
+    memory = mmap.mmap(-1, max(size, 1) * np.dtype(kind).itemsize)
+    return np.frombuffer(memory, dtype=kind, count=size).reshape(shape)
+
+
+class Beside:
+    """A fork at work."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads of numpy are idle, and take part in nothing
+            self._child = os.fork()
+        if not self._child:
+            status = 1
+            try:
+                gc.disable()
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+
+    def ended_well(self) -> bool:
+        """Wait for its end."""
+        return os.waitpid(self._child, 0)[1] == 0
+
+    def kill(self) -> None:
+        """End it."""
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+
+
+@contextmanager
+def _beside(work: Callable[[], None]) -> Iterator[None]:
+    """Have a fork do this meanwhile; what it does not come back from is done here after all."""
+    child = Beside(work)
+    try:
+        yield
+    except BaseException:
+        child.kill()
+        raise
+    if not child.ended_well():
+        work()
+
+
+def in_portions(size: int, work: Callable[[slice], None], portion: int = 0) -> None:
+    """Have work done on all of so many items, portion by portion; it writes what it finds into `shared` arrays."""
+    most = portion or PORTION
+    parts = [slice(start, start + most) for start in range(0, size, most)]
+    if parts:
+        work(parts[0])  # what is made once, is made before a fork would make it again
+    if len(parts) < 3:
+        for part in parts[1:]:
+            work(part)
+    elif can_fork():
+
+        def other() -> None:
+            for part in parts[2::2]:
+                work(part)
+
+        with _beside(other):
+            for part in parts[1::2]:
+                work(part)
+    else:
+        with ThreadPoolExecutor(2) as threads:
+            for _ in threads.map(work, parts[1:]):
+                pass

@@ -1,0 +1,148 @@
+"""Which version of a record the model in force has seen, and how others like it are found, in PostgreSQL."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from steelthread.store import Int8s, write
+
+Connection = psycopg.Connection[Any]
+
+
+class Seen(msgspec.Struct):
+    """A record as a model saw it."""
+
+    record: int
+    digest: bytes
+    """Of the version that was looked at."""
+    keys: Sequence[int]
+    """Keyed hashes by which it is found."""
+    subject: int
+    sealed: bytes
+    """What is compared of it, sealed under its subject."""
+
+
+class Like(msgspec.Struct):
+    """A record that may be who is looked for: what is compared of it, sealed."""
+
+    record: int
+    subject: int | None
+    sealed: bytes | None
+
+
+_SEEN = "record_id, digest, keys, subject, sealed"
+
+
+def note_judged(conn: Connection, rows: Iterable[Seen], entities: Collection[int] | None = None) -> None:
+    """Keep what a model has seen of these records.
+
+    With `entities` these are all that it has seen: what a former model saw is forgotten, and records of these entities that
+    came or changed meanwhile are new to it.
+    """
+    into, every = "seen", entities is not None
+    if every:
+        conn.execute("truncate identity.judged, identity.unjudged")
+        conn.execute("drop index if exists identity.judged_keys")  # made at once it takes a fraction of the time
+        into = f"identity.judged ({_SEEN})"
+    else:
+        conn.execute(
+            "create temporary table seen (record_id bigint, digest bytea, keys bigint[], subject bigint, sealed bytea)"
+            " on commit drop"
+        )
+    with conn.cursor().copy(f"copy {into} from stdin (format binary)") as copy:
+        copy.set_types(("int8", "bytea", "int8[]", "int8", "bytea"))
+        for row in rows:
+            copy.write_row((row.record, row.digest, Int8s(row.keys), row.subject, row.sealed))
+    if every:
+        conn.execute("create index judged_keys on identity.judged using gin (keys) with (fastupdate = off)")
+        conn.execute("analyze identity.judged")
+        conn.execute(
+            "insert into identity.unjudged select r.record_id from intake.record r left join identity.judged j using (record_id) "
+            "where r.is_party and r.closed_at is null and r.entity_id = any(%s) and j.digest is distinct from r.digest",
+            (list(entities or ()),),
+        )
+        return
+    conn.execute(
+        f"insert into identity.judged ({_SEEN}) select {_SEEN} from seen on conflict (record_id) do update "
+        "set digest = excluded.digest, keys = excluded.keys, subject = excluded.subject, sealed = excluded.sealed"
+    )
+    conn.execute("delete from identity.unjudged using seen where unjudged.record_id = seen.record_id")
+    conn.execute("drop table seen")
+
+
+def note_unjudged(conn: Connection, records: Collection[int]) -> None:
+    """Remember that these records are new or changed, if there is a model that has not seen them so."""
+    if records:
+        write(
+            conn,
+            "insert into identity.unjudged select unnest(%s) where exists (select from identity.model) on conflict do nothing",
+            (Int8s(records),),
+        )
+
+
+def unjudged(conn: Connection, entities: Collection[int]) -> list[int]:
+    """Return the open records of these entities that are new, or changed, since a model saw them."""
+    conn.execute(
+        "delete from identity.unjudged u where not exists (select from intake.record r where r.record_id = u.record_id "
+        "and r.closed_at is null and r.entity_id = any(%s))",
+        (list(entities),),
+    )
+    return [record for (record,) in conn.execute("select record_id from identity.unjudged order by 1")]
+
+
+def seen_of(conn: Connection, records: Collection[int]) -> list[Like]:
+    """Return these records as a model saw them."""
+    rows = conn.execute(
+        "select record_id, subject, sealed from identity.judged where record_id = any(%s)", (Int8s(records),)
+    )
+    return [Like(*row) for row in rows]
+
+
+def found_by(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -> dict[int, list[int]]:
+    """Return for each asker the records that share keys with it, at most so many: those with the most in common first."""
+    found: dict[int, list[int]] = {asker: [] for asker in keys}
+    found |= _found(conn, keys, most + 1, "")
+    many = {asker: keys[asker] for asker, records in found.items() if len(records) > most}
+    if many:
+        in_common = "order by (select count(*) from unnest(j.keys) k where k = any(asked.keys)) desc, record_id"
+        found |= _found(conn, many, most, in_common)
+    return found
+
+
+def _found(conn: Connection, keys: Mapping[int, Collection[int]], most: int, order: str) -> dict[int, list[int]]:
+    question = (
+        "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1) "
+        "select asker, array(select record_id from identity.judged j where j.keys && asked.keys "
+        f"{order} limit %s) from asked"
+    )
+    askers = Int8s([asker for asker, wanted in keys.items() for _ in wanted])
+    wanted = Int8s([key for own in keys.values() for key in own])
+    return dict(conn.execute(question, (askers, wanted, most)).fetchall())
+
+
+def common_keys(conn: Connection, keys: Collection[int], most: int) -> set[int]:
+    """Return those of these keys that stand on more than so many records: they find too much to be of use."""
+    rows = conn.execute(
+        "select key from unnest(%s::int8[]) key where (select count(*) from (select from identity.judged "
+        "where keys @> array[key] limit %s) found) > %s",
+        (Int8s(keys), most + 1, most),
+    )
+    return {key for (key,) in rows}
+
+
+def note_common(conn: Connection, keys: Iterable[int]) -> None:
+    """Keep which keys find nobody, in place of those that did before."""
+    conn.execute("truncate identity.common_key")
+    with conn.cursor().copy("copy identity.common_key from stdin (format binary)") as copy:
+        copy.set_types(("int8",))
+        for key in keys:
+            copy.write_row((key,))
+    conn.execute("analyze identity.common_key")
+
+
+def known_common(conn: Connection, keys: Collection[int]) -> set[int]:
+    """Return those of these keys that found nobody when all records were looked at."""
+    rows = conn.execute("select key from identity.common_key where key = any(%s)", (Int8s(keys),))
+    return {key for (key,) in rows}

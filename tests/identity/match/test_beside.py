@@ -1,0 +1,79 @@
+"""Work on two cores comes out as on one, whoever does it and whoever does not come back."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from steelthread.identity.match import beside
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Let it fork: threads of other tests take no part in it."""
+    monkeypatch.setattr(beside, "can_fork", lambda: True)
+
+
+def squares(size):
+    found = beside.shared((size,), np.int64)
+    asked = beside.shared((size,), np.int64)
+
+    def work(part):
+        found[part] = np.arange(size)[part] ** 2
+        asked[part] += os.getpid()
+
+    beside.in_portions(size, work, 10)
+    return found, asked
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 11, 30, 95])
+def test_every_portion_is_done_once(size, alone):
+    found, asked = squares(size)
+    assert found.tolist() == [one**2 for one in range(size)]
+    assert len(set(asked.tolist())) == (0 if size == 0 else 2 if size > 20 else 1)
+
+
+def test_threads_share_the_work_where_there_are_some():
+    ready = threading.Event()
+    one = threading.Thread(target=ready.wait)
+    one.start()
+    found, asked = squares(95)
+    ready.set()
+    one.join()
+    assert found.tolist() == [one**2 for one in range(95)]
+    assert set(asked.tolist()) == {os.getpid()}
+
+
+def test_what_a_fork_does_not_come_back_from_is_done_here(alone):
+    here = os.getpid()
+    found = beside.shared((95,), np.int64)
+
+    def work(part):
+        if os.getpid() != here and part.start > 40:
+            os._exit(9)
+        found[part] = np.arange(95)[part] + 1
+
+    beside.in_portions(95, work, 10)
+    assert found.tolist() == list(range(1, 96))
+
+
+def test_an_error_here_ends_the_fork(alone, monkeypatch):
+    here, fork, forks = os.getpid(), os.fork, []
+
+    def forked():
+        forks.append(fork())
+        return forks[-1]
+
+    monkeypatch.setattr(os, "fork", forked)
+
+    def work(part):
+        if os.getpid() == here and part.start > 20:
+            raise ValueError("a fault")
+        if os.getpid() != here:
+            threading.Event().wait(60)
+
+    with pytest.raises(ValueError, match="a fault"):
+        beside.in_portions(95, work, 10)
+    with pytest.raises(ProcessLookupError):
+        os.kill(forks[0], 0)
