@@ -101,7 +101,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         deliverer = Deliverer(space)
         if only == "all":
             deliverer.start()
-        come_soon()  # this thread and those that answer; what works by itself has begun before
+        come_soon(first=True)  # this thread and those that answer; what works by itself has begun before
         sys.setswitchinterval(_TURN_SECONDS)
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
