@@ -2,12 +2,13 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.privacy.histories import DECIDER, END, PURPOSES, QUESTIONS, SIZE, history
 
-from steelthread.privacy import Subject, fold
+from steelthread.privacy import Subject, fold, gist
 from steelthread.privacy.types import NEGATIVES
 
 LEFT, RIGHT = [b"a1", b"a2"], [b"b1", b"b2"]
@@ -15,7 +16,11 @@ LEFT, RIGHT = [b"a1", b"a2"], [b"b1", b"b2"]
 
 def _answers(statements, at=END, known=None, target=None):
     subject = Subject(fold(statements, at, known), target)
-    return {question: DECIDER.decide(subject, *question, at=at) for question in QUESTIONS}
+    found = {question: DECIDER.decide(subject, *question, at=at) for question in QUESTIONS}
+    for (purpose, channel), decision in found.items():
+        if not channel:  # the gate of collection asks without reasons
+            assert DECIDER.allows(subject, purpose, at=at) == decision.allow
+    return found
 
 
 def _allowed(*how, **more):
@@ -77,6 +82,30 @@ def told(people):
 
 
 HOW = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+
+def test_whoever_has_the_same_gist_is_answered_the_same():
+    chance, ruled, same = random.Random(7), {}, 0
+    for _ in range(4000):
+        statements = [
+            msgspec.structs.replace(one, valid_until=None)
+            for one in history(chance.randbytes(SIZE * chance.randint(1, 3)), LEFT, 1)
+        ]
+        target = chance.choice([None, frozenset(LEFT[:1])])
+        subject = Subject(fold(statements, END), target)
+        found = gist(subject)
+        if found is not None:
+            allowed = [
+                DECIDER.allows(subject, one, at=END) for one in ("marketing", "marketing.news", "analytics", "law")
+            ]
+            same += found in ruled
+            assert ruled.setdefault(found, allowed) == allowed
+    assert same > 1000
+    kept = history(bytes([0, 0, 0, 1, 0, 6]), LEFT, 1)
+    assert kept[0].valid_until is not None
+    assert gist(Subject(fold(kept, END))) is None, "a yes that ends by itself is decided one by one"
+    for word in ("restricted", "minor", "authorised"):
+        assert gist(Subject(fold([msgspec.structs.replace(kept[0], said=word)], END))) is None
 
 
 @settings(max_examples=10_000, **HOW)

@@ -5,9 +5,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import msgspec
+import pytest
 from tests.privacy.histories import DECIDER, END, PURPOSES, QUESTIONS, history
 
 from steelthread.privacy import Decider, Subject, allowed_sql, append, append_told, fold, forget_consent, statements_of
+from steelthread.privacy.ledger import _rows
 
 NODES = [bytes([number]) * 16 for number in range(200)]
 
@@ -70,6 +72,27 @@ def test_a_state_has_a_number_that_is_new_with_every_word_and_tells_of_what_hold
         assert len(again.statements) == 2
         assert derived(conn) == {"c": again.number, "f": again.number}
         assert again.number != told.number
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_derived_is_that_of_the_whole_ledger_in_whatever_pieces_it_was_told(space, seed):
+    chance = random.Random(seed)
+    told = _made_up(seed)
+    with space.database.connect() as conn:
+        while told:
+            size = chance.randint(1, 60)
+            taken, told = told[:size], told[size:]
+            piece = [*taken, *chance.choices(taken, k=3)]
+            found, nodes = append_told(conn, piece), {one.node for one in piece}
+            every, at = statements_of(conn, nodes), max(one.recorded_at for one in piece)
+            assert sorted(found.statements, key=repr) == sorted(every, key=repr)
+            assert list(found.states) == fold(every, at)
+            assert set(found.later) == {one.node for one in every if one.occurred_at > at}
+            rows = "select node_hash, part::text, purpose, channel, verdict, valid_until, derived from privacy.consent_state"
+            held = conn.execute(f"{rows} where node_hash = any(%s)", (list(nodes),)).fetchall()
+            expected = [row for state in fold(every, at) for row in _rows(state)]
+            expected += [(node, "f", "", "", 0, None) for node in found.later]
+            assert sorted(held, key=repr) == sorted(((*row, found.number) for row in expected), key=repr)
 
 
 def test_the_policy_has_a_version():

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from steelthread.api.by_hand import Purpose, by_hand, parsed
 from steelthread.api.desk import Reading, for_purpose, granted
 from steelthread.api.folded import folded
 from steelthread.api.reading import OBJECT, answer, conditional, reading
-from steelthread.kit import Forbidden, Invalid, come_soon
+from steelthread.kit import Forbidden, Invalid
 from steelthread.profiles import Wanted, parsed_cursor, shown_entry
 from steelthread.thread import Space, explanation_picture
 
@@ -48,7 +47,7 @@ class _Asked(msgspec.Struct):
 
 def profiles(api: FastAPI, space: Space) -> None:
     """Add the endpoints."""
-    readers = ThreadPoolExecutor(_READERS, "reader", partial(come_soon, first=True))
+    readers = ThreadPoolExecutor(_READERS, "reader")
     _timeline(api, space)
     _households(api, space)
 

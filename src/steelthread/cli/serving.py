@@ -37,6 +37,9 @@ Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _DUE_SECONDS = 3600.0
 _FOLLOW_SECONDS = 60.0
+_GARBAGE = (20_000, 20, 20)
+"""After how many new objects garbage is looked for: what events leave behind goes by itself, and what is remembered of
+people stays, so that looking through all of it more often costs as much as the events."""
 _TURN_SECONDS = 0.0005
 """For how long a thread that answers may have to wait for another of this process: reading an event takes milliseconds."""
 _LOG = structlog.get_logger()
@@ -98,12 +101,13 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         deliverer = Deliverer(space)
         if only == "all":
             deliverer.start()
-        come_soon()  # this thread and those that answer; what works by itself has begun before
+        come_soon(first=True)  # this thread and those that answer; what works by itself has begun before
         sys.setswitchinterval(_TURN_SECONDS)
         try:
             api = create_api(space, collects=only != "api", reads=only != "collector")
             gc.collect()
             gc.freeze()  # model, rules and code stay: no request waits while they are looked through for garbage
+            gc.set_threshold(*_GARBAGE)
             uvicorn.run(api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
             if only != "collector":
                 api.state.desk.queue.flush()

@@ -12,7 +12,7 @@ from steelthread.privacy.access import (
 )
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end, zone_of
-from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold
+from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold, gist
 from steelthread.privacy.heard import (
     HeardSignal,
     keep_signals,
@@ -44,7 +44,7 @@ from steelthread.privacy.retention import RetentionRule, load_retention
 from steelthread.privacy.scan import Hit, scan_files, told
 from steelthread.privacy.scan_beside import scan_everything
 from steelthread.privacy.scan_tables import scan_database
-from steelthread.privacy.signals import METHODS, QUERY, Ears, Hearing, Signal, Told, found_in
+from steelthread.privacy.signals import METHODS, QUERY, SIGNAL_FIELDS, Ears, Hearing, Signal, Told, found_in
 from steelthread.privacy.tombstones import (
     JOURNAL,
     Line,
@@ -67,6 +67,7 @@ __all__ = [
     "NEGATIVES",
     "PARTS",
     "QUERY",
+    "SIGNAL_FIELDS",
     "STATEMENT_COLUMNS",
     "Access",
     "Audit",
@@ -116,6 +117,7 @@ __all__ = [
     "fold",
     "forget_consent",
     "found_in",
+    "gist",
     "is_behind",
     "keep_signals",
     "last_signals",

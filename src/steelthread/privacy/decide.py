@@ -6,9 +6,9 @@ first (a later yes takes back an earlier no of the same node, purpose and channe
 looked at together: a no of any node counts for all, a yes for its own node only (docs/decisions/0005-consent-merges.md).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -29,11 +29,35 @@ class Register(msgspec.Struct, frozen=True):
 
     said: Statement
     negative: bool
-    told: str
-    evidence: Evidence
     confirmed: bool = False
     """Whether a yes was confirmed after it was given."""
     precedence: int = 4
+
+    @property
+    def told(self) -> str:
+        """What was said, in words: made when a decision cites it, of which there are fewer than of what is folded."""
+        said = self.said
+        what = "everything" if said.purpose == EVERYTHING else said.purpose.removeprefix("*").replace("_", " ")
+        where = f", {said.channel}" if said.channel else ""
+        by = f" by signal {said.signal}" if said.signal else ""
+        return f"{said.said}{by}: {what}{where}, {said.occurred_at:%Y-%m-%d}"
+
+    @property
+    def evidence(self) -> Evidence:
+        """The statement as a decision cites it."""
+        said = self.said
+        return Evidence(
+            said.event_id,
+            said.said,
+            said.purpose,
+            said.occurred_at,
+            said.scope,
+            said.channel,
+            said.source,
+            said.valid_until,
+            said.signal,
+            str(said.evidence.get("sha256", "")),
+        )
 
 
 class NodeState(msgspec.Struct, frozen=True):
@@ -53,6 +77,22 @@ class Subject(msgspec.Struct, frozen=True):
     target: frozenset[bytes] | None = None
     """The contact points or devices to be used, when the question is of these: only their own yes counts."""
     erased: bool = False
+
+
+def gist(subject: Subject) -> Hashable | None:
+    """Return all that `Decider.allows` goes by: whoever has the same is answered the same, on the same day.
+
+    None of children, of restrictions and where a yes ends by itself: they have to be decided one by one.
+    """
+    found = []
+    for state in subject.states:
+        if state.restricted or state.minor is not None or state.authorised:
+            return None
+        if any(one.said.valid_until is not None for one in state.consent.values()):
+            return None
+        cells = [(cell, one.negative, one.confirmed, one.said.said) for cell, one in state.consent.items()]
+        found.append((subject.target is None or state.node in subject.target, tuple(cells)))
+    return tuple(found)
 
 
 def fold(statements: Iterable[Statement], at: datetime, known: datetime | None = None) -> list[NodeState]:
@@ -122,6 +162,15 @@ def _settled(noes: dict[str, Register], one: Register) -> Register:
     return max(noes.values(), key=lambda no: _order(no.said)) if noes else one
 
 
+class _Verdict(NamedTuple):
+    """An answer, and what it rests on."""
+
+    allow: bool
+    front: str
+    """What stands before each word that it cites; the whole reason where it cites none."""
+    registers: Sequence[Register] = ()
+
+
 class Decider:
     """Decides under one policy, and the laws of places."""
 
@@ -145,12 +194,27 @@ class Decider:
         A question without a channel is one for all channels. An unknown purpose or channel is a no. With a place
         (`DE`, `US-CA`; of any other GDPR) its law counts beside purposes.yaml, as it holds at that moment.
         """
-        if place is not None and self._jurisdictions is not None:
-            return self._under(self._jurisdictions.law(place, day_of(at)), subject, purpose, channel, use, at)
-        return self._decide(subject, purpose, channel, use, at)
+        law = self._law(place, at)
+        verdict = self._under(law, subject, purpose, channel, use, at)
+        reasons = [verdict.front + one.told for one in verdict.registers] if verdict.registers else [verdict.front]
+        version = self._version if law is None else f"{self._version}+{law.version}"
+        return Decision(verdict.allow, reasons, [one.evidence for one in verdict.registers], version)
 
-    def _under(self, law: Law, subject: Subject, purpose: str, channel: str, use: Use, at: datetime | None) -> Decision:
+    def allows(
+        self, subject: Subject, purpose: str, *, use: Use = "", at: datetime | None = None, place: str | None = None
+    ) -> bool:
+        """Say what `decide` says, without the reasons: the gate of collection asks for each event."""
+        return self._under(self._law(place, at), subject, purpose, "", use, at).allow
+
+    def _law(self, place: str | None, at: datetime | None) -> Law | None:
+        return None if place is None or self._jurisdictions is None else self._jurisdictions.law(place, day_of(at))
+
+    def _under(
+        self, law: Law | None, subject: Subject, purpose: str, channel: str, use: Use, at: datetime | None
+    ) -> _Verdict:
         """Decide under a law: it may bind a purpose to consent, or forbid it, and says until when one is a child."""
+        if law is None:
+            return self._decide(subject, purpose, channel, use, at)
         known = self._known(purpose)
         born = [str(one.minor.said.evidence.get("born", "")) for one in subject.states if one.minor is not None]
         day = day_of(at)
@@ -163,10 +227,8 @@ class Decider:
             law.effective(known[0], channel, min(born, key=_youngest, default=None), day) if known is not None else None
         )
         if one is not None and one.forbidden and not subject.erased:
-            decision = self._no(f"forbidden here: {one.forbidden}")
-        else:
-            decision = self._decide(subject, purpose, channel, use, at, one.purpose if one else None)
-        return msgspec.structs.replace(decision, policy_version=f"{self._version}+{law.version}")
+            return _Verdict(False, f"forbidden here: {one.forbidden}")
+        return self._decide(subject, purpose, channel, use, at, one.purpose if one else None)
 
     def _decide(
         self,
@@ -176,28 +238,28 @@ class Decider:
         use: Use,
         at: datetime | None,
         instead: Purpose | None = None,
-    ) -> Decision:
+    ) -> _Verdict:
         known = self._known(purpose)
         if known is None:
-            return self._no("the purpose is not one of purposes.yaml")
+            return _Verdict(False, "the purpose is not one of purposes.yaml")
         one, above = known
         if instead is not None:
             one = instead
         if subject.erased:
-            return self._no("erased: this person's data was erased")
+            return _Verdict(False, "erased: this person's data was erased")
         if channel and one.channels and channel not in one.channels:
-            return self._no(f"{one.name} has no channel of this name")
+            return _Verdict(False, f"{one.name} has no channel of this name")
         if (
             one.effect == "significant"
             and use in _AUTOMATIC
             and one.legal_basis in ("legitimate_interests", "public_task")
         ):
-            return self._no("a significant effect needs consent, contract or law (GDPR Art. 22)")
+            return _Verdict(False, "a significant effect needs consent, contract or law (GDPR Art. 22)")
         against = self._against(subject.states, one, above, channel)
         if against:
             if len(against) > 1:
                 against.sort(key=_precedence)
-            return Decision(False, [one.told for one in against], [one.evidence for one in against], self._version)
+            return _Verdict(False, "", against)
         return self._open(subject, one, channel, at)
 
     def _known(self, name: str) -> tuple[Purpose, frozenset[str]] | None:
@@ -205,9 +267,6 @@ class Decider:
             found = self._purposes.find(name)
             self._above[name] = None if found is None else (found, frozenset(self._purposes.above(found.name)))
         return self._above[name]
-
-    def _no(self, reason: str) -> Decision:
-        return Decision(False, [reason], [], self._version)
 
     def _against(
         self, states: Collection[NodeState], one: Purpose, above: frozenset[str], channel: str
@@ -225,12 +284,10 @@ class Decider:
                         found.append(register)
         return found
 
-    def _open(self, subject: Subject, one: Purpose, channel: str, at: datetime | None) -> Decision:
+    def _open(self, subject: Subject, one: Purpose, channel: str, at: datetime | None) -> _Verdict:
         """Nothing speaks against it: say what speaks for it."""
         if one.legal_basis != "consent":
-            return Decision(
-                True, [f"{one.legal_basis}: {one.name} needs no consent, and nobody objected"], [], self._version
-            )
+            return _Verdict(True, f"{one.legal_basis}: {one.name} needs no consent, and nobody objected")
         found: dict[str, list[Register]] = {"": [], "confirmation pending: ": [], "expired: ": []}
         for state in subject.states:
             if subject.target is None or state.node in subject.target:
@@ -240,10 +297,9 @@ class Decider:
                         found[_open_but(register, one, at)].append(register)
         for but, registers in found.items():
             if registers:
-                reasons = [but + register.told for register in registers]
-                return Decision(not but, reasons, [register.evidence for register in registers], self._version)
+                return _Verdict(not but, but, registers)
         where = f" for {channel}" if channel else ""
-        return self._no(f"no consent: {one.name} needs one, and none was given{where} here")
+        return _Verdict(False, f"no consent: {one.name} needs one, and none was given{where} here")
 
 
 def _open_but(register: Register, one: Purpose, at: datetime | None) -> str:
@@ -269,24 +325,8 @@ def _needs_an_adult(one: Purpose) -> bool:
 
 
 def _register(said: Statement) -> Register:
-    what = "everything" if said.purpose == EVERYTHING else said.purpose.removeprefix("*").replace("_", " ")
-    where = f", {said.channel}" if said.channel else ""
-    by = f" by signal {said.signal}" if said.signal else ""
-    told = f"{said.said}{by}: {what}{where}, {said.occurred_at:%Y-%m-%d}"
-    evidence = Evidence(
-        said.event_id,
-        said.said,
-        said.purpose,
-        said.occurred_at,
-        said.scope,
-        said.channel,
-        said.source,
-        said.valid_until,
-        said.signal,
-        str(said.evidence.get("sha256", "")),
-    )
     precedence = {"restricted": 1, "minor": 2}.get(said.said, 3 if said.said in OBJECTIONS else 4)
-    return Register(said, said.said in NEGATIVES, told, evidence, precedence=precedence)
+    return Register(said, said.said in NEGATIVES, precedence=precedence)
 
 
 def _precedence(one: Register) -> tuple[int, datetime, bytes]:

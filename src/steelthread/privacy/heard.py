@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread.privacy.signals import Signal
-from steelthread.store import Byteas, Moments, Texts
+from steelthread.store import Byteas, Moments, Words
 
 Connection = psycopg.Connection[Any]
 
@@ -71,13 +71,13 @@ def keep_signals(conn: Connection, heard: Sequence[HeardSignal], at: datetime) -
         (
             at,
             Byteas(node),
-            Texts(signal),
+            Words(signal),
             Moments(first),
             Moments(last),
             Byteas(digest),
-            Texts(content),
-            Texts(problem),
-            Texts(source),
+            Words(content),
+            Words(problem),
+            Words(source),
             list(alone),
         ),
     )

@@ -10,7 +10,7 @@ import psycopg
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas, Moments, Texts
+from steelthread.store import Byteas, Moments, Words
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
@@ -28,7 +28,7 @@ _APPEND = (
 )
 _NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
 _PACKED: dict[str, Any] = {
-    **{name: Texts for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
+    **{name: Words for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
     **{name: Moments for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "timestamptz"},
     "node_hash": Byteas,
 }
@@ -40,7 +40,10 @@ _LOCK = 7_735_002
 
 def append(conn: Connection, statements: Sequence[Statement]) -> int:
     """Append statements in the caller's transaction; one that is there already (same event id) is left. Return how many were new."""
-    return _append(conn, statements)[0]
+    if not statements:
+        return 0
+    lock_nodes(conn, {one.node for one in statements})
+    return _append(conn, statements, reread=True)[0]
 
 
 class Derived(NamedTuple):
@@ -48,18 +51,23 @@ class Derived(NamedTuple):
 
     number: int = 0
     statements: Sequence[Statement] = ()
+    states: Sequence[NodeState] = ()
+    """What holds of each."""
+    later: Collection[bytes] = ()
+    """The nodes of which something will hold some day that does not yet."""
 
 
 def append_told(conn: Connection, statements: Sequence[Statement]) -> Derived:
-    """Append as `append` does; return all that was ever said of these nodes, as `statements_of` does."""
-    return _append(conn, statements)[1]
+    """Append as `append` does, of nodes that the caller has locked; return all that was ever said of these nodes.
+
+    Of whom nothing was said before, nothing is read: the statements are taken as they are, so they are to be as typed.
+    """
+    return _append(conn, statements, reread=False)[1] if statements else Derived()
 
 
-def _append(conn: Connection, statements: Sequence[Statement]) -> tuple[int, Derived]:
-    if not statements:
-        return 0, Derived()
-    nodes = sorted({one.node for one in statements})
-    lock_nodes(conn, nodes)
+def _append(conn: Connection, statements: Sequence[Statement], *, reread: bool) -> tuple[int, Derived]:
+    nodes = {one.node for one in statements}
+    number, known = _numbered(conn, nodes)
     columns = zip(
         *(
             (
@@ -72,8 +80,26 @@ def _append(conn: Connection, statements: Sequence[Statement]) -> tuple[int, Der
         strict=True,
     )  # fmt: skip
     packed = [_PACKED.get(name, list)(column) for name, column in zip(_NAMES, columns, strict=True)]
-    cursor = conn.execute(_APPEND, packed)
-    return cursor.rowcount, _derive(conn, nodes, max(one.recorded_at for one in statements))
+    new = conn.execute(_APPEND, packed).rowcount
+    if reread or new < len(statements):
+        known = nodes  # one of them may be there already, with other words
+    told = [one for one in statements if one.node not in known]
+    if known:
+        conn.execute("delete from privacy.consent_state where node_hash = any(%s)", (Byteas(sorted(known)),))
+        told += statements_of(conn, sorted(known))
+    return new, _derive(conn, told, number, max(one.recorded_at for one in statements))
+
+
+def _numbered(conn: Connection, nodes: Collection[bytes]) -> tuple[int, set[bytes]]:
+    """Return the next number of a derivation, and those of these nodes of which anything was said."""
+    with conn.cursor(binary=True) as cursor:
+        row = cursor.execute(
+            "select nextval('privacy.derivation'), array(select n from unnest(%s::bytea[]) n "
+            "where exists (select from privacy.consent_event where node_hash = n))",
+            (Byteas(sorted(nodes)),),
+        ).fetchone()
+    assert row is not None
+    return row[0], set(row[1])
 
 
 def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:
@@ -131,21 +157,20 @@ def forget_consent(conn: Connection, nodes: Collection[bytes]) -> int:
     return count + conn.execute("delete from privacy.consent_state where node_hash = any(%s)", packed).rowcount
 
 
-def _derive(conn: Connection, nodes: Collection[bytes], at: datetime) -> Derived:
-    conn.execute("delete from privacy.consent_state where node_hash = any(%s)", (Byteas(nodes),))
-    told = statements_of(conn, nodes)
-    rows = [row for state in fold(told, at) for row in _rows(state)]
-    rows += [(node, "f", "", "", 0, None) for node in {one.node for one in told if one.occurred_at > at}]
-    (number,) = conn.execute("select nextval('privacy.derivation')").fetchone() or (0,)
+def _derive(conn: Connection, told: Sequence[Statement], number: int, at: datetime) -> Derived:
+    states = fold(told, at)
+    rows = [row for state in states for row in _rows(state)]
+    later = {one.node for one in told if one.occurred_at > at}
+    rows += [(node, "f", "", "", 0, None) for node in sorted(later)]
     if rows:
         node, part, purpose, channel, verdict, until = zip(*rows, strict=True)
         conn.execute(
             'insert into privacy.consent_state select node, part::"char", purpose, channel, verdict, until, %s from unnest('
             "%s::bytea[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[]) "
             "as told (node, part, purpose, channel, verdict, until)",
-            (number, Byteas(node), Texts(part), Texts(purpose), Texts(channel), list(verdict), Moments(until)),
+            (number, Byteas(node), Words(part), Words(purpose), Words(channel), list(verdict), Moments(until)),
         )
-    return Derived(number, told)
+    return Derived(number, told, states, later)
 
 
 def _rows(state: NodeState) -> Iterable[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from steelthread.kit import remembered
 from steelthread.store import Byteas, Uuids
 from steelthread.vault import Vault
 
@@ -21,6 +22,7 @@ Connection = psycopg.Connection[Any]
 JOURNAL = "erasures.jsonl"
 _TOKEN = 16
 _TAIL = 1 << 16
+_REMEMBERED = 65_536
 
 
 class Line(msgspec.Struct, rename="camel"):
@@ -42,6 +44,7 @@ class Tombstones:
         block = vault.secret("suppression").ljust(64, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+        self._tokens = remembered(_REMEMBERED)(self.token)
 
     def token(self, name: bytes) -> bytes:
         """Return the tombstone of a node's hash, a record's hash or a universal ID: HMAC-SHA-256 under the pepper."""
@@ -57,7 +60,7 @@ class Tombstones:
 
     def among(self, conn: Connection, names: Collection[bytes]) -> set[bytes]:
         """Return those of these hashes that have a tombstone."""
-        tokens = {self.token(name): name for name in names}
+        tokens = {self._tokens(name): name for name in names}
         with conn.cursor(binary=True) as cursor:
             rows = cursor.execute(
                 "select token from privacy.tombstone where token = any(%s)", (Byteas(sorted(tokens)),)

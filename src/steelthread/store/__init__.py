@@ -2,7 +2,7 @@
 
 from steelthread.store.backups import backup, restore
 from steelthread.store.behind import WriteBehind, carry_out, copy_rows, write
-from steelthread.store.bulk import NULL, Byteas, Int8s, Moments, Texts, Utf8s, Uuids, field, micros_2000
+from steelthread.store.bulk import NULL, Byteas, Int8s, Moments, Texts, Utf8s, Uuids, Words, field, micros_2000
 from steelthread.store.database import Database, open_database
 from steelthread.store.migrations import SQL_SCHEMAS, drop_views, migrate, migrations
 
@@ -16,6 +16,7 @@ __all__ = [
     "Texts",
     "Utf8s",
     "Uuids",
+    "Words",
     "WriteBehind",
     "backup",
     "carry_out",

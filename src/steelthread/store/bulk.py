@@ -5,7 +5,7 @@ are parameters like any other (`where hash = any(%s)` with `Byteas(...)`).
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -91,6 +91,14 @@ class Texts(Utf8s):
         super().__init__([value.encode() for value in values])
 
 
+class Words(Utf8s):
+    """text[], of a few different texts: each is encoded once."""
+
+    def __init__(self, values: Sequence[str]) -> None:
+        packed = {one: _LENGTH(len(raw)) + raw for one in set(values) for raw in (one.encode(),)}
+        super(Utf8s, self).__init__([packed[one] for one in values])
+
+
 def _dumper(kind: type[_Array]) -> type[psycopg.adapt.Dumper]:
     class Dumper(psycopg.adapt.Dumper):
         format = psycopg.pq.Format.BINARY
@@ -103,7 +111,7 @@ def _dumper(kind: type[_Array]) -> type[psycopg.adapt.Dumper]:
     return Dumper
 
 
-for _kind in (Int8s, Byteas, Uuids, Moments, Utf8s, Texts):
+for _kind in (Int8s, Byteas, Uuids, Moments, Utf8s, Texts, Words):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))
 
 

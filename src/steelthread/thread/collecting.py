@@ -6,7 +6,7 @@ names, and the person behind its strongest identifier: a no of any of them count
 what the event names, or for the person where it names a login. What the event itself brings of consent is heard first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,7 +15,18 @@ import psycopg
 
 from steelthread.intake import DocumentMapping, LiveFile, Message, RowRejected, key_hash
 from steelthread.kit import now
-from steelthread.privacy import Derived, NodeState, Policy, Statement, Subject, Use, count_fence, fold, statements_of
+from steelthread.privacy import (
+    Derived,
+    NodeState,
+    Policy,
+    Statement,
+    Subject,
+    Use,
+    count_fence,
+    fold,
+    gist,
+    statements_of,
+)
 from steelthread.store import Byteas
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence, Named
@@ -53,6 +64,11 @@ class _Rules(NamedTuple):
     mapping: DocumentMapping | None
 
 
+class _Ruling(NamedTuple):
+    collects: bool
+    ties: bool
+
+
 class _Answer(NamedTuple):
     """What was decided of all that an event names: it holds as long as nothing else is said of anybody of it."""
 
@@ -60,8 +76,7 @@ class _Answer(NamedTuple):
     slot: int
     until: datetime | None
     """When the first yes ends by itself."""
-    collects: bool
-    ties: bool
+    ruling: _Ruling
 
 
 class Collecting:
@@ -75,7 +90,9 @@ class Collecting:
         self._place = settings.place or settings.country
         self._files: dict[str, _Rules] = {}
         self._states: dict[bytes, tuple[int, list[NodeState]]] = {}
-        self._answers: dict[tuple[str, tuple[bytes, ...]], _Answer] = {}
+        self._answers: dict[tuple[str, bytes], _Answer] = {}
+        self._rulings: dict[Hashable, _Ruling] = {}
+        """What was decided of whoever has the same gist: most people said the same few things."""
 
     def _rules(self, name: str) -> "_Rules":
         """Return what a live source's file says now."""
@@ -86,14 +103,22 @@ class Collecting:
             country = self._space.project.settings.project.country
             reads = DocumentMapping(mapping, self._space.model, country) if mapping else None
             known = self._files[name] = _Rules(changed, file, reads)
-            self._answers.clear()
+            self._forget_answers()
         return known
+
+    def _forget_answers(self) -> None:
+        self._answers.clear()
+        self._rulings.clear()
 
     def learn(self, derived: Derived) -> None:
         """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
-        at = now()
-        for node, said in _by_node(derived.statements).items():
-            self._fold(node, said, derived.number, at)
+        if derived.later:
+            at, told = now(), _by_node(derived.statements)
+            for node in derived.later:
+                self._fold(node, told[node], derived.number, at)
+        for state in derived.states:
+            if state.node not in derived.later:
+                self._states[state.node] = (derived.number, [state])
 
     def _fold(self, node: bytes, said: list[Statement], number: int, at: datetime) -> None:
         again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
@@ -114,7 +139,7 @@ class Collecting:
         rules = self._rules(name)
         file = rules.file
         if self._policy.refresh():
-            self._answers.clear()
+            self._forget_answers()
         if rules.mapping is not None:
             named = [self._mapped(*one, name, rules.mapping) for one in zip(messages, named, strict=True)]
         said = self._said(conn, named)
@@ -150,26 +175,37 @@ class Collecting:
 
     def _answer(
         self, name: str, file: LiveFile, own: Named, said: Mapping[bytes, States], at: datetime, slot: int
-    ) -> _Answer:
+    ) -> _Ruling:
         """Return whether an event may be kept, and whether what it names may be tied."""
         states = _states(own, said)
-        key = (name, tuple([one[1] for one in own]))
+        key = (name, own[0][1] if len(own) == 1 else b"".join([one[1] for one in own]))
         known = self._answers.get(key)
-        if known is not None and known.slot == slot and (known.until is None or at < known.until):
-            there = known.states
-            if len(there) == len(states) and all(there.get(node) is held for node, held in states.items()):
-                return known
+        if (
+            known is not None
+            and known.slot == slot
+            and known.states == states
+            and (known.until is None or at < known.until)
+        ):
+            return known.ruling
         login = any(kind in _PERSONAL for *_, kind in own)
-        subject = Subject([one for held in states.values() for one in held], None if login else frozenset(key[1]))
-        collects = not (own and file.purpose) or self._allows(subject, file.purpose, "collect", at)
-        ties = not (len(own) > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
-        if len(self._answers) >= _REMEMBERED:
-            self._answers.clear()
-        answer = self._answers[key] = _Answer(states, slot, _ends(subject, at), collects, ties)
-        return answer
+        target = None if login else frozenset(one[1] for one in own)
+        subject = Subject([one for held in states.values() for one in held], target)
+        same = gist(subject)
+        place = None if same is None else (name, slot, min(len(own), 2), same)
+        ruling = None if place is None else self._rulings.get(place)
+        if ruling is None:
+            collects = not (own and file.purpose) or self._allows(subject, file.purpose, "collect", at)
+            ties = not (len(own) > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
+            ruling = _Ruling(collects, ties)
+            if place is not None:
+                self._rulings[place] = ruling
+        if len(self._answers) >= _REMEMBERED or len(self._rulings) >= _REMEMBERED:
+            self._forget_answers()
+        self._answers[key] = _Answer(states, slot, _ends(subject, at), ruling)
+        return ruling
 
     def _allows(self, subject: Subject, purpose: str, use: Use, at: datetime) -> bool:
-        return self._policy.decider.decide(subject, purpose, use=use, at=at, place=self._place).allow
+        return self._policy.decider.allows(subject, purpose, use=use, at=at, place=self._place)
 
     def _said(self, conn: Connection, named: Sequence[Named]) -> dict[bytes, States]:
         """Return node -> what holds of it, and of the others of the person behind it where it is the strongest of an event.

@@ -13,7 +13,7 @@ the same browser. What is lost with a process that dies are sightings of a yes, 
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,7 @@ from steelthread.kit import now, uuid7
 from steelthread.privacy import (
     METHODS,
     NEGATIVES,
+    SIGNAL_FIELDS,
     Derived,
     Ears,
     HeardSignal,
@@ -46,7 +47,7 @@ from steelthread.thread.space import Space
 Connection = psycopg.Connection[Any]
 SCOPES: Mapping[str, Scope] = {"anonymous_id": "device", "device_id": "device", "cookie": "device", "user_id": "party"}
 """Kinds of identifiers of which a browser or an app speaks."""
-_FIELDS = ("consent", "consentManagement", "consentQuery")
+_FIELDS = frozenset(SIGNAL_FIELDS)
 _DAY = timedelta(days=1)
 _REMEMBERED = 100_000
 _WRITTEN_SECONDS = 60.0
@@ -90,7 +91,7 @@ class _Known(msgspec.Struct):
 
 def brings_consent(context: Mapping[str, Any]) -> bool:
     """Whether an event's context holds anything of consent."""
-    return any(name in context for name in _FIELDS)
+    return not _FIELDS.isdisjoint(context)
 
 
 class Consenting:
@@ -154,10 +155,11 @@ class Consenting:
         """Return the sightings that have to be taken in: of what is not remembered, and those that waited long enough."""
         repeated: list[tuple[Key, _Known, _Seen]] = []
         fresh: dict[Key, list[_Seen]] = {}
+        remembered = self._known.get
         for place, event in enumerate(events):
             for one in _sightings(place, event):
                 key = (one.node, one.signal)
-                known = self._known.get(key)
+                known = remembered(key)
                 if known is not None and known.digest == _digest(one.content) and (known.alone or one.beside):
                     repeated.append((key, known, one))
                 else:
@@ -180,17 +182,25 @@ class Consenting:
         return [msgspec.structs.replace(known.waiting, place=_NOWHERE)] if known and known.waiting else []
 
 
-def _sightings(place: int, event: Sent) -> Iterator[_Seen]:
-    """Yield the signals of an event, at each node of which it speaks."""
+def _sightings(place: int, event: Sent) -> list[_Seen]:
+    """Return the signals of an event, at each node of which it speaks."""
     signals = found_in(event.message.context)
     if not signals:
-        return
-    scopes = {name: SCOPES[kind] for _, name, _, kind in event.named if kind in SCOPES}
-    browser = "device" in scopes.values()
+        return []
     at = moment(min(event.message.timestamp, event.message.received))
-    for node, scope in scopes.items():
-        for signal, content in signals:
-            yield _Seen(at, place, node, scope, browser and scope == "party", signal, content, event.source)
+    named = event.named
+    if len(named) == 1:
+        scope = SCOPES.get(named[0][3])
+        nodes = [] if scope is None else [(named[0][1], scope, False)]
+    else:
+        scopes = {name: SCOPES[kind] for _, name, _, kind in named if kind in SCOPES}
+        browser = "device" in scopes.values()
+        nodes = [(node, scope, browser and scope == "party") for node, scope in scopes.items()]
+    return [
+        _Seen(at, place, node, scope, beside, signal, content, event.source)
+        for node, scope, beside in nodes
+        for signal, content in signals
+    ]
 
 
 @lru_cache(4096)

@@ -152,7 +152,10 @@ class Fence:
 
     def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> Named:
         """Return what identifiers (kind, namespace, value) name."""
-        return [one for kind, scope, value in told for one in self._hashed(kind, scope or source, value)]
+        found: Named = []
+        for kind, scope, value in told:
+            found += self._hashed(kind, scope or source, value)
+        return found
 
     def _hash(self, kind: str, scope: str, value: str) -> Named:
         if not self._space.rules.knows(kind):

@@ -181,8 +181,9 @@ class Newcomers:
             for (one, other), weight in weights.items()
             if weight >= self._joins and one in place and other in place
         ]
-        left, right = (np.array([place[pair[end]] for pair in joined], dtype=np.int64) for end in (0, 1))
-        weight = np.array([pair[2] for pair in joined], dtype=np.float64)
+        left = np.array([place[one] for one, _, _ in joined], dtype=np.int64)
+        right = np.array([place[other] for _, other, _ in joined], dtype=np.int64)
+        weight = np.array([weight for _, _, weight in joined], dtype=np.float64)
         label = load_match().components_up_to(self.model.largest, len(records), left, right, weight)
         groups: dict[int, list[int]] = defaultdict(list)
         for record, number in zip(records, label.tolist(), strict=True):

@@ -171,10 +171,10 @@ def seen_of(space: Space, rows: Iterable[tuple[Person, Mapping[str, Any]]]) -> I
     while page := list(islice(rows, _PAGE)):
         keys = space.vault.keys({one.subject for one, _ in page})
         for one, row in page:
-            if one.subject in keys:
-                sealed = seal(keys[one.subject], match.packed(row), context_of(one.record))
-                hashes = array("q", keys_of(space, {one.record: row})[one.record])
-                yield Seen(one.record, one.digest, hashes, one.subject, sealed)
+            key = keys.get(one.subject)  # None: destroyed meanwhile, and the record goes with it
+            sealed = seal(key, match.packed(row), context_of(one.record)) if key else b""
+            hashes = array("q", keys_of(space, {one.record: row})[one.record])
+            yield Seen(one.record, one.digest, hashes, one.subject, sealed)
 
 
 def context_of(record: int) -> bytes:

@@ -55,17 +55,20 @@ def _keys(coded: Coded, number: int, words: Sequence[Word]) -> tuple[Ints, npt.N
     return records, keys
 
 
+def _arriving(coded: Coded) -> pa.Table:
+    """Return the keys of all rules, each with its record."""
+    found = [_keys(coded, number, words) for number, words in enumerate(WORDS)]
+    records = np.concatenate([records.astype(np.int32) for records, _ in found])
+    return pa.table({"record": records, "key": np.concatenate([keys for _, keys in found])})
+
+
 def block(connection: duckdb.DuckDBPyConnection, coded: Coded) -> Ints:
     """Return the pairs of records that share a key, as keys (`linkage.key_of`, the lesser record first), in order."""
     if coded.count <= FEW:
         left, right = np.triu_indices(coded.count, 1)
         return key_of(left, right)
-    found = [_keys(coded, number, words) for number, words in enumerate(WORDS)]
-    arriving = pa.table({
-        "record": np.concatenate([records for records, _ in found]), "key": np.concatenate([keys for _, keys in found])
-    })  # fmt: skip
-    connection.register("arriving", arriving)
-    connection.execute("create or replace temp table keys as select record::int as record, key from arriving")
+    connection.register("arriving", _arriving(coded))
+    connection.execute("create or replace temp table keys as select record, key from arriving")
     connection.unregister("arriving")
     connection.execute(
         "create or replace temp table sizes as select key, count(*) as size from keys group by key having count(*) > 1"

@@ -11,24 +11,36 @@ _LONGEST = 512
 
 def identifiers(message: Message, namespace: str) -> list[tuple[str, str, str]]:
     """Return the identifiers of an event, each once: login, anonymous id, device, address told with it, others."""
-    traits = _dict(message.context.get("traits"))
-    device = _dict(message.context.get("device"))
+    context = message.context
+    if not (
+        (message.user_id and message.anonymous_id)
+        or message.traits
+        or message.once
+        or message.external_ids
+        or message.type == "alias"
+        or "traits" in context
+        or "device" in context
+    ):  # as most events are: one name, and no more
+        kind, value = ("user_id", message.user_id) if message.user_id else ("anonymous_id", message.anonymous_id)
+        text = value.strip()
+        return [(kind, namespace if kind == "user_id" else "", text)] if text and len(text) <= _LONGEST else []
+    told: list[tuple[str, Any]] = []
+    if message.user_id:
+        told.append(("user_id", message.user_id))
+    if message.anonymous_id:
+        told.append(("anonymous_id", message.anonymous_id))
+    traits, device = context.get("traits"), context.get("device")
+    if message.traits or message.once or traits:
+        within = traits.get("email") if isinstance(traits, dict) else None
+        told.append(("email", message.traits.get("email") or message.once.get("email") or within))
+    if isinstance(device, dict):
+        told += (("device_id", device.get("id")), ("device_id", device.get("advertisingId")))
+    told += message.external_ids
     found: dict[tuple[str, str, str], None] = {}
-    for kind, value in (
-        ("user_id", message.user_id),
-        ("anonymous_id", message.anonymous_id),
-        ("email", message.traits.get("email") or message.once.get("email") or traits.get("email")),
-        ("device_id", device.get("id")),
-        ("device_id", device.get("advertisingId")),
-        *message.external_ids,
-    ):
+    for kind, value in told:
         text = value.strip() if isinstance(value, str) else ""
         if text and len(text) <= _LONGEST:
             found[(kind, namespace if kind == "user_id" else "", text)] = None
     if message.type == "alias" and message.previous_id:
         found[("anonymous_id", "", message.previous_id)] = None
     return list(found)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

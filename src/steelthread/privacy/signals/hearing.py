@@ -45,7 +45,12 @@ QUERY = {
 Verdict = Callable[[Purpose, list[str]], bool | None]
 _SPOKEN = frozenset({name for _, names in _STRINGS for name in names} | set(_GOOGLE))
 """Fields of `consent` that are read, but for the categories."""
+SIGNAL_FIELDS = ("consent", "consentManagement", "consentQuery")
+"""The fields of an event's context in which signals stand."""
+_SHORT = 4096
 _PACK = msgspec.json.Encoder().encode
+_PACK_EXACTLY = msgspec.msgpack.Encoder().encode
+_UNPACK = msgspec.msgpack.Decoder().decode
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 
@@ -75,6 +80,23 @@ def found_in(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
 
     `consent` is what the client says, `consentManagement` RudderStack's form of it, `consentQuery` the URL's parameters.
     """
+    fields = [(name, context[name]) for name in SIGNAL_FIELDS if name in context]
+    if not fields:
+        return []
+    try:
+        packed = _PACK_EXACTLY(fields)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _found(dict(fields))  # what is none of JSON's
+    return list(_remembered(packed)) if len(packed) <= _SHORT else _found(dict(fields))
+
+
+@lru_cache(maxsize=4096)
+def _remembered(packed: bytes) -> tuple[tuple[Signal, str], ...]:
+    """Return the signals of the fields of a context: people of one site send the same few."""
+    return tuple(_found(dict(_UNPACK(packed))))
+
+
+def _found(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
     said, query = context.get("consent"), context.get("consentQuery")
     listed: dict[Signal, list[str]] = {}
     for one in (said, query):
