@@ -119,7 +119,10 @@ class Collector:
         self._bytes += size
         if self._work is None or self._work.done():
             self._work = loop.create_task(self._commit_all())
-        await waiting.answered
+        try:
+            await waiting.answered
+        finally:
+            del waiting  # an error holds this frame, and would hold itself and the body until garbage is looked for
 
     async def _commit_all(self) -> None:
         """Commit what waits, and what comes meanwhile, until nothing does."""
@@ -255,7 +258,7 @@ def _answer(batch: list[_Waiting], error: Exception | None) -> None:
         if error is None:
             one.answered.set_result(None)
         else:
-            one.answered.set_exception(error)
+            one.answered.set_exception(type(error)(*error.args))  # its own: each traceback holds what a request holds
 
 
 def _later(error: Exception) -> Unavailable:
