@@ -26,3 +26,17 @@ def test_a_url_that_does_not_answer(tmp_path):
     (tmp_path / "p" / "steelthread.toml").write_text("[database]\nurl = 'host=127.0.0.1 port=1 connect_timeout=1'\n")
     with pytest.raises(Unavailable, match="does not answer"):
         open_database(open_project(tmp_path / "p"))
+
+
+def test_whoever_asks_after_the_server_went_away_gets_another_connection(space):
+    pools = [space.database.pool(), space.database.pool(by_key=True)]
+    backends = []
+    for pool in pools:
+        with pool.connection() as conn:
+            backends.append(conn.info.backend_pid)
+    with space.database.connect() as conn:
+        conn.execute("select pg_terminate_backend(b, 5000) from unnest(%s::int[]) b", (backends,))
+    for pool, backend in zip(pools, backends, strict=True):
+        with pool.connection() as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+            assert conn.info.backend_pid != backend

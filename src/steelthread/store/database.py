@@ -1,5 +1,6 @@
 """A project's database: the embedded server, or the PostgreSQL that a URL names."""
 
+import select
 from functools import partial
 from typing import Any, TypeVar
 
@@ -78,6 +79,7 @@ class Database:
             max_size=max_size,
             open=True,
             configure=partial(self._come_soon, first=by_key),
+            check=_check,
             kwargs={
                 "application_name": "steelthread",
                 "autocommit": True,
@@ -99,6 +101,17 @@ class Database:
         self._pools.clear()
         if self._server is not None:
             self._server.detach()
+
+
+def _check(conn: psycopg.Connection[Any]) -> None:
+    """Raise when the server has gone away from an idle connection: the pool lends another one.
+
+    Nothing is asked of a server that said nothing: of one that ended, the end can be read.
+    """
+    said = select.poll()
+    said.register(conn.fileno(), select.POLLIN)
+    if said.poll(0):
+        ConnectionPool.check_connection(conn)
 
 
 def open_database(project: Project, *, migrate: bool = True) -> Database:
