@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -358,6 +359,11 @@ def test_19_the_same_work_is_done_for_known_and_unknown_people(bench, monkeypatc
         sealed = f"select octet_length(sealed) from privacy.requester where request_id = '{request}'"
         return bench.count(sealed), [len(one["text"]) for one in bench.letters() if one["requestId"] == request]
 
+    begun = {path.stem for path in bench.space.project.folder.rglob("*.ring")}
+    assert begun
+    numbers = (number for number in range(4096) if f"{number:03x}" not in begun)
+    one_each = SimpleNamespace(randbelow=lambda _: next(numbers))  # each new key begins a shard: none is read again
+    monkeypatch.setattr("steelthread.vault.keyring.secrets", one_each)
     steps = Steps(monkeypatch)
     asked("email:warm@example.com")()  # what is remembered from then on
     known, unknown = steps.of(asked(ANN)), steps.of(asked("email:xyz.needle@example.com"))
