@@ -40,6 +40,14 @@ US_ALSO = {
     (15, 1): ("BVWSSRpFYA.YA", (2, 1, 0, 2, 1, 0, 2, 1, 0, 1, 2), (2, 1, 0)),
     (21, 1): ("BVWSSRklWA.YA", (2, 1, 0, 2, 1, 0, 2, 1, 0, 1), (2, 1, 0, 2, 1)),
 }
+US_LATE = {
+    # as the IAB's own encoder (@iabgpp/cmpapi 3.2.0) writes them: Minnesota's values as above, of the others MspaMode 1
+    "DBABIYA~BVWSSVWA.YA": (23, (2, 1, 0, 2, 1, 0, 2, 1), (1,), True),
+    "DBABEYA~BVVU.YA": (24, (), (), True),
+    "DBABUYA~BVVZ.kkk": (25, (2, 1, 0, 2, 1, 0, 2, 1), (2,), None),
+    "DBABCYA~BVVZ.kkk": (26, (2, 1, 0, 2, 1, 0, 2, 1), (2,), None),
+    "DBABSYA~BVVZ.kkk": (27, (2, 1, 0, 2, 1, 0, 2, 1), (2,), None),
+}
 
 
 def us_values(layout):

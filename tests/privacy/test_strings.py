@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.privacy.strings import GPP, TCF, US, US_ALSO, mutations, us_values
+from tests.privacy.strings import GPP, TCF, US, US_ALSO, US_LATE, mutations, us_values
 
 from steelthread.kit import Invalid
 from steelthread.privacy import Ears, Purpose, Purposes
@@ -25,6 +25,8 @@ from steelthread.privacy.signals.bits import BitReader, BitWriter
 from steelthread.privacy.signals.gpp import LAYOUTS, Unknown, UspString, UsSection
 from steelthread.privacy.signals.tcf import Own, Restriction
 
+_SENSITIVE, _CHILD = "SensitiveDataProcessing", "KnownChildSensitiveDataConsents"
+_APART = (25, 26, 27)
 EARS = Ears(
     Purposes(
         {
@@ -79,8 +81,29 @@ def test_12_sections_of_the_united_states(key, text):
     assert write_gpp(GppString({key[0]: fresh})) == whole, "an encoder of our own writes the same"
 
 
+@pytest.mark.parametrize("text", US_LATE)
+def test_12_states_whose_sections_the_encoder_of_the_iab_writes(text):
+    number, sensitive, children, gpc = US_LATE[text]
+    said = read_gpp(text)
+    section = said.sections[number]
+    assert (section.of(_SENSITIVE), section.of(_CHILD)) == (sensitive, children)
+    assert section.gpc is gpc
+    left = {name: value for name, value in section.fields.items() if name not in (_SENSITIVE, _CHILD)}
+    assert left == {name: (2,) if name == "MspaServiceProviderMode" else (1,) for name in left}
+    assert left.keys() >= {"SaleOptOut", "TargetedAdvertisingOptOut", "AdditionalDataProcessingConsent"}
+    assert write_gpp(said) == text
+    fresh = UsSection(number, 1, section.fields, gpc)
+    assert write_gpp(GppString({number: fresh})) == text, "an encoder of our own writes the same"
+
+
+@pytest.mark.parametrize("text", ["DBABUYA~BVVZ.kkk.kkk", "DBABUYA~BVVZ.YA", "DBABUYA~BVVZ.kk_", "DBABEYA~BVVU.kkk"])
+def test_12_a_part_that_the_section_does_not_have(text):
+    with pytest.raises(Invalid):
+        read_gpp(text)
+
+
 def test_every_section_that_can_be_read_was_printed_somewhere():
-    assert set(LAYOUTS) == {*US, *US_ALSO}
+    assert set(LAYOUTS) == {*US, *US_ALSO, *((number, 1) for number, *_ in US_LATE.values())}
     assert {name for name, _ in LAYOUTS.values()} >= {"usnat", "usca", "usva", "usco", "usut", "usct"}
 
 
@@ -174,7 +197,10 @@ def gpp_strings(draw):
             fields = {
                 name: tuple(draw(st.integers(0, 2)) for _ in range(count)) for name, count in LAYOUTS[(number, version)][1]
             }  # fmt: skip
-            sections[number] = UsSection(number, version, fields, draw(st.none() | st.booleans()))
+            apart = number in _APART
+            if apart and draw(st.booleans()):
+                fields[_SENSITIVE] = tuple(draw(st.integers(0, 2)) for _ in range(8))
+            sections[number] = UsSection(number, version, fields, None if apart else draw(st.none() | st.booleans()))
         else:
             sections[number] = Unknown(draw(st.text("ABCab019-_.", max_size=9)))
     return GppString(sections)
@@ -207,7 +233,7 @@ def fuzz(count, seed):
     for texts, reads, writes, signal in (
         (list(TCF), read_tcf, write_tcf, "tcf"),
         (
-            [*GPP, *(write_gpp(GppString({key[0]: Unknown(text)})) for key, text in US.items())],
+            [*GPP, *US_LATE, *(write_gpp(GppString({key[0]: Unknown(text)})) for key, text in US.items())],
             read_gpp,
             write_gpp,
             "gpp",

@@ -2,7 +2,9 @@
 
 "Global Privacy Platform String", IAB Tech Lab: a header in Fibonacci coding names the sections, which follow in that
 order. The United States' sections are fields of two bits each; their layouts are those of the specifications for the
-nation and the states. A section that is not known here is kept as it came and says nothing.
+nation and the states. Of Maryland, Indiana, Kentucky and Rhode Island the specifications (October 2025) put a header before
+the fields, with a number that its coding cannot write; what consent managers send is read, as the IAB's own encoder
+(@iabgpp/cmpapi 3.2) writes it: without. A section that is not known here is kept as it came and says nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +20,25 @@ _HEADER, _VERSION = 3, 1
 _NOTICES = ("SaleOptOutNotice", "TargetedAdvertisingOptOutNotice")
 _OPT_OUTS = ("SaleOptOut", "TargetedAdvertisingOptOut")
 _MSPA = ("MspaCoveredTransaction", "MspaOptOutOptionMode", "MspaServiceProviderMode")
+_MSPA_LATE = ("MspaCoveredTransaction", "MspaMode")
+_SENSITIVE, _CHILD = "SensitiveDataProcessing", "KnownChildSensitiveDataConsents"
 Layout = tuple[tuple[str, int], ...]
 """Fields after the version: name, and how many values of two bits."""
 
 
 def _layout(front: Sequence[str], sensitive: int, children: int, more: Sequence[str] = ()) -> Layout:
-    listed = (("SensitiveDataProcessing", sensitive), ("KnownChildSensitiveDataConsents", children))
+    listed = ((_SENSITIVE, sensitive), (_CHILD, children))
     return (*((name, 1) for name in front), *listed, *((name, 1) for name in (*more, *_MSPA)))
 
 
 def _state(notice: str, sensitive: int, children: int, more: Sequence[str] = ()) -> Layout:
     return _layout((notice, *_NOTICES, *_OPT_OUTS), sensitive, children, more)
+
+
+def _late(*child: str) -> Layout:
+    """The states of 2025 begin with the MSPA, and leave sensitive data to a part of its own."""
+    fields = (*_MSPA_LATE, _PROCESSED, *_NOTICES, *_OPT_OUTS, *child, *_MORE)
+    return tuple((name, 1) for name in fields)
 
 
 _SHARED, _PROCESSED, _MORE = "SharingNotice", "ProcessingNotice", ("AdditionalDataProcessingConsent",)
@@ -58,8 +68,15 @@ LAYOUTS: Mapping[tuple[int, int], tuple[str, Layout]] = {
     (20, 1): ("usnh", _state(_PROCESSED, 8, 3, _MORE)),
     (21, 1): ("usnj", _state(_PROCESSED, 10, 5, _MORE)),
     (22, 1): ("ustn", _state(_PROCESSED, 8, 1, _MORE)),
+    (23, 1): ("usmn", _state(_PROCESSED, 8, 1, _MORE)),
+    (24, 1): ("usmd", _late()),
+    (25, 1): ("usin", _late(_CHILD)),
+    (26, 1): ("usky", _late(_CHILD)),
+    (27, 1): ("usri", _late(_CHILD)),
 }
-"""Section and version -> its name in the CMP API, its layout."""
+"""Section and version (of the MSPA, from Maryland on) -> its name in the CMP API, its layout."""
+_SENSITIVE_APART: Mapping[int, int] = {25: 8, 26: 8, 27: 8}
+"""Sections whose second part, where there is one, is no Global Privacy Control but consents to so many sensitive kinds."""
 
 
 class UsSection(msgspec.Struct, frozen=True):
@@ -169,11 +186,15 @@ def _section(number: int, text: str) -> Section:
     reader.number(6)
     fields = {name: tuple(_value(reader) for _ in range(count)) for name, count in layout[1]}
     tails, gpc = [reader.tail()], None
+    apart = _SENSITIVE_APART.get(number)
     for part in parts:
         reader = BitReader(part)
-        if gpc is not None or reader.number(2) != 1:
+        if len(tails) > 1 or (not apart and reader.number(2) != 1):
             raise Invalid("a part of a section twice, or of a type that there is not")
-        gpc = reader.flag()
+        if apart:
+            fields[_SENSITIVE] = tuple(_value(reader) for _ in range(apart))
+        else:
+            gpc = reader.flag()
         tails.append(reader.tail())
     return UsSection(number, version, fields, gpc, tuple(tails))
 
@@ -199,7 +220,12 @@ def _written(section: Section) -> str:
             writer.number(value, 2)
     tails: list[int | None] = list(section.tails) or [None, None]
     parts = [writer.text(tails[0])]
-    if section.gpc is not None:
+    if section.number in _SENSITIVE_APART and _SENSITIVE in section.fields:
+        writer = BitWriter()
+        for value in section.fields[_SENSITIVE]:
+            writer.number(value, 2)
+        parts.append(writer.text(tails[1]))
+    elif section.gpc is not None:
         writer = BitWriter()
         writer.number(1, 2)
         writer.flag(section.gpc)
