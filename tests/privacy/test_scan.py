@@ -203,3 +203,18 @@ def test_very_few_patterns_are_found_as_a_few_are(monkeypatch):
         assert alone._groups == []
         assert [few.found(one) for one in contents] == [alone.found(one) for one in contents]
         assert few.found(bytes(500)) == set()
+
+
+@pytest.mark.parametrize("crowd", [0, 3, 2000])
+def test_very_few_patterns_are_found_in_any_case_and_between_blocks(monkeypatch, crowd):
+    monkeypatch.setattr("steelthread.privacy.needles._BLOCK", 50)
+    monkeypatch.setattr("steelthread.privacy.needles._CROWD", crowd)
+    for shortest in (3, 6, 9):
+        letters = bytes({*CHANCE.sample(range(256), 3), *b"kK@`"})  # @ and ` are one where letters of both cases are
+        patterns = sorted({bytes(CHANCE.choices(letters, k=shortest + CHANCE.randrange(9))).lower() for _ in range(90)})
+        few = _Automaton(patterns)
+        for _ in range(40):
+            content = bytes(CHANCE.choices(letters, k=CHANCE.randrange(400)))
+            there = {one for one in patterns if one in content.lower()}
+            assert few.found(content, in_any_case=True) == there
+            assert few.found(content) == {one for one in patterns if one in content}

@@ -26,7 +26,13 @@ _FEW = 600
 _GROUP = 64
 """Patterns that the library looks for by vector instructions (Teddy), when it need not tell those that overlap."""
 _VERY_FEW = 3 * _GROUP
-"""Up to so many this is faster: one group takes a third of the time of the automaton."""
+"""Up to so many this is faster: one group takes a seventh of the time of the automaton."""
+_BLOCK = 1 << 18
+"""Bytes that stay in a cache while the groups go through them: 1,700 MB/s for one person's patterns, the automaton 300."""
+_CASE = 0x20
+"""With this bit letters of both cases are one, and some other bytes are one, too: whatever is found is looked at closer."""
+_CROWD = 2000
+"""So many places to look at closer that the automaton had better go through everything."""
 _WORD = 8
 _SHORT = 9
 """Letters below which a pattern has no word at every second place."""
@@ -59,11 +65,13 @@ class Needles:
 
     def found(self, content: bytes) -> set[tuple[int, str]]:
         """Return (needle, form) of all that is in these bytes; text is compared in lower case."""
-        lowered = content.lower()
-        found = self._few.found(lowered)
+        found = self._few.found(content, in_any_case=True)
         if self._words is not None:
-            found |= self._words.found(lowered)
-        found -= {one for one in found if _HEX.issuperset(one) and not _is_written(lowered, one)}
+            found |= self._words.found(content.lower())
+        numbers = [one for one in found if _HEX.issuperset(one)]
+        if numbers:
+            lowered = content.lower()
+            found.difference_update(one for one in numbers if not _is_written(lowered, one))
         told = {self._lower[one] for one in found if one in self._lower}
         cased = [case for one in found for case in self._cases.get(one, ())]
         return told | {self._exact[one] for one in cased if one in content}
@@ -101,19 +109,52 @@ class _Automaton:
         self._patterns = patterns
         kind = Implementation.DFA if len(patterns) <= _FEW else None
         self._automaton = BytesAhoCorasick(list(patterns), implementation=kind) if patterns else None
-        groups = range(0, len(patterns), _GROUP) if len(patterns) <= _VERY_FEW else ()
+        self._longest = max(map(len, patterns), default=0)
+        alike = sorted({bytes(letter | _CASE for letter in one) for one in patterns})
+        groups = range(0, len(alike), _GROUP) if len(patterns) <= _VERY_FEW else ()
         self._groups = [
-            BytesAhoCorasick(list(patterns[start : start + _GROUP]), matchkind=MatchKind.LeftmostFirst)
-            for start in groups
+            BytesAhoCorasick(alike[start : start + _GROUP], matchkind=MatchKind.LeftmostFirst) for start in groups
         ]
 
-    def found(self, content: bytes) -> set[bytes]:
+    def found(self, content: bytes, *, in_any_case: bool = False) -> set[bytes]:
+        """Return the patterns that are in these bytes; in any case, where they are in lower case."""
         if self._automaton is None:
             return set()
-        if self._groups and not any(group.find_matches_as_indexes(content) for group in self._groups):
-            return set()
-        matches = self._automaton.find_matches_as_indexes(content, overlapping=True)
-        return {self._patterns[number] for number in {number for number, _, _ in matches}}
+        near = self._near(content) if self._groups else None
+        places = [(0, len(content))] if near is None else self._places(near)
+        found: set[bytes] = set()
+        for start, end in places:
+            some = content[start:end]
+            matches = self._automaton.find_matches_as_indexes(some.lower() if in_any_case else some, overlapping=True)
+            found |= {self._patterns[number] for number in {number for number, _, _ in matches}}
+        return found
+
+    def _near(self, content: bytes) -> list[tuple[int, int]] | None:
+        """Return where patterns, or what looks like them, begin and end; None where it is a crowd."""
+        import numpy as np  # noqa: PLC0415  # late: most commands look for nothing
+
+        letters = np.frombuffer(content, np.uint8)
+        room = np.empty(_BLOCK + self._longest, np.uint8)
+        near: list[tuple[int, int]] = []
+        for first in range(0, len(letters), _BLOCK):
+            some = letters[first : first + _BLOCK + self._longest]
+            alike = np.bitwise_or(some, _CASE, out=room[: len(some)])
+            for group in self._groups:
+                near += [(first + start, first + end) for _, start, end in group.find_matches_as_indexes(alike.data)]
+            if len(near) > _CROWD:
+                return None
+        return near
+
+    def _places(self, near: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the places to look at closer: whatever a group passed over overlaps what it told of."""
+        places: list[tuple[int, int]] = []
+        for start, end in sorted(near):
+            first, last = max(0, start - self._longest), end + self._longest
+            if places and first <= places[-1][1]:
+                places[-1] = (places[-1][0], max(last, places[-1][1]))
+            else:
+                places.append((first, last))
+        return places
 
 
 class _Words:

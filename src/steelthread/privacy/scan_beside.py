@@ -22,7 +22,7 @@ from steelthread.privacy.needles import Needles
 from steelthread.privacy.scan import Hit, Piece, count_files, distinct, pieces_of, search
 from steelthread.privacy.scan_tables import Question, questions_of, search_table, stands_in
 
-LARGE = 1 << 30
+LARGE = 1 << 29
 """Bytes of files from which on processes beside are worth their start."""
 _MOST = 4
 _JSON = msgspec.json.Encoder().encode

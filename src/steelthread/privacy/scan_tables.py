@@ -26,8 +26,11 @@ _TELLS_HIDDEN = 170_000
 """The version of PostgreSQL from which on it tells which values lie out of line."""
 _PAGES = 32_768
 """Pages of a table that are fetched with one question: 256 MB."""
+_TOGETHER = 64
+"""Pages whose texts come in one row: with a row for each the search takes three times as long."""
 _COLUMNS = (
-    "select n.nspname || '.' || quote_ident(c.relname), pg_relation_size(c.oid) / current_setting('block_size')::int, coalesce(array_agg(quote_ident(a.attname) order by a.attnum) "
+    "select n.nspname || '.' || quote_ident(c.relname), pg_relation_size(c.oid) / current_setting('block_size')::int, "
+    "c.reltoastrelid <> 0 and pg_relation_size(c.reltoastrelid) > 0, coalesce(array_agg(quote_ident(a.attname) order by a.attnum) "
     "filter (where a.attnum is not null), '{}'), coalesce(array_agg(a.atttypid::regtype::text order by a.attnum) "
     "filter (where a.attnum is not null), '{}') from pg_class c join pg_namespace n on n.oid = c.relnamespace "
     "left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' "
@@ -36,10 +39,29 @@ _COLUMNS = (
 
 
 class Question(msgspec.Struct, array_like=True, frozen=True, tag="table"):
-    """What is fetched of a table, or of a part of it."""
+    """What is fetched of a table, or of a part of it: some of its pages, from the first one on."""
 
     table: str
-    copy: str
+    what: str
+    conditions: tuple[str, ...] = ()
+    form: str = "text"
+    first: int = 0
+    end: int = 0
+    step: int = 0
+    """Pages that are fetched at a time; 0 for all that there are."""
+    is_last: bool = True
+    """Whether rows behind the end are of this part, too: there may be more by then."""
+
+    def copies(self) -> Iterator[str]:
+        """Yield the statements that fetch it."""
+        step = self.step or max(self.end - self.first, 1)
+        for start in range(self.first, max(self.end, self.first + 1), step):
+            end = min(start + step, self.end)
+            rows = [f"ctid >= '({start},0)'"] * (start > 0)
+            rows += [f"ctid < '({end},0)'"] * (end < self.end or not self.is_last)
+            where = " and ".join((*self.conditions, *rows))
+            source = f"{self.table} where {where}" if where else self.table
+            yield f"copy (select {self.what} from {source}) to stdout (format {self.form})"
 
 
 def scan_database(conn: Connection, needles: Needles, *, in_files: bool = False) -> tuple[int, list[Hit]]:
@@ -56,57 +78,55 @@ def questions_of(conn: Connection, *, in_files: bool) -> tuple[int, list[Questio
     """Return how many tables there are, and what is to be fetched of them; large ones in parts."""
     tables = conn.execute(_COLUMNS, (list(_SYSTEM),)).fetchall()
     asked = [
-        Question(table, f"copy (select {what} from {table}{_both(condition, part)}) to stdout{how}")
-        for table, pages, names, types in tables
-        for what, condition, how in _fetched(names, types, in_files=in_files)
-        for part in _parts(pages)
+        question
+        for table, pages, is_large, names, types in tables
+        for whole in _fetched(table, names, types, in_files=in_files, together=not is_large)
+        for question in _parts(whole, pages)
     ]
-    return len(tables) + 1, [*asked, Question("pg_stats", "copy (select * from pg_stats) to stdout")]
+    return len(tables) + 1, [*asked, Question("pg_stats", "*")]
 
 
 def search_table(conn: Connection, question: Question, needles: Needles) -> list[Hit]:
     """Fetch what is asked of a table, and search it."""
     hits: set[Hit] = set()
     before = b""
-    for block in _blocks(_copied(conn, question.copy)):
+    for block in _blocks(row for copy in question.copies() for row in _copied(conn, copy)):
         hits |= {Hit(question.table, "sql", number, form) for number, form in needles.found(before + block)}
         before = block[-OVERLAP:]
     return list(hits)
 
 
-def _fetched(names: Sequence[str], types: Sequence[str], *, in_files: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield (what, which rows, how) is fetched of a table: text as text, bytes as bytes."""
+def _fetched(
+    table: str, names: Sequence[str], types: Sequence[str], *, in_files: bool, together: bool
+) -> Iterator[Question]:
+    """Yield what is fetched of a table: text as text, many rows in one where none of them can be large; bytes as bytes."""
     columns = list(zip(names, types, strict=True))
     texts = [name for name, kind in columns if kind != "bytea" and kind.removesuffix("[]") not in _OURS]
-    if texts:
-        yield ", ".join(texts), "", ""
+    if texts and together:
+        row = ", ".join(f"{one}::text" for one in texts)
+        yield Question(table, f"string_agg(concat_ws(E'\t', {row}), E'\n')", step=_TOGETHER)
+    elif texts:
+        yield Question(table, ", ".join(texts))
     hidden = {
         name: f"(pg_column_compression({name}) is not null or pg_column_toast_chunk_id({name}) is not null)"
         for name, kind in columns
         if kind == "bytea"
     }
-    whole = [f"'\\x0a' || {one}" for one in hidden]  # else the length before it may look like a digit more
+    whole = [f"'\x0a' || {one}" for one in hidden]  # else the length before it may look like a digit more
     if hidden and in_files:
         some = ", ".join(f"case when {how} then {one} end" for one, how in zip(whole, hidden.values(), strict=True))
-        yield some, f"({' or '.join(hidden.values())})", " (format binary)"
+        yield Question(table, some, (f"({' or '.join(hidden.values())})",), "binary")
     elif hidden:
-        yield ", ".join(whole), "", " (format binary)"
+        yield Question(table, ", ".join(whole), (), "binary")
 
 
-def _parts(pages: int) -> list[str]:
-    """Return what tells the parts of a table apart: where its rows lie. The last is open: rows may still come."""
+def _parts(whole: Question, pages: int) -> Iterator[Question]:
+    """Yield the parts of a question: where the rows lie. The last is open: rows may still come."""
     starts = range(0, max(pages, 1), _PAGES)
-    return [
-        " and ".join(
-            [f"ctid >= '({start},0)'"] * (start > 0) + [f"ctid < '({start + _PAGES},0)'"] * (start != starts[-1])
-        )
-        for start in starts
-    ]
-
-
-def _both(one: str, other: str) -> str:
-    conditions = " and ".join(each for each in (one, other) if each)
-    return f" where {conditions}" if conditions else ""
+    for start in starts:
+        is_last = start == starts[-1]
+        end = max(pages, 1) if is_last else start + _PAGES
+        yield msgspec.structs.replace(whole, first=start, end=end, is_last=is_last)
 
 
 def stands_in(conn: Connection, folder: Path) -> bool:
