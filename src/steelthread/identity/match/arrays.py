@@ -1,13 +1,12 @@
 """The records of one run as arrays of numbers: candidate pairs to levels, patterns to a model, pairs to weights.
 
-It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each distinct text once. DuckDB joins the keys;
-all stays in memory, nothing of a person is in a table.
+It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each distinct text once. All stays in memory, nothing
+of a person is in a table.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from steelthread.identity.match.alike import Pairs, in_arrays, often
@@ -65,10 +64,7 @@ class Arrays:
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
-        connection = duckdb.connect(":memory:", config={"temp_directory": ""})  # keyed numbers never go to a disk
-        connection.execute("set enable_progress_bar = false")  # it would draw on stdout
-        self.keys = block(connection, self.coded)
-        connection.close()
+        self.keys = block(self.coded)
         return self.pairs
 
     def learn(self, label: Sequence[int] | None = None, told: Sequence[Told] = ()) -> Model:

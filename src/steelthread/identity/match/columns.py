@@ -10,6 +10,7 @@ import numpy.typing as npt
 from steelthread.identity.match.birthdays import Birth
 from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
 from steelthread.identity.match.contacts import is_named_after
+from steelthread.identity.match.distinct import Numbers
 from steelthread.identity.match.halves import read
 from steelthread.identity.match.linkage import ends_of, key_of
 from steelthread.identity.match.prepare import (
@@ -50,7 +51,7 @@ def nothing_collected() -> Iterator[None]:
 
 
 def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tuple[Coded, Frequencies]:
-    number: dict[str, int] = {}
+    number = Numbers()
     dayfirst = has_day_first(records) if frequencies is None else frequencies.dayfirst
     reading = read(records, number, dayfirst=dayfirst)
     if frequencies is None:
@@ -59,7 +60,7 @@ def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tup
 
 
 class _Columns:
-    def __init__(self, reading: Reading, number: dict[str, int], found: Frequencies) -> None:
+    def __init__(self, reading: Reading, number: Numbers, found: Frequencies) -> None:
         self._reading = reading
         self._number = number
         self._found = found
@@ -114,7 +115,7 @@ class _Columns:
         texts = dict(zip(blank, columns, strict=False)) or dict.fromkeys(blank, ())
         found = {}
         for name, column in texts.items():
-            codes = [number.setdefault(text, len(number)) if text else NONE for text in column]
+            codes = [number[text] if text else NONE for text in column]
             found[name] = np.array([*codes, NONE], dtype=np.int32)[places]
         return found
 
