@@ -43,13 +43,20 @@ class Filled(Generic[Item]):
         lists = zip(*(self._lists_of(one).values() for one in fresh), strict=True)
         self._append(
             [np.array([number[text] if text else NONE for text in column], dtype=np.int32) for column in texts],
-            [
-                Lists.of(
-                    [[number[value] for value in dict.fromkeys(values) if value] if values else () for values in column]
-                )
-                for column in lists
-            ],
+            [Lists.of(self._coded(column)) for column in lists],
         )
+
+    def _coded(self, column: Iterable[Iterable[str]]) -> list[list[int]]:
+        """Return the numbers of lists of texts, each text once; lists that are alike are looked at once."""
+        number, known = self._number, dict[tuple[str, ...], list[int]]()
+        found = []
+        for values in column:
+            listed = tuple(values)
+            codes = known.get(listed)
+            if codes is None:
+                codes = known[listed] = [number[value] for value in dict.fromkeys(listed) if value]
+            found.append(codes)
+        return found
 
     def _append(self, texts: Iterable[Codes], lists: Iterable[Lists]) -> None:
         for name, codes in zip(self.texts, texts, strict=True):

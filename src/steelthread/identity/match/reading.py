@@ -1,6 +1,7 @@
 """All records of a run, read once: each distinct name, date, address and mailbox is taken apart a single time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, compress
 
 import numpy as np
 import numpy.typing as npt
@@ -62,36 +63,18 @@ class Reading:
     def read_names(self, records: Sequence[Values]) -> None:
         """Read the names; what one lacks may stand in the first mailbox."""
         names = self.names
-        known: dict[tuple[Value, ...], int] = {}
-        filled: dict[tuple[int, tuple[str, ...]], int] = {}
-        places = []
-        for row in records:
-            raw = _raw(row, NAME_WORDS)
-            place = known.get(raw)
-            if place is None:
-                place = known[raw] = names.place(parse_name(*map(single, raw)))
-            name = names.items[place]
-            if not (name.first and name.last) and (words := _words_of_first(row.get("emailAddress"))):
-                pair = (place, words)
-                if pair not in filled:
-                    filled[pair] = names.place(named_by_mailbox(name, words))
-                place = filled[pair]
-            places.append(place)
-        self.name = np.array(places, dtype=np.int32)
+        self.name = _by_words(records, NAME_WORDS, lambda *words: names.place(parse_name(*words)))
+        lacks = np.array([not (name.first and name.last) for name in names.items], dtype=np.bool_)
+        for record in np.flatnonzero(lacks[self.name]).tolist():
+            words = _words_of_first(records[record].get("emailAddress"))
+            if words:
+                self.name[record] = names.place(named_by_mailbox(names.items[self.name[record]], words))
         self.of_names.fill()
 
     def read_rest(self, records: Sequence[Values]) -> None:
         """Read what is no name."""
         self._read_contacts(records)
-        known: dict[tuple[Value, ...], int] = {}
-        places = []
-        for row in records:
-            raw = _raw(row, ADDRESS_WORDS)
-            place = known.get(raw)
-            if place is None:
-                place = known[raw] = self.addresses.place(parse_address(*map(single, raw)))
-            places.append(place)
-        self.address: Codes = np.array(places, dtype=np.int32)
+        self.address = _by_words(records, ADDRESS_WORDS, lambda *words: self.addresses.place(parse_address(*words)))
         self.birth = _by_text(records, "birthDate", self._read_birth)
         self.gender = _by_text(records, "gender", lambda text: self.code(gender_of(text)))
         self.category = _by_text(records, "category", lambda text: self.code(parse_city(text)))
@@ -99,8 +82,8 @@ class Reading:
         self.of_boxes.fill()
 
     def _read_contacts(self, records: Sequence[Values]) -> None:
-        self.mailboxes = _lists(records, "emailAddress", self._read_box)[0]
-        self.documents = _lists(records, "partyIdentification", lambda text: self.code(document_of(text)))[0]
+        self.mailboxes, _ = _lists(records, "emailAddress", self._read_box)
+        self.documents, _ = _lists(records, "partyIdentification", lambda text: self.code(document_of(text)))
         self.phones, texts = _lists(records, "telephoneNumber", lambda text: self.code(parse_phone(text)))
         fixed = {text: is_landline(text) for text in dict.fromkeys(texts)}
         self.landline = np.fromiter(map(fixed.__getitem__, texts), np.bool_, len(texts))
@@ -118,6 +101,23 @@ def _words_of_first(mails: Value) -> tuple[str, ...]:
     return next((box.words for box in map(parse_mailbox, several(mails)) if box), ())
 
 
+def _by_words(records: Sequence[Values], words: Sequence[str], read: Callable[..., int]) -> Codes:
+    """Return what stands under several words in all records; each distinct row of values is read once."""
+    known: dict[tuple[Value, ...], int] = {}
+    places = []
+    for row in records:
+        raw = tuple(map(row.get, words))
+        try:
+            place = known.get(raw)
+        except TypeError:  # a list of values: the first counts
+            raw = tuple(map(single, raw))
+            place = known.get(raw)
+        if place is None:
+            place = known[raw] = read(*map(single, raw))
+        places.append(place)
+    return np.array(places, dtype=np.int32)
+
+
 def _by_text(records: Sequence[Values], word: str, read: Callable[[str], int]) -> Codes:
     """Return what stands under a word in all records; each distinct text is read once."""
     texts = [single(row.get(word)) for row in records]
@@ -127,18 +127,17 @@ def _by_text(records: Sequence[Values], word: str, read: Callable[[str], int]) -
 
 def _lists(records: Sequence[Values], word: str, read: Callable[[str], int]) -> tuple[Long, list[str]]:
     """Return what stands under a word in all records, where it may be several, and the texts; what says nothing is left out."""
-    found = [
-        (place, text)
-        for place, value in enumerate(row.get(word) for row in records)
-        if value
-        for text in ((value,) if isinstance(value, str) else value)
-    ]
-    known = {text: read(text) for text in dict.fromkeys(text for _, text in found)}
-    values = np.fromiter((known[text] for _, text in found), np.int32, len(found))
-    there = values >= 0
-    places = np.fromiter((place for place, _ in found), np.int64, len(found))
-    texts = [text for (_, text), says in zip(found, there.tolist(), strict=True) if says]
-    return Long(places[there], values[there]), texts
+    every = [row.get(word) for row in records]
+    there = np.fromiter(map(bool, every), np.bool_, len(every))
+    values = [(value,) if isinstance(value, str) else value for value in every if value]
+    texts = list(chain.from_iterable(values))
+    known = {text: read(text) for text in dict.fromkeys(texts)}
+    codes = np.fromiter(map(known.__getitem__, texts), np.int32, len(texts))
+    records_of = np.repeat(np.flatnonzero(there), np.fromiter(map(len, values), np.int64, len(values)))
+    says = codes >= 0
+    if not says.all():
+        texts = list(compress(texts, says.tolist()))
+    return Long(records_of[says], codes[says]), texts
 
 
 def _address_texts(address: Address) -> dict[str, str]:
@@ -151,13 +150,3 @@ def _box_texts(box: Mailbox) -> dict[str, str]:
 
 def _box_lists(box: Mailbox) -> dict[str, Iterable[str]]:
     return {"local_words": box.words}
-
-
-def _raw(row: Values, words: Sequence[str]) -> tuple[Value, ...]:
-    """Return what stands under these words, as something that can be looked up."""
-    raw = tuple(map(row.get, words))
-    try:
-        hash(raw)
-    except TypeError:  # a list of values: the first counts
-        return tuple(map(single, raw))
-    return raw
