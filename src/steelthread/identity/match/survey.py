@@ -1,6 +1,6 @@
 """What only the whole of the data can tell about a value (`Frequencies`), from all records read once."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -159,7 +159,7 @@ def _owners(reading: Reading) -> dict[str, str]:
 
     "" for one that is named after the last name of one who has it: thomas77@ may be Henry Thomas.
     """
-    owners: dict[str, Counter[str]] = defaultdict(Counter)
+    votes: dict[str, dict[str, int]] = {}
     keys = key_of(reading.mailboxes.values, reading.name[reading.mailboxes.record])
     pairs, counts = np.unique(keys, return_counts=True)
     boxes, names = ends_of(pairs)
@@ -167,7 +167,17 @@ def _owners(reading: Reading) -> dict[str, str]:
         box, name = reading.boxes.items[place], reading.names.items[at]
         first = called_name(name)
         if first and is_named_after(box, first, name.last):
-            owners[box.key][first] += count
+            owner, times = first, count
         elif box.words and box.words[0] in name.surnames:
-            owners[box.key][""] += 0
-    return {key: min(names, key=lambda name: (-names[name], name)) for key, names in owners.items()}
+            owner, times = "", 0
+        else:
+            continue
+        held = votes.get(box.key)
+        if held is None:
+            votes[box.key] = {owner: times}
+        else:
+            held[owner] = held.get(owner, 0) + times
+    return {
+        key: next(iter(held)) if len(held) == 1 else min(held, key=lambda name: (-held[name], name))
+        for key, held in votes.items()
+    }
