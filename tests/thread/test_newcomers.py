@@ -78,6 +78,23 @@ def test_records_that_a_former_release_saw_are_read_from_themselves(space, told,
     assert groups(space) == live
 
 
+def test_few_newcomers_are_looked_up_by_key_and_many_as_the_planner_likes(space, told, every, monkeypatch):
+    scans = []
+    judge = newcomers.Newcomers.judge
+
+    def watched(self, fresh):
+        scans.append(self._conn.execute("show enable_seqscan").fetchone()[0])
+        return judge(self, fresh)
+
+    monkeypatch.setattr(newcomers.Newcomers, "judge", watched)
+    told(every[:160])
+    assert resolve_new(space).records == 10
+    monkeypatch.setattr(newcomers, "FEW", 2)
+    told(every[:170])
+    assert resolve_new(space).records == 10
+    assert scans == ["off", "on"]
+
+
 def test_keys_that_are_too_common_find_nobody(space, told, monkeypatch):
     monkeypatch.setattr(blocking, "FEW", 100)
     monkeypatch.setattr(blocking, "_SPARE", 0)

@@ -186,7 +186,7 @@ def contacts_in_doubt(conn: Connection, among: Collection[int] | None) -> Iterat
     scope = (
         ""
         if among is None
-        else " and l.b in (select b from identity.link where closed_at is null and a = any(%(among)s))"
+        else f" and l.b in (select b from identity.link where closed_at is null and strength < {MODEL} and a = any(%(among)s))"
     )
     rows = conn.execute(
         "select l.b, array_agg(distinct l.a order by l.a) from identity.link l"

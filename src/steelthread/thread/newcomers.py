@@ -28,12 +28,14 @@ from steelthread.thread.resolving import (
     seen_of,
     write,
 )
-from steelthread.thread.space import Space
+from steelthread.thread.space import Space, look_up_by_key
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
 CANDIDATES = 200
 """How many records a newcomer is compared with at most."""
+FEW = 50_000
+"""Up to so many newcomers everything is looked up by key, whatever the planner holds of lists of thousands of keys."""
 COMMON = 400
 """A key on more records than this finds nobody."""
 Pair = tuple[int, int]
@@ -48,6 +50,9 @@ def resolve_new(space: Space) -> ResolveResult:
             conn.rollback()
             return resolve_all(space)
         fresh = identity.unjudged(conn, person_entities(space, conn))
+        if len(fresh) <= FEW:
+            look_up_by_key(conn)
+            conn.commit()  # the switches are the connection's then, and outlast what is taken back
         findings = Newcomers(space, conn, row).judge(fresh)
         conn.rollback()
         result = write(space, conn, row, findings, fresh)

@@ -25,6 +25,13 @@ class Restored(Unavailable):
     """The database was brought back from before an erasure: nobody reads it until that is done again."""
 
 
+def look_up_by_key(conn: psycopg.Connection[Any]) -> None:
+    """Have a connection look things up by key only: it asks of few among many, which a planner takes for many."""
+    conn.execute(
+        "select set_config(name, 'off', false) from unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) name"
+    )
+
+
 class Space:
     """Everything that a command, a request or a worker needs of a project."""
 
@@ -101,10 +108,7 @@ class Space:
     def writer(self) -> psycopg.Connection[Any]:
         """Open a connection for writing batches: it looks things up by key only, whatever the statistics say yet."""
         conn = self.database.writer()
-        conn.execute(
-            "select set_config(name, 'off', false) from unnest(array['enable_seqscan', 'enable_hashjoin', "
-            "'enable_mergejoin']) name"
-        )
+        look_up_by_key(conn)
         conn.commit()
         return conn
 

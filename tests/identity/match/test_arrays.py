@@ -76,6 +76,20 @@ def test_pairs_are_those_that_share_a_key(monkeypatch):
     assert pairs == sorted({(a, b) for held in holders.values() for a in held for b in held if a < b})
 
 
+@pytest.mark.parametrize("budget", [3, 12, 40])
+def test_the_keys_that_are_left_out_are_those_that_sql_leaves_out(budget, monkeypatch):
+    for module in (blocking, keys):
+        monkeypatch.setattr(module, "FEW", 0)
+    monkeypatch.setattr(blocking, "BUDGET", budget)
+    monkeypatch.setattr(blocking, "_SPARE", 0)
+    records = made(150, 9) + CLEAN + SHARED
+    arrays, engine = Arrays(records), Engine(records)
+    assert 0 < arrays.block() == engine.block() < len(records) * budget
+    asked = engine.ground.ask("select record_l, record_r from candidates")
+    found = set(zip(asked["record_l"].tolist(), asked["record_r"].tolist(), strict=True))
+    assert set(zip(*(end.tolist() for end in ends_of(arrays.keys)), strict=True)) == found
+
+
 def test_the_common_keys_are_left_out_where_there_are_many_records(monkeypatch):
     monkeypatch.setattr(blocking, "_SPARE", 0)
     monkeypatch.setattr(blocking, "MANY", 100)

@@ -77,3 +77,34 @@ def test_an_error_here_ends_the_fork(alone, monkeypatch):
         beside.in_portions(95, work, 10)
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
+
+
+def test_a_fork_tells_what_it_found_while_something_else_is_done_here():
+    told, here = beside.told_beside(lambda: b"x" * 1_000_000 + str(os.getpid()).encode(), os.getpid)
+    assert here == os.getpid()
+    assert told[:1_000_000] == b"x" * 1_000_000
+    assert int(told[1_000_000:]) != here
+
+
+def test_what_a_fork_does_not_tell_is_found_here():
+    here = os.getpid()
+
+    def work():
+        if os.getpid() != here:
+            os._exit(9)
+        return b"found"
+
+    assert beside.told_beside(work, lambda: 7) == (b"found", 7)
+
+
+def test_a_fork_ends_with_who_waits_for_it(monkeypatch):
+    fork, forks = os.fork, []
+    monkeypatch.setattr(os, "fork", lambda: forks.append(fork()) or forks[-1])
+
+    def fails():
+        raise RuntimeError("here")
+
+    with pytest.raises(RuntimeError, match="here"):
+        beside.told_beside(lambda: b"x" * 1_000_000, fails)
+    with pytest.raises(ProcessLookupError):
+        os.kill(forks[0], 0)

@@ -18,8 +18,6 @@ from steelthread.identity.match.signs import lacking, may_be_alike
 from steelthread.kit import Invalid
 
 Bools = npt.NDArray[np.bool_]
-DEAR = frozenset(("jaro", "edits", "near"))
-"""Conditions that compare texts sign by sign."""
 _MOST = 20_000_000
 _FEW = 8
 """For less than an eighth of the pairs a column is looked up for these alone."""
@@ -100,12 +98,6 @@ def often(conditions: Iterable[Condition]) -> frozenset[str]:
     for condition in conditions:
         count(condition)
     return frozenset(key for key, times in counts.items() if times > 1)
-
-
-def is_dear(condition: Condition) -> bool:
-    """Whether a condition compares texts sign by sign, wherever those before it leave it open."""
-    name, *rest = condition
-    return any(map(is_dear, rest)) if name in ("all", "any", "not") else name in DEAR
 
 
 def in_arrays(condition: Condition, known: frozenset[str] = frozenset()) -> Test:

@@ -1,17 +1,17 @@
 """Levels of pairs over arrays of coded records: what `levels` has Splink find, from which patterns and weights follow.
 
 A level is a number: 0 silent, 1 else, then upwards. Pairs are taken in portions, two at a time. Where only those from a
-weight on are wanted, the answers that cost little come first, and a pair goes as soon as nothing can lift it there.
+weight on are wanted, the questions of few answers come first, and a pair goes as soon as nothing can lift it there.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from steelthread.identity.match.alike import Pairs, Test, in_arrays, is_dear, often
+from steelthread.identity.match.alike import Pairs, Test, in_arrays, often
 from steelthread.identity.match.beside import in_portions, shared
 from steelthread.identity.match.coded import Coded, Floats, Ints
 from steelthread.identity.match.comparisons import Comparison, Wall
@@ -64,12 +64,11 @@ class Question:
         self.last = len(levels)
         self._silent = in_arrays(comparison.silent, known)
         self._tests: list[Test] = [in_arrays(level.condition, known) for level in levels[:-1]]
-        self.dear = [is_dear(level.condition) for level in levels]
         self.rarity_counts = has_rarity(comparison)
         self._rare = {self.last - place: level.frequency for place, level in enumerate(levels) if level.frequency}
 
-    def levels(self, pairs: Pairs, at: Ints, *, cheaply: bool = False) -> Levels:
-        """Return the levels of the pairs at these places; `cheaply` passes over levels that cost much to ask."""
+    def levels(self, pairs: Pairs, at: Ints) -> Levels:
+        """Return the levels of the pairs at these places."""
         found = np.ones(len(at), dtype=np.uint8)
         silent = self._silent(pairs, at)
         found[silent] = 0
@@ -77,10 +76,9 @@ class Question:
         for place, test in enumerate(self._tests):
             if not len(open_):
                 break
-            if not (cheaply and self.dear[place]):
-                holds = test(pairs, at[open_])
-                found[open_[holds]] = self.last - place
-                open_ = open_[~holds]
+            holds = test(pairs, at[open_])
+            found[open_[holds]] = self.last - place
+            open_ = open_[~holds]
         return found
 
     def rarity(self, pairs: Pairs, at: Ints, levels: Levels) -> Floats:
@@ -197,42 +195,27 @@ class Sieve:
         self._questions = Questions(model.comparisons)
         self._gains = [gains_of(one) for one in model.comparisons]
         self._prior = model.prior_weight
-        self._rarest = {name: -math.log2(share) for name, share in model.frequencies.rarest.items()}
-        self._skipped = [self._most_skipped(number) for number in range(len(self._gains))]
-
-    def _most_skipped(self, number: int) -> Floats:
-        """Return the most that levels which were passed over may add, by the level at which a pair came to rest."""
-        one, gains = self._questions.all[number], self._gains[number]
-        found, most = np.full(one.last + 1, -math.inf), -math.inf
-        for place, dear in enumerate(one.dear):
-            found[one.last - place] = most
-            if dear:
-                most = max(
-                    most, gains.of[one.last - place] + self._rarest.get(one.comparison.levels[place].frequency, 0.0)
-                )
-        return found
+        rarest = {name: -math.log2(share) for name, share in model.frequencies.rarest.items()}
+        self._most = [_most(one, gains, rarest) for one, gains in zip(self._questions.all, self._gains, strict=True)]
+        self._turn = sorted(range(len(self._gains)), key=lambda number: self._questions.all[number].last)
 
     def weights(self, pairs: Pairs) -> tuple[Ints, Answers, Floats]:
         """Return which pairs are heavy enough, their answers and their weights.
 
-        First each comparison says the most that it may add, without comparing texts; then, one by one, what it does add.
+        Comparisons of few levels come first; a pair is asked on as long as those to come may still make it heavy enough.
         """
-        at = np.arange(len(pairs))
-        order = range(len(self._gains))
-        levels = [one.levels(pairs, at, cheaply=True) for one in self._questions.all]
-        rarity = [self._rarity(number, pairs, at, levels[number]) for number in order]
-        skipped = [self._skipped[number][levels[number]] for number in order]
-        opens = [np.isfinite(one) for one in skipped]
-        steps = [np.maximum(self._step(number, levels[number], rarity[number]), skipped[number]) for number in order]
-        weight = self._prior + sum(steps, np.zeros(len(at)))
-        kept = np.flatnonzero(weight >= self._least - _ALMOST)
-        for number in sorted(order, key=lambda number: float(opens[number].mean()), reverse=True):
-            open_ = kept[opens[number][kept]]
-            level = levels[number][open_] = self._questions.all[number].levels(pairs, open_)
-            rare = self._rarity(number, pairs, open_, level)
-            weight[open_] += self._step(number, level, rare) - steps[number][open_]
+        kept = np.arange(len(pairs))
+        weight = np.full(len(pairs), self._prior + sum(self._most))
+        levels: list[Levels] = [np.zeros(len(pairs), dtype=np.uint8) for _ in self._gains]
+        rarity = [np.zeros(len(pairs)) if one.rarity_counts else None for one in self._questions.all]
+        for number in self._turn:
+            one, gains = self._questions.all[number], self._gains[number]
+            level = levels[number][kept] = one.levels(pairs, kept)
+            step, rare = gains.of[level], rarity[number]
             if rare is not None:
-                rarity[number][open_] = rare  # type: ignore[index]  # it is None for all or for none
+                rare[kept] = one.rarity(pairs, kept, level)
+                step = step + gains.rare[level] * rare[kept]
+            weight[kept] += step - self._most[number]
             kept = kept[weight[kept] >= self._least - _ALMOST]
         kept = kept[weight[kept] >= self._least]
         answers = Answers(
@@ -243,13 +226,11 @@ class Sieve:
         )
         return kept, answers, weight[kept]
 
-    def _rarity(self, number: int, pairs: Pairs, at: Ints, levels: Levels) -> Floats | None:
-        one = self._questions.all[number]
-        return one.rarity(pairs, at, levels) if one.rarity_counts else None
 
-    def _step(self, number: int, levels: Levels, rarity: Floats | None) -> Floats:
-        gains = self._gains[number]
-        return gains.of[levels] if rarity is None else gains.of[levels] + gains.rare[levels] * rarity
+def _most(question: Question, gains: Gains, rarest: Mapping[str, float]) -> float:
+    """Return the most that a comparison may add to a weight."""
+    rare = [0.0, *(rarest.get(level.frequency, 0.0) for level in reversed(question.comparison.levels))]
+    return float((gains.of + rare).max())
 
 
 def sieved(coded: Coded, model: Model, threshold: float, keys: Ints) -> tuple[Ints, Answers, Floats]:

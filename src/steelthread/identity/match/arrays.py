@@ -1,13 +1,12 @@
 """The records of one run as arrays of numbers: candidate pairs to levels, patterns to a model, pairs to weights.
 
-It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each distinct text once. DuckDB joins the keys;
-all stays in memory, nothing of a person is in a table.
+It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each distinct text once. All stays in memory, nothing
+of a person is in a table.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from steelthread.identity.match.alike import Pairs, in_arrays, often
@@ -51,7 +50,7 @@ class Arrays:
         self.filled = self.coded.filled()
         self.keys: Ints = np.zeros(0, dtype=np.int64)
         self._known: Known | None = None
-        self._near: Ints | None = None
+        self._near: Answers | None = None
         self._floor = 0.0
         self._tables: dict[str, Ints] = {}
         self._taught: tuple[Ints, Answers] | None = None
@@ -65,10 +64,7 @@ class Arrays:
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
-        connection = duckdb.connect(":memory:", config={"temp_directory": ""})  # keyed numbers never go to a disk
-        connection.execute("set enable_progress_bar = false")  # it would draw on stdout
-        self.keys = block(connection, self.coded)
-        connection.close()
+        self.keys = block(self.coded)
         return self.pairs
 
     def learn(self, label: Sequence[int] | None = None, told: Sequence[Told] = ()) -> Model:
@@ -118,10 +114,11 @@ class Arrays:
         known = self._knowing(model.comparisons)
         if self._near is None or threshold < self._floor:
             self._floor = min(threshold, FLOORS.loose) - SLACK
-            self._near, answers, weight = sieved(self.coded, model, self._floor, self.keys)
-            known.add(self._near, answers)
+            near, answers, weight = sieved(self.coded, model, self._floor, self.keys)
+            known.add(near, answers)
+            self._near = answers
         else:
-            answers = known.of(self._near)
+            answers = self._near
             weight = weights_of(model, answers)
         heavy = weight >= threshold
         return answers.left[heavy], answers.right[heavy], weight[heavy]
@@ -184,14 +181,15 @@ class Arrays:
 
 
 def _judged(model: Model, coded: Coded, keys: Ints, answers: Answers) -> Judged:
-    said = np.zeros(len(keys))
+    weight, said = np.full(len(keys), model.prior_weight), np.zeros(len(keys))
     for step in steps_in(model, answers):
+        weight += step
         said += np.abs(step)
     return Judged(
         (answers.left, answers.right),
         np.column_stack(answers.levels),
         lambda: np.column_stack([np.full(len(keys), model.prior_weight), *steps_in(model, answers)]),
-        (weights_of(model, answers), said),
+        (weight, said),
         walled(coded, Questions(model.comparisons, model.walls), keys),
     )
 

@@ -13,10 +13,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+Found = TypeVar("Found")
 
 PORTION = 1 << 17
 """Pairs that are looked at together."""
@@ -71,6 +73,30 @@ def _beside(work: Callable[[], None]) -> Iterator[None]:
         raise
     if not child.ended_well():
         work()
+
+
+def told_beside(work: Callable[[], bytes], here: Callable[[], Found]) -> tuple[bytes, Found]:
+    """Have a fork find something out, and return what it tells through a pipe, and what was done here meanwhile.
+
+    What it does not come back from is done here after all.
+    """
+    receiving, sending = os.pipe()
+
+    def hand_over() -> None:
+        os.close(receiving)
+        with os.fdopen(sending, "wb") as stream:
+            stream.write(work())
+
+    child = Beside(hand_over)
+    os.close(sending)
+    with os.fdopen(receiving, "rb") as stream:
+        try:
+            found = here()
+            told = stream.read()
+        except BaseException:
+            child.kill()
+            raise
+    return (told if child.ended_well() else work()), found
 
 
 def in_portions(size: int, work: Callable[[slice], None], portion: int = 0) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from steelthread.identity.match.birthdays import Birth
 from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
 from steelthread.identity.match.contacts import is_named_after
+from steelthread.identity.match.distinct import Numbers
 from steelthread.identity.match.halves import read
 from steelthread.identity.match.linkage import ends_of, key_of
 from steelthread.identity.match.prepare import (
@@ -50,19 +51,21 @@ def nothing_collected() -> Iterator[None]:
 
 
 def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tuple[Coded, Frequencies]:
-    number: dict[str, int] = {}
+    number = Numbers()
     dayfirst = has_day_first(records) if frequencies is None else frequencies.dayfirst
     reading = read(records, number, dayfirst=dayfirst)
-    if frequencies is None:
-        frequencies = survey(reading, list(number), dayfirst=dayfirst)
-    return _Columns(reading, number, frequencies).coded(), frequencies
+    found = frequencies or survey(reading, list(number), dayfirst=dayfirst)
+    return _Columns(reading, number, found, fresh=frequencies is None).coded(), found
 
 
 class _Columns:
-    def __init__(self, reading: Reading, number: dict[str, int], found: Frequencies) -> None:
+    """`fresh` says that the frequencies are of this reading itself."""
+
+    def __init__(self, reading: Reading, number: Numbers, found: Frequencies, *, fresh: bool) -> None:
         self._reading = reading
         self._number = number
         self._found = found
+        self._fresh = fresh
         self._name = self._named()
         reading.of_names.fill()
         self._mails, self._phones, self._documents, self._home = contacts_of(reading)
@@ -114,7 +117,7 @@ class _Columns:
         texts = dict(zip(blank, columns, strict=False)) or dict.fromkeys(blank, ())
         found = {}
         for name, column in texts.items():
-            codes = [number.setdefault(text, len(number)) if text else NONE for text in column]
+            codes = [number[text] if text else NONE for text in column]
             found[name] = np.array([*codes, NONE], dtype=np.int32)[places]
         return found
 
@@ -157,14 +160,19 @@ class _Columns:
             return np.zeros(0, dtype=np.bool_)
         owned = np.array([has_owner(box, found) for box in reading.boxes.items], dtype=np.bool_)
         free = ~owned[boxes.values]
-        keys = key_of(boxes.values[free], self._name[boxes.record[free]])
+        open_ = np.flatnonzero(free)
+        if (
+            self._fresh
+        ):  # with the name that it was read with a record has none that is named after it: it would be owned
+            open_ = open_[self._name[boxes.record[open_]] != reading.name[boxes.record[open_]]]
+        keys = key_of(boxes.values[open_], self._name[boxes.record[open_]])
         pairs, place = np.unique(keys, return_inverse=True)
         places, names = ends_of(pairs)
         named = np.zeros(len(pairs), dtype=np.bool_)
         for at, (box, name) in enumerate(zip(places.tolist(), names.tolist(), strict=True)):
             one = reading.names.items[name]
             named[at] = is_named_after(reading.boxes.items[box], called_name(one), one.last)
-        free[free] = ~named[place]
+        free[open_] = ~named[place]
         return free
 
     def _marked(self, texts: Iterable[str]) -> Bools:

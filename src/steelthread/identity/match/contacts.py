@@ -35,7 +35,6 @@ def parse_mailbox(text: str) -> Mailbox | None:
     return Mailbox(key, key.rpartition("@")[0], tuple(_LETTERS.findall(address.rpartition("@")[0].partition("+")[0])))
 
 
-@remembered(262_144)
 def is_named_after(box: Mailbox, first: str, last: str) -> bool:
     """Whether a mailbox has this first name in them, or its initial at the last name.
 

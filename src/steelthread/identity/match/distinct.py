@@ -1,9 +1,17 @@
-"""Distinct things by place."""
+"""Distinct things by place, and texts by number."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
+
+
+class Numbers(dict[str, int]):
+    """Texts by number: one that was never asked for has the next."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self)
+        return number
 
 
 class Distinct(Generic[Item]):
@@ -22,3 +30,8 @@ class Distinct(Generic[Item]):
         if found == len(self.items):
             self.items.append(item)
         return found
+
+    def take(self, items: Sequence[Item]) -> None:
+        """Be these things, which are distinct already."""
+        self.items += items
+        self._place.update(zip(items, range(len(items)), strict=True))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelthread.identity.match.coded import NONE, Codes, Lists
-from steelthread.identity.match.distinct import Distinct, Item
+from steelthread.identity.match.distinct import Distinct, Item, Numbers
 
 Packed = tuple[list[bytes], list[tuple[bytes, bytes]]]
 
@@ -22,12 +22,12 @@ class Filled(Generic[Item]):
     def __init__(
         self,
         things: Distinct[Item],
-        code: Callable[[str], int],
+        number: Numbers,
         blank: Item,
         texts: Callable[[Item], Mapping[str, str]],
         lists: Callable[[Item], Mapping[str, Iterable[str]]] = _no_lists,
     ) -> None:
-        self._things, self._code = things, code
+        self._things, self._number = things, number
         self._texts_of, self._lists_of = texts, lists
         self.texts: dict[str, Codes] = {name: np.zeros(0, dtype=np.int32) for name in texts(blank)}
         self.lists: dict[str, Lists] = {name: Lists.of([]) for name in lists(blank)}
@@ -38,18 +38,25 @@ class Filled(Generic[Item]):
         fresh = self._things.items[self._count :]
         if not fresh:
             return
-        code = self._code
+        number = self._number
         texts = zip(*(self._texts_of(one).values() for one in fresh), strict=True)
         lists = zip(*(self._lists_of(one).values() for one in fresh), strict=True)
         self._append(
-            [np.fromiter(map(code, column), np.int32, len(fresh)) for column in texts],
-            [
-                Lists.of(
-                    [[code(value) for value in dict.fromkeys(values) if value] if values else () for values in column]
-                )
-                for column in lists
-            ],
+            [np.array([number[text] if text else NONE for text in column], dtype=np.int32) for column in texts],
+            [Lists.of(self._coded(column)) for column in lists],
         )
+
+    def _coded(self, column: Iterable[Iterable[str]]) -> list[list[int]]:
+        """Return the numbers of lists of texts, each text once; lists that are alike are looked at once."""
+        number, known = self._number, dict[tuple[str, ...], list[int]]()
+        found = []
+        for values in column:
+            listed = tuple(values)
+            codes = known.get(listed)
+            if codes is None:
+                codes = known[listed] = [number[value] for value in dict.fromkeys(listed) if value]
+            found.append(codes)
+        return found
 
     def _append(self, texts: Iterable[Codes], lists: Iterable[Lists]) -> None:
         for name, codes in zip(self.texts, texts, strict=True):
@@ -66,14 +73,14 @@ class Filled(Generic[Item]):
             [(one.count.tobytes(), one.flat.tobytes()) for one in self.lists.values()],
         )
 
-    def take_in(self, packed: Packed, places: npt.NDArray[np.int64], codes: Codes) -> None:
-        """Take in the columns of other things, those at these places; `codes` says what their numbers are here."""
-        texts = (codes[np.frombuffer(one, dtype=np.int32)[places]] for one in packed[0])
+    def take_in(self, packed: Packed, codes: Codes) -> None:
+        """Take in the columns of all things as another has filled them; `codes` says what its numbers are here."""
+        texts = (codes[np.frombuffer(one, dtype=np.int32)] for one in packed[0])
         lists = (
-            Lists(np.frombuffer(count, dtype=np.int32), np.frombuffer(flat, dtype=np.int32)).taken(places)
+            Lists(np.frombuffer(count, dtype=np.int32), codes[np.frombuffer(flat, dtype=np.int32)])
             for count, flat in packed[1]
         )
-        self._append(texts, [Lists(one.count, codes[one.flat]) for one in lists])
+        self._append(texts, lists)
 
     def text(self, name: str, places: npt.NDArray[np.int32]) -> Codes:
         """Return a column of texts for those at whom these things stand (NONE: nothing does)."""

@@ -1,12 +1,15 @@
-"""Blocking of coded records: the pairs that share a key (`blocking`), each key a 64-bit number; DuckDB joins them."""
+"""Blocking of coded records: the pairs that share a key (`blocking`). Keys are 64-bit numbers; who shares one stands together in order.
+
+Rule by rule, since keys of two rules are never the same: so little is in memory at a time, and two threads share the work.
+"""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import duckdb
+import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from steelthread.identity.match.blocking import FEW, WORDS, Word, budget
 from steelthread.identity.match.coded import Coded, Codes, Ints
@@ -17,8 +20,11 @@ _SHIFT = np.uint64(29)
 
 
 def _mixed(keys: npt.NDArray[np.uint64], codes: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    mixed = (keys ^ codes.astype(np.uint64)) * _ODD
-    return np.asarray(mixed ^ (mixed >> _SHIFT))
+    mixed = codes.astype(np.uint64)
+    mixed ^= keys
+    mixed *= _ODD
+    mixed ^= mixed >> _SHIFT
+    return mixed
 
 
 def _codes(word: Word, coded: Coded) -> Codes:
@@ -55,35 +61,62 @@ def _keys(coded: Coded, number: int, words: Sequence[Word]) -> tuple[Ints, npt.N
     return records, keys
 
 
-def _arriving(coded: Coded) -> pa.Table:
-    """Return the keys of all rules, each with its record."""
-    found = [_keys(coded, number, words) for number, words in enumerate(WORDS)]
-    records = np.concatenate([records.astype(np.int32) for records, _ in found])
-    return pa.table({"record": records, "key": np.concatenate([keys for _, keys in found])})
+class _Holders(msgspec.Struct):
+    """Who shares the keys of a rule: group `i` is `records[start[i]:start[i] + size[i]]`, in order; each of two or more."""
+
+    records: Codes
+    start: Ints
+    size: Ints
 
 
-def block(connection: duckdb.DuckDBPyConnection, coded: Coded) -> Ints:
+def _holders(coded: Coded, number: int) -> _Holders:
+    """Return who shares a key of a rule.
+
+    The place of the record stands in the last bits of a key, so one order of plain numbers gives both.
+    """
+    records, keys = _keys(coded, number, WORDS[number])
+    mask = np.uint64((1 << max(coded.count - 1, 1).bit_length()) - 1)
+    keys &= ~mask
+    keys |= records.astype(np.uint64)
+    keys.sort()
+    first = np.ones(len(keys), dtype=np.bool_)
+    first[1:] = (keys[1:] ^ keys[:-1]) > mask
+    start = np.flatnonzero(first)
+    size = np.diff(start, append=len(keys))
+    start, size = start[size > 1], size[size > 1]
+    return _Holders((keys & mask).astype(np.int32), start, size)
+
+
+def _largest(rules: Sequence[_Holders], pairs: int) -> int:
+    """Return how many records may share a key, so that there are at most so many pairs."""
+    sizes, times = np.unique(np.concatenate([rule.size for rule in rules]), return_counts=True)
+    within = sizes[np.cumsum(sizes * (sizes - 1) // 2 * times) <= pairs]
+    return int(within.max(initial=2))
+
+
+def _pairs(rule: _Holders, largest: int) -> Ints:
+    """Return the pairs of those who share a key that is not on more records, as keys; some may come twice."""
+    found = [np.zeros(0, dtype=np.int64)]
+    for size in np.unique(rule.size[rule.size <= largest]).tolist():
+        groups = rule.records[rule.start[rule.size == size][:, None] + np.arange(size)]
+        found += [key_of(groups[:, one, None], groups[:, one + 1 :]).ravel() for one in range(size - 1)]
+    keys = np.concatenate(found)
+    return np.asarray(keys[keys >> 32 != keys & 0xFFFFFFFF])  # a key that a record has twice
+
+
+def block(coded: Coded) -> Ints:
     """Return the pairs of records that share a key, as keys (`linkage.key_of`, the lesser record first), in order."""
     if coded.count <= FEW:
         left, right = np.triu_indices(coded.count, 1)
         return key_of(left, right)
-    connection.register("arriving", _arriving(coded))
-    connection.execute("create or replace temp table keys as select record, key from arriving")
-    connection.unregister("arriving")
-    connection.execute(
-        "create or replace temp table sizes as select key, count(*) as size from keys group by key having count(*) > 1"
-    )
-    largest = connection.execute(
-        "select max(size) from (select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs from sizes group by size)"
-        f" where pairs <= {budget(coded.count)}"
-    ).fetchall()[0][0]
-    connection.execute(
-        "create or replace temp table kept as select record, key from keys"
-        f" semi join (select key from sizes where size <= {largest or 2}) using (key)"
-    )
-    pairs: Ints = connection.execute(
-        "select distinct l.record::bigint << 32 | r.record as pair from kept l join kept r on l.key = r.key and l.record < r.record"
-    ).fetchnumpy()["pair"]
-    connection.execute("drop table keys; drop table sizes; drop table kept")
+    for word in (word for words in WORDS for word in words if word.cut == ":"):
+        for name in word.names:
+            coded.cut(name, 0, word.size)  # here and in this order: it gives numbers to what is cut
+    with ThreadPoolExecutor(2) as threads:
+        rules = list(threads.map(lambda number: _holders(coded, number), range(len(WORDS))))
+        largest = _largest(rules, budget(coded.count))
+        pairs = np.concatenate(list(threads.map(lambda rule: _pairs(rule, largest), rules)))
     pairs.sort()
-    return pairs
+    first = np.ones(len(pairs), dtype=np.bool_)
+    first[1:] = pairs[1:] != pairs[:-1]
+    return np.asarray(pairs[first])

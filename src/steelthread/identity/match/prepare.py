@@ -154,7 +154,9 @@ def _owner(read: _Read, found: Frequencies) -> str:
 
 def owner_of(box: Mailbox, found: Frequencies) -> str:
     """Return after whom a mailbox is named that is no family's, "" for nobody."""
-    owner = found.owners.get(box.key, next((word for word in box.words[:1] if is_known(word)), ""))
+    owner = found.owners.get(box.key)
+    if owner is None:
+        owner = next((word for word in box.words[:1] if is_known(word)), "")
     return owner if box.key not in found.family and box.key not in found.generic else ""
 
 

@@ -120,18 +120,23 @@ def _joins(
 
 def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> tuple[Ints, int]:
     """Return components which together have not too many pairs, and how large they are at most."""
-    largest = LARGEST
+    largest, whole = LARGEST, components(count, left, right)
     while True:
-        label = components_up_to(largest, count, left, right, weight)
+        label = components_up_to(largest, count, left, right, weight, whole)
         sizes = np.bincount(label, minlength=1)
         if int((sizes * (sizes - 1) // 2).sum()) <= ALWAYS + WITHIN * count or largest <= SMALLEST:
             return label, largest
         largest //= 2
 
 
-def components_up_to(largest: int, count: int, left: Ints, right: Ints, weight: Floats) -> Ints:
-    """Return the components of so many records; those that are too large are taken apart by a higher weight."""
-    label, threshold = components(count, left, right), 0.0
+def components_up_to(
+    largest: int, count: int, left: Ints, right: Ints, weight: Floats, whole: Ints | None = None
+) -> Ints:
+    """Return the components of so many records; those that are too large are taken apart by a higher weight.
+
+    `whole` are the components with nothing taken apart, where they are known.
+    """
+    label, threshold = components(count, left, right) if whole is None else whole, 0.0
     while True:
         big = np.bincount(label)[label] > largest
         if not big.any() or threshold > _HIGHEST:

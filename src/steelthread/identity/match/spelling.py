@@ -23,7 +23,7 @@ _CJK = re.compile(r"[\u3400-\u9fff]")
 _SYLLABLE = re.compile(r"[A-Z][a-z]*")
 
 
-class Name(msgspec.Struct, frozen=True):
+class Name(msgspec.Struct, frozen=True, array_like=True):
     """A name taken apart. All parts are lower-case ASCII, "" or () where there is none.
 
     `word` is set instead of first and last when the whole name is one word, which may be either.

@@ -1,15 +1,18 @@
 """What only the whole of the data can tell about a value (`Frequencies`), from all records read once."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from steelthread.identity.match.beside import can_fork, told_beside
 from steelthread.identity.match.birthdays import day_first
 from steelthread.identity.match.coded import NONE, Codes, Ints
 from steelthread.identity.match.contacts import is_named_after
 from steelthread.identity.match.distinct import Distinct
+from steelthread.identity.match.halves import LARGE
 from steelthread.identity.match.linkage import ends_of, key_of
 from steelthread.identity.match.prepare import (
     FREQUENT,
@@ -35,19 +38,27 @@ def has_day_first(records: Sequence[Values]) -> bool:
 
 
 def survey(reading: Reading, texts: Sequence[str], *, dayfirst: bool) -> Frequencies:
-    """Say what the whole tells; `texts` are those of the reading, by number."""
+    """Say what the whole tells; `texts` are those of the reading, by number. Of many records two processes say it."""
     counts = np.bincount(reading.birth, minlength=len(reading.births)).tolist()
     dated = [(birth, count) for birth, count in zip(reading.births.items, counts, strict=True) if birth and birth.day]
     january = sum(count for birth, count in dated if birth.digits.endswith("0101"))
     found = Frequencies(dayfirst=dayfirst)
     found.year_only = bool(dated) and january / sum(count for _, count in dated) > JANUARY_FIRST
-    _share_contacts(reading, texts, found)
-    found.owners = _owners(reading)
+    shared, found.owners = _of_contacts(reading)
+    found.generic, found.family = ({texts[one] for one in part} for part in shared)
     for column, counter in _counted(reading, texts).items():
         total = counter.total() or 1
         found.shares[column] = {value: count / total for value, count in counter.items()}
         found.rarest[column] = 1 / total
     return found
+
+
+def _of_contacts(reading: Reading) -> tuple[tuple[list[int], list[int]], dict[str, str]]:
+    """Return the contacts that say nothing and those of families, by number, and after whom mailboxes are named."""
+    if reading.count < LARGE or not can_fork():
+        return _shared_contacts(reading), _owners(reading)
+    told, owners = told_beside(lambda: msgspec.msgpack.encode(_shared_contacts(reading)), lambda: _owners(reading))
+    return msgspec.msgpack.decode(told, type=tuple[list[int], list[int]]), owners
 
 
 def _counted(reading: Reading, texts: Sequence[str]) -> dict[str, Counter[str]]:
@@ -89,8 +100,8 @@ def contacts_of(reading: Reading) -> list[Long]:
     ]
 
 
-def _share_contacts(reading: Reading, texts: Sequence[str], found: Frequencies) -> None:
-    """Find the contacts that stand with first names which conflict: a family's, or nobody's."""
+def _shared_contacts(reading: Reading) -> tuple[list[int], list[int]]:
+    """Return the contacts that stand with first names which conflict, by number: nobody's, and a family's."""
     evidence: Distinct[NameEvidence] = Distinct()
     sounds: Distinct[str] = Distinct()
     names = reading.names.items
@@ -100,7 +111,7 @@ def _share_contacts(reading: Reading, texts: Sequence[str], found: Frequencies) 
     record = np.concatenate([one.record for one in every])
     contact = np.concatenate([one.values for one in every]).astype(np.int64)
     if not len(record):
-        return
+        return [], []
     name = reading.name[record]
     record, contact = record[said[name] > NONE], contact[said[name] > NONE]
     name = reading.name[record]
@@ -109,11 +120,8 @@ def _share_contacts(reading: Reading, texts: Sequence[str], found: Frequencies) 
     many = {one for one, count in differ.items() if count > TOO_MANY}
     crowd = np.isin(contact, [*many])
     lasts = Counter(ends_of(np.unique(key_of(contact[crowd], last[name[crowd]])))[0].tolist())
-    for one, count in differ.items():
-        if count > TOO_MANY and lasts[one] > TOO_MANY // 2:
-            found.generic.add(texts[one])
-        elif count > 1:
-            found.family.add(texts[one])
+    generic = {one for one in many if lasts[one] > TOO_MANY // 2}
+    return sorted(generic), [one for one, count in differ.items() if count > 1 and one not in generic]
 
 
 def _evidence(name: object) -> NameEvidence:
@@ -151,7 +159,7 @@ def _owners(reading: Reading) -> dict[str, str]:
 
     "" for one that is named after the last name of one who has it: thomas77@ may be Henry Thomas.
     """
-    owners: dict[str, Counter[str]] = defaultdict(Counter)
+    votes: dict[str, dict[str, int]] = {}
     keys = key_of(reading.mailboxes.values, reading.name[reading.mailboxes.record])
     pairs, counts = np.unique(keys, return_counts=True)
     boxes, names = ends_of(pairs)
@@ -159,7 +167,17 @@ def _owners(reading: Reading) -> dict[str, str]:
         box, name = reading.boxes.items[place], reading.names.items[at]
         first = called_name(name)
         if first and is_named_after(box, first, name.last):
-            owners[box.key][first] += count
+            owner, times = first, count
         elif box.words and box.words[0] in name.surnames:
-            owners[box.key][""] += 0
-    return {key: min(names, key=lambda name: (-names[name], name)) for key, names in owners.items()}
+            owner, times = "", 0
+        else:
+            continue
+        held = votes.get(box.key)
+        if held is None:
+            votes[box.key] = {owner: times}
+        else:
+            held[owner] = held.get(owner, 0) + times
+    return {
+        key: next(iter(held)) if len(held) == 1 else min(held, key=lambda name: (-held[name], name))
+        for key, held in votes.items()
+    }
