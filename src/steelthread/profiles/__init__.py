@@ -20,7 +20,7 @@ from steelthread.profiles.events import (
 )
 from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
-from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.folder import Contribution, Folder, Gathered, ProfileRules, load_profile_rules
 from steelthread.profiles.household import Household, Lodger, household_of, households
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
@@ -44,6 +44,7 @@ __all__ = [
     "Event",
     "Filling",
     "Folder",
+    "Gathered",
     "Happened",
     "Household",
     "Lodger",

@@ -4,7 +4,8 @@ Events that only came and have no lines are added up; whatever else happened to 
 counted anew from them. Both give the same: `differing` compares.
 """
 
-from collections.abc import Collection, Iterable
+import struct
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any
@@ -13,7 +14,7 @@ import msgspec
 import psycopg
 
 from steelthread.profiles.events import Event, moment_of
-from steelthread.store import Int8s, write
+from steelthread.store import NULL, Int8s, Moments, Numerics, Words, copy_rows, field, micros_2000, numeric, write
 
 Connection = psycopg.Connection[Any]
 Tallies = dict[tuple[int, int, str], "Tally"]
@@ -22,6 +23,8 @@ _EXACT = Context(prec=2000, traps=[])
 """Sums as PostgreSQL makes them: no digit is lost, what is no number stays none."""
 _NOUGHT = Decimal(0)
 """Added to an amount it gives it as PostgreSQL writes it: without an exponent, zero without a sign."""
+_HEAD = struct.Struct(">hiqii").pack
+_MOMENT = struct.Struct(">iq").pack
 _COUNTED = """
 select v.owner, v.entity_id, count(*), sum(coalesce(v.amount, l.amount)),
     case when coalesce(v.amount, l.amount) is null then '' else coalesce(v.currency, l.currency, '') end,
@@ -57,6 +60,13 @@ class Tally(msgspec.Struct):
             self.last = other.last if self.last is None else max(self.last, other.last)
 
 
+def joined(one: Tally, other: Tally) -> Tally:
+    """Return what the events of both come to; neither changes."""
+    both = Tally(one.count, one.amount, one.first, one.last)
+    both.join(other)
+    return both
+
+
 def sums(events: Iterable[Event]) -> Tallies:
     """Return what events that came give: each has an owner, none has lines or a record above it, and none was there before."""
     found: Tallies = {}
@@ -69,24 +79,82 @@ def sums(events: Iterable[Event]) -> Tallies:
     return found
 
 
-def add(conn: Connection, more: Tallies) -> None:
-    """Add to the tallies what events that came give."""
-    if more:
-        rows = [(*key, one.count, one.amount, one.first, one.last) for key, one in sorted(more.items(), key=_by_key)]
+def add(conn: Connection, more: Tallies, before: Tallies, owners: Collection[int]) -> None:
+    """Add to the tallies what events that came give; `before` is all that there was of `owners`, under the identity lane's lock.
+
+    What is known is written as it comes out, and what is new is put in: half of what adding in the database takes. Of other
+    owners it is added there.
+    """
+    known, new, rest = [], [], []
+    for key, one in sorted(more.items(), key=_by_key):
+        if key[0] not in owners:
+            rest.append((key, one))
+        elif key in before:
+            known.append((key, joined(before[key], one)))
+        else:
+            new.append((key, one))
+    _update(conn, known)
+    _insert(conn, new)
+    _upsert(conn, rest)
+
+
+def _insert(conn: Connection, rows: "Sequence[_Row]") -> None:
+    columns = "owner, entity_id, currency, count, amount, first, last"
+    copy_rows(conn, f"profiles.tally ({columns})", [_packed(*row) for row in rows])
+
+
+def _packed(key: tuple[int, int, str], one: Tally) -> bytes:
+    owner, entity, currency = key
+    times = [NULL if at is None else _MOMENT(8, micros_2000(at)) for at in (one.first, one.last)]
+    return b"".join(
+        (_HEAD(7, 8, owner, 4, entity), field(currency.encode()), _MOMENT(8, one.count), numeric(one.amount), *times)
+    )
+
+
+def _update(conn: Connection, rows: "Sequence[_Row]") -> None:
+    if rows:
         write(
             conn,
-            "insert into profiles.tally (owner, entity_id, currency, count, amount, first, last) select * from unnest("
-            "%s::int8[], %s::int4[], %s::text[], %s::int8[], %s::numeric[], %s::timestamptz[], %s::timestamptz[]) "
+            "update profiles.tally t set count = c.count, amount = c.amount, first = c.first, last = c.last "
+            f"from {_UNNESTED} as c (owner, entity_id, currency, count, amount, first, last) "
+            "where t.owner = c.owner and t.entity_id = c.entity_id and t.currency = c.currency",
+            _columns(rows),
+        )
+
+
+def _upsert(conn: Connection, rows: "Sequence[_Row]") -> None:
+    if rows:
+        write(
+            conn,
+            f"insert into profiles.tally (owner, entity_id, currency, count, amount, first, last) select * from {_UNNESTED} "
             "on conflict (owner, entity_id, currency) do update set "
             "count = tally.count + excluded.count, amount = case when tally.amount is null then excluded.amount "
             "when excluded.amount is null then tally.amount else tally.amount + excluded.amount end, "
             "first = least(tally.first, excluded.first), "
             "last = greatest(tally.last, excluded.last)",
-            tuple(list(column) for column in zip(*rows, strict=True)),
+            _columns(rows),
         )
 
 
-def _by_key(item: tuple[tuple[int, int, str], Tally]) -> tuple[int, int, str]:
+_Row = tuple[tuple[int, int, str], Tally]
+_UNNESTED = (
+    "unnest(%s::int8[], %s::int8[], %s::text[], %s::int8[], %s::numeric[], %s::timestamptz[], %s::timestamptz[])"
+)
+
+
+def _columns(rows: Sequence[_Row]) -> tuple[Any, ...]:
+    return (
+        Int8s([owner for (owner, _, _), _ in rows]),
+        Int8s([entity for (_, entity, _), _ in rows]),
+        Words([currency for (_, _, currency), _ in rows]),
+        Int8s([one.count for _, one in rows]),
+        Numerics([one.amount for _, one in rows]),
+        Moments([one.first for _, one in rows]),
+        Moments([one.last for _, one in rows]),
+    )
+
+
+def _by_key(item: _Row) -> tuple[int, int, str]:
     return item[0]
 
 

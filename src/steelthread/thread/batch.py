@@ -477,7 +477,7 @@ class Batch:
         simple, anew = self._told_apart()
         came = profiles.tallies_of(event for event in simple if event.owner not in anew)
         self._stitch.write()
-        self._tally(came, anew)
+        self._tally(came, anew, gathered)
         folder.fold_batch(outcome, gathered, came, anew)
         if outcome.touched:
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
@@ -524,11 +524,11 @@ class Batch:
                 simple.append(event)
         return simple, anew
 
-    def _tally(self, came: profiles.Tallies, anew: Collection[int]) -> None:
+    def _tally(self, came: profiles.Tallies, anew: Collection[int], gathered: profiles.Gathered) -> None:
         """Write the events and what they come to."""
         profiles.insert_events(self._conn, self._events)
         profiles.await_parents(self._conn, self._waiting)
-        profiles.add_to_tallies(self._conn, came)
+        profiles.add_to_tallies(self._conn, came, gathered.tallies, gathered.owners)
         profiles.count_tallies(self._conn, anew)
         adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
         self._computing.write(self._disowned | adopting)
