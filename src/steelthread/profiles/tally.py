@@ -14,11 +14,24 @@ import msgspec
 import psycopg
 
 from steelthread.profiles.events import Event, moment_of
-from steelthread.store import NULL, Int8s, Moments, Numerics, Words, copy_rows, field, micros_2000, numeric, write
+from steelthread.store import (
+    NULL,
+    Int8s,
+    Moments,
+    Numerics,
+    Words,
+    carry_out,
+    copy_packed,
+    field,
+    micros_2000,
+    numeric,
+    write,
+)
 
 Connection = psycopg.Connection[Any]
 Tallies = dict[tuple[int, int, str], "Tally"]
 """What events come to, by owner, entity and currency (empty for no money)."""
+_Row = tuple[tuple[int, int, str], "Tally"]
 _EXACT = Context(prec=2000, traps=[])
 """Sums as PostgreSQL makes them: no digit is lost, what is no number stays none."""
 _NOUGHT = Decimal(0)
@@ -46,8 +59,13 @@ class Tally(msgspec.Struct):
 
     def add(self, event: Event) -> None:
         """Take an event in."""
-        at = None if event.at is None else moment_of(event.at)
-        self.join(Tally(1, None if event.amount is None else _EXACT.add(event.amount, _NOUGHT), at, at))
+        self.count += 1
+        if event.amount is not None:
+            self.amount = _EXACT.add(event.amount, _NOUGHT if self.amount is None else self.amount)
+        if event.at is not None:
+            at = moment_of(event.at)
+            self.first = at if self.first is None or at < self.first else self.first
+            self.last = at if self.last is None or at > self.last else self.last
 
     def join(self, other: "Tally") -> None:
         """Take what other events come to in."""
@@ -58,13 +76,6 @@ class Tally(msgspec.Struct):
             self.first = other.first if self.first is None else min(self.first, other.first)
         if other.last is not None:
             self.last = other.last if self.last is None else max(self.last, other.last)
-
-
-def joined(one: Tally, other: Tally) -> Tally:
-    """Return what the events of both come to; neither changes."""
-    both = Tally(one.count, one.amount, one.first, one.last)
-    both.join(other)
-    return both
 
 
 def sums(events: Iterable[Event]) -> Tallies:
@@ -79,28 +90,42 @@ def sums(events: Iterable[Event]) -> Tallies:
     return found
 
 
-def add(conn: Connection, more: Tallies, before: Tallies, owners: Collection[int]) -> None:
-    """Add to the tallies what events that came give; `before` is all that there was of `owners`, under the identity lane's lock.
+def add(conn: Connection, more: Tallies) -> None:
+    """Add to the tallies what events that came give, under the identity lane's lock.
 
-    What is known is written as it comes out, and what is new is put in: half of what adding in the database takes. Of other
-    owners it is added there.
+    Those that there are take it in; the others are copied in. An insert that meets them would lock each before it changes it.
     """
-    known, new, rest = [], [], []
-    for key, one in sorted(more.items(), key=_by_key):
-        if key[0] not in owners:
-            rest.append((key, one))
-        elif key in before:
-            known.append((key, joined(before[key], one)))
-        else:
-            new.append((key, one))
-    _update(conn, known)
-    _insert(conn, new)
-    _upsert(conn, rest)
+    if more:
+        rows = sorted(more.items(), key=_by_key)
+        carry_out(conn, lambda conn: _add(conn, rows))
 
 
-def _insert(conn: Connection, rows: "Sequence[_Row]") -> None:
-    columns = "owner, entity_id, currency, count, amount, first, last"
-    copy_rows(conn, f"profiles.tally ({columns})", [_packed(*row) for row in rows])
+def _add(conn: Connection, rows: Sequence[_Row]) -> None:
+    found = {
+        (owner, entity, currency)
+        for owner, entity, currency in conn.execute(
+            "update profiles.tally t set count = t.count + c.count, "
+            "amount = case when t.amount is null then c.amount when c.amount is null then t.amount else t.amount + c.amount end, "
+            "first = least(t.first, c.first), last = greatest(t.last, c.last) from unnest("
+            "%s::int8[], %s::int8[], %s::text[], %s::int8[], %s::numeric[], %s::timestamptz[], %s::timestamptz[]) "
+            "as c (owner, entity_id, currency, count, amount, first, last) "
+            "where t.owner = c.owner and t.entity_id = c.entity_id and t.currency = c.currency "
+            "returning t.owner, t.entity_id, t.currency",
+            (
+                Int8s([owner for (owner, _, _), _ in rows]),
+                Int8s([entity for (_, entity, _), _ in rows]),
+                Words([currency for (_, _, currency), _ in rows]),
+                Int8s([one.count for _, one in rows]),
+                Numerics([one.amount for _, one in rows]),
+                Moments([one.first for _, one in rows]),
+                Moments([one.last for _, one in rows]),
+            ),
+            binary=True,
+        )
+    }
+    new = [_packed(*row) for row in rows if row[0] not in found]
+    if new:
+        copy_packed(conn, "profiles.tally (owner, entity_id, currency, count, amount, first, last)", new)
 
 
 def _packed(key: tuple[int, int, str], one: Tally) -> bytes:
@@ -108,49 +133,6 @@ def _packed(key: tuple[int, int, str], one: Tally) -> bytes:
     times = [NULL if at is None else _MOMENT(8, micros_2000(at)) for at in (one.first, one.last)]
     return b"".join(
         (_HEAD(7, 8, owner, 4, entity), field(currency.encode()), _MOMENT(8, one.count), numeric(one.amount), *times)
-    )
-
-
-def _update(conn: Connection, rows: "Sequence[_Row]") -> None:
-    if rows:
-        write(
-            conn,
-            "update profiles.tally t set count = c.count, amount = c.amount, first = c.first, last = c.last "
-            f"from {_UNNESTED} as c (owner, entity_id, currency, count, amount, first, last) "
-            "where t.owner = c.owner and t.entity_id = c.entity_id and t.currency = c.currency",
-            _columns(rows),
-        )
-
-
-def _upsert(conn: Connection, rows: "Sequence[_Row]") -> None:
-    if rows:
-        write(
-            conn,
-            f"insert into profiles.tally (owner, entity_id, currency, count, amount, first, last) select * from {_UNNESTED} "
-            "on conflict (owner, entity_id, currency) do update set "
-            "count = tally.count + excluded.count, amount = case when tally.amount is null then excluded.amount "
-            "when excluded.amount is null then tally.amount else tally.amount + excluded.amount end, "
-            "first = least(tally.first, excluded.first), "
-            "last = greatest(tally.last, excluded.last)",
-            _columns(rows),
-        )
-
-
-_Row = tuple[tuple[int, int, str], Tally]
-_UNNESTED = (
-    "unnest(%s::int8[], %s::int8[], %s::text[], %s::int8[], %s::numeric[], %s::timestamptz[], %s::timestamptz[])"
-)
-
-
-def _columns(rows: Sequence[_Row]) -> tuple[Any, ...]:
-    return (
-        Int8s([owner for (owner, _, _), _ in rows]),
-        Int8s([entity for (_, entity, _), _ in rows]),
-        Words([currency for (_, _, currency), _ in rows]),
-        Int8s([one.count for _, one in rows]),
-        Numerics([one.amount for _, one in rows]),
-        Moments([one.first for _, one in rows]),
-        Moments([one.last for _, one in rows]),
     )
 
 
