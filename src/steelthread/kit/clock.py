@@ -10,22 +10,18 @@ def now() -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY = 86_400_000_000
 
 
 def iso_micros(micros: int) -> str:
-    """Write microseconds since 1970 as `iso` writes their moment: of many different ones, in a third of the time."""
-    day, rest = divmod(micros, _DAY)
-    seconds, fraction = divmod(rest, 1_000_000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    written = f"{_date(day)}T{hour:02}:{minute:02}:{second:02}"
-    return f"{written}.{fraction:06}Z" if fraction else f"{written}Z"
+    """Write microseconds since 1970 as `iso` writes their moment: of many different ones, in a fraction of the time."""
+    minute, rest = divmod(micros, 60_000_000)
+    second, fraction = divmod(rest, 1_000_000)
+    return f"{_minute(minute)}:{second:02}.{fraction:06}Z" if fraction else f"{_minute(minute)}:{second:02}Z"
 
 
-@lru_cache(1000)
-def _date(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).date().isoformat()
+@lru_cache(10_000)
+def _minute(number: int) -> str:
+    return (_EPOCH + timedelta(minutes=number)).isoformat()[:16]
 
 
 def iso(moment: datetime | None) -> str | None:

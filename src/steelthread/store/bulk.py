@@ -75,7 +75,9 @@ class Moments(_Array):
     element, array = 1184, 1185
 
     def __init__(self, values: Iterable[datetime | None]) -> None:
-        super().__init__([NULL if value is None else _INT8(8, micros_2000(value)) for value in values])
+        super().__init__(
+            [NULL if value is None else _INT8(8, (value - _EPOCH_2000) // _MICROSECOND) for value in values]
+        )
 
 
 class Numerics(_Array):

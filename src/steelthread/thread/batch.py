@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
 LANE = "identity"
+_NUMBER = attrgetter("int")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -499,7 +501,7 @@ class Batch:
         self._tally(came, anew)
         folder.fold_batch(outcome, gathered, came, anew)
         if outcome.touched or outcome.busy:
-            changed = sorted({*outcome.touched, *outcome.busy})
+            changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]
         self._space.log.append(self._conn, LANE, facts)
         return outcome
