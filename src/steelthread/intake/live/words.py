@@ -129,7 +129,8 @@ class Words:
             values["properties"] = _JSON(message.properties).decode()
         values.update(device(agent, message.context))
         country, address = message.context.get("country"), message.context.get("ip")
-        values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
+        if not (country in (None, "") and address in (None, "")):
+            values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
         return values
 
     def _own(self, row: MappedRow, message: Message, entity: str, name: str) -> dict[str, Any]:
