@@ -195,6 +195,17 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
     )
 
 
+def count_evidence(conn: Connection, rows: Sequence[NodeRow]) -> None:
+    """Write how much evidence nodes have of which nothing else changed."""
+    if rows:
+        write(
+            conn,
+            "update identity.node n set evidence = c.evidence from unnest(%s::int8[], %s::int8[]) as c (node_id, evidence) "
+            "where n.node_id = c.node_id",
+            (Int8s([row.id for row in rows]), Int8s([row.evidence for row in rows])),
+        )
+
+
 def insert_links(conn: Connection, rows: Iterable[LinkRow], at: datetime, actor: str, reason: str) -> None:
     """Write new links."""
     moment, tail = micros_2000(at), field(actor.encode()) + field(reason.encode())

@@ -16,10 +16,11 @@ import psycopg
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
 from steelthread.identity.ledger import APART, ASIDE, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.outcomes import busy_of, hidden_of, told_of
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
-from steelthread.model import AnyFact, IndividualsCreated, Merged, Split
+from steelthread.model import Merged
 
 
 class Stitch:
@@ -51,6 +52,7 @@ class Stitch:
         self._dirty: set[int] = set()
         self._restated: set[int] = set()
         self._evident: set[int] = set()
+        self._happened: dict[int, int] = defaultdict(int)  # how many events came that a node owns, and that only add up
         self._deltas: dict[Pair, int] = defaultdict(int)
         self._rules: dict[Pair, Rule] = {}
         self._first: dict[Pair, int] = {}
@@ -158,6 +160,11 @@ class Stitch:
         self._dirty.add(node)
         self._evident.add(node)
 
+    def happened(self, node: int) -> None:
+        """Say that a node owns one event more, which adds to what its individual has and changes nothing else of it."""
+        self._rows[node].evidence += 1
+        self._happened[node] += 1
+
     def touch(self, node: int) -> None:
         """Have the individual of this node folded anew."""
         self._evident.add(node)
@@ -259,10 +266,11 @@ class Stitch:
 
         Call it once, after all claims and before `finish`: events look for their owners in between.
         """
-        self._prefetch()
         self._opened, self._closed = self._settle()
         flips = self._flip_generic()
         self._load_clusters(set(self._original.values()))  # now: asked later, it waits for all that is written behind
+        self._evident |= hidden_of(self._happened, self._original, self._clusters)
+        self._prefetch()
         return flips
 
     def write_opened(self) -> None:
@@ -288,7 +296,10 @@ class Stitch:
         return self._resolve()
 
     def _prefetch(self) -> None:
-        self._graph.prefetch({row.cluster for node, row in self._rows.items() if node not in self._new})
+        """Load the atoms at once of which anything changes but that they own more events."""
+        ends = {end for pair in (*self._opened, *self._closed) for end in pair[:2]}
+        stirred = (self._evident | self._dirty | self._restated | self._touched | ends) - self._new.keys()
+        self._graph.prefetch({self._rows[node].cluster for node in stirred if node in self._rows})
 
     def _settle(self) -> tuple[list[Pair], list[Pair]]:
         """Turn the assertions into links that open and links that close."""
@@ -419,6 +430,8 @@ class Stitch:
         ledger.insert_memberships(self._conn, pending.moved)
         ledger.write_aliases(self._conn, pending.aliases, pending.created)
         ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
+        counted = self._happened.keys() - self._dirty - self._new.keys()
+        ledger.count_evidence(self._conn, [self._rows[node] for node in sorted(counted)])
         if not self._early:
             self.write_opened()
         gone = set(self._closed)
@@ -459,7 +472,9 @@ class Stitch:
 
     def _individuals(self, live: dict[int, tuple[list[int], UUID]], dissolved: Collection[int]) -> Outcome:
         clusters = dict(live)
-        rest = {self._rows[node].person for node in self._evident} - set(clusters)
+        stirred = {self._rows[node].person for node in self._evident}
+        busy = busy_of(self._happened, self._rows, self._clusters, {*stirred, *clusters, *dissolved})
+        rest = stirred - set(clusters)
         members: dict[int, list[int]] = {cluster: [] for cluster in rest}
         for row in self._rows.values():
             if row.person in rest:
@@ -468,11 +483,14 @@ class Stitch:
             clusters[cluster] = (members[cluster], self._clusters[cluster].individual_id)
         former = {label for label in {*clusters, *dissolved} if label in self._clusters}
         rows = [self._cluster_row(label, *content) for label, content in clusters.items()]
-        same = [row for row in rows if self._keeps_its_id(row)]
+        same = [row for row in rows if self._keeps_its_id(row)] + [row for row, _ in busy.values()]
         changed = [row for row in rows if not self._keeps_its_id(row)]
         former_rows = sorted(former - {row.cluster_id for row in same})
         self._pending_clusters = Clusters(former_rows, changed, same, self._moved(rows, clusters), [], [])
-        return self._outcome(rows, [self._clusters[label] for label in former], clusters)
+        outcome = self._outcome(rows, [self._clusters[label] for label in former], clusters)
+        outcome.busy = {row.individual_id: row.cluster_id for row, _ in busy.values()}
+        outcome.doers = {node: row.individual_id for row, nodes in busy.values() for node in nodes}
+        return outcome
 
     def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:
         evidence = sum(self._rows[node].evidence for node in members)
@@ -508,7 +526,10 @@ class Stitch:
         births_of = {row.birth: row for row in self._rows.values()} if gone else {}
         self._pending_clusters.aliases = [(individual, births_of[individual].id) for individual in gone]
         self._pending_clusters.created = created
-        facts = self._tell(created, gone, now, clusters, births_of)
+        heirs = {individual: births_of[individual].person for individual in gone}
+        members = {individual: clusters[now[individual].cluster_id][0] for individual in created}
+        individuals = {label: individual for label, (_, individual) in clusters.items()}
+        facts = told_of(heirs, individuals, members, self._before, now)
         fresh = {one for one in gone if was[one].load_id == self._load and self._load is not None}
         merged = {one for fact in facts if isinstance(fact, Merged) for one in fact.gone}
         return Outcome(
@@ -528,30 +549,6 @@ class Stitch:
             created=len(created) - len(fresh),
             merged=len(merged - fresh),
         )
-
-    def _tell(
-        self,
-        created: list[UUID],
-        gone: list[UUID],
-        now: dict[UUID, ClusterRow],
-        clusters: dict[int, tuple[list[int], UUID]],
-        births_of: dict[UUID, NodeRow],
-    ) -> list[AnyFact]:
-        facts: list[AnyFact] = []
-        merged: dict[UUID, list[UUID]] = defaultdict(list)
-        for individual in gone:
-            cluster = births_of[individual].person
-            if cluster in clusters and clusters[cluster][1] != individual:
-                merged[clusters[cluster][1]].append(individual)
-        split = []
-        for individual in created:
-            members = clusters[now[individual].cluster_id][0]
-            sources = {self._before[node][1] for node in members if node in self._before} - {individual}
-            split += [Split(source=source, part=individual) for source in sources if source in now]
-        if created:
-            facts.append(IndividualsCreated(individuals=created))
-        facts += [Merged(into=into, gone=ids) for into, ids in merged.items()]
-        return facts + split
 
     # -- remembering what was read -------------------------------------------------------------------------------
 

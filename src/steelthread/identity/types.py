@@ -41,7 +41,7 @@ class Outcome(msgspec.Struct):
 
     facts: list[AnyFact]
     touched: dict[UUID, int]
-    """Universal ID -> cluster, of every individual whose members or evidence changed."""
+    """Universal ID -> cluster, of every individual whose members or evidence changed, but for those who are `busy`."""
     gone: list[UUID]
     fresh: set[UUID]
     """Individuals that were not there before."""
@@ -53,6 +53,10 @@ class Outcome(msgspec.Struct):
     """Cluster -> how many open records and owned events it has."""
     created: int
     merged: int
+    busy: dict[UUID, int] = {}
+    """Universal ID -> cluster, of every individual of whom nothing changed but that they own more events; not among `touched`."""
+    doers: dict[int, UUID] = {}
+    """The nodes that own these events -> the individual."""
 
 
 class Clusters(msgspec.Struct):

@@ -1,6 +1,6 @@
 """Kit: errors, ids, clock, settings. No word of the domain."""
 
-from steelthread.kit.clock import iso, now
+from steelthread.kit.clock import iso, iso_micros, now
 from steelthread.kit.crashes import keep_values_out, place_of
 from steelthread.kit.errors import (
     Conflict,
@@ -39,6 +39,7 @@ __all__ = [
     "forget_remembered",
     "give_way",
     "iso",
+    "iso_micros",
     "keep_values_out",
     "now",
     "open_project",

@@ -68,6 +68,7 @@ class Log:
             "and first_no <= (select coalesce(min(first_no), %(after)s) from log.chunk where lane = %(lane)s and first_no > %(after)s) "
             "+ %(limit)s order by first_no limit %(limit)s",
             {"lane": lane, "after": after, "limit": limit},
+            binary=True,
         ).fetchall()
         return list(_first(limit, after, (self._open(lane, *row) for row in rows)))
 

@@ -13,6 +13,7 @@ from steelthread.profiles.events import (
     events_by_record,
     events_through,
     insert_events,
+    moment_of,
     move_events,
     traced,
     traced_since,
@@ -20,7 +21,7 @@ from steelthread.profiles.events import (
 )
 from steelthread.profiles.export import export_profiles
 from steelthread.profiles.fold import RULES, Observation, Winner, reconcile
-from steelthread.profiles.folder import Contribution, Folder, ProfileRules, load_profile_rules
+from steelthread.profiles.folder import Contribution, Folder, Gathered, ProfileRules, load_profile_rules
 from steelthread.profiles.household import Household, Lodger, household_of, households
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
@@ -44,6 +45,7 @@ __all__ = [
     "Event",
     "Filling",
     "Folder",
+    "Gathered",
     "Happened",
     "Household",
     "Lodger",
@@ -77,6 +79,7 @@ __all__ = [
     "insert_events",
     "links",
     "load_profile_rules",
+    "moment_of",
     "move_events",
     "owners_of",
     "parsed_cursor",

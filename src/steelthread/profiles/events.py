@@ -9,16 +9,14 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.types.numeric import DecimalBinaryDumper
 
-from steelthread.store import NULL, Int8s, Utf8s, Uuids, copy_rows, field, micros_2000, write
+from steelthread.store import NULL, Byteas, Int8s, Utf8s, Uuids, copy_rows, field, micros_2000, numeric, write
 
 _HEAD = struct.Struct(">hiq").pack
 _PROFILE = struct.Struct(">hi16si").pack
 _COUNT = struct.Struct(">ii").pack
 _MOMENT = struct.Struct(">iq").pack
 _EVENT = struct.Struct(">hiqii").pack
-_NUMERIC = DecimalBinaryDumper(Decimal)
 _NEVER = -(1 << 63)
 Connection = psycopg.Connection[Any]
 
@@ -68,18 +66,13 @@ def _packed(one: Event) -> bytes:
     return b"".join((
         _EVENT(10, 8, one.record_id, 4, one.entity_id), _number(one.owner), field(Int8s(one.nodes).packed),
         _number(one.parent_id), NULL if one.at is None else _MOMENT(8, micros_2000(moment_of(one.at))),
-        _decimal(one.amount), NULL if one.currency is None else field(one.currency.encode()), _decimal(one.quantity),
+        numeric(one.amount), NULL if one.currency is None else field(one.currency.encode()), numeric(one.quantity),
         b"\0\0\0\1\1" if one.uncounted else b"\0\0\0\1\0",
     ))  # fmt: skip
 
 
 def _number(value: int | None) -> bytes:
     return NULL if value is None else _MOMENT(8, value)
-
-
-def _decimal(value: Decimal | None) -> bytes:
-    packed = None if value is None else _NUMERIC.dump(value)
-    return NULL if packed is None else field(bytes(packed))
 
 
 def moment_of(said: datetime | str) -> datetime:
@@ -105,7 +98,9 @@ def adopt(conn: Connection, parents: Mapping[bytes, int]) -> set[int]:
     if not parents:
         return set()
     rows = conn.execute(
-        "delete from profiles.awaiting where parent = any(%s) returning parent, record_id", (list(parents),)
+        "delete from profiles.awaiting where parent = any(%s) and exists (select from profiles.awaiting) "
+        "returning parent, record_id",
+        (Byteas(parents),),
     ).fetchall()
     if rows:
         conn.execute(

@@ -19,6 +19,7 @@ from steelthread.profiles.computed.definition import Trait, parse_traits
 from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
 from steelthread.profiles.fold import RULES, Observation, by_time, choose, told_at
 from steelthread.profiles.keys import RecordKeys, tied
+from steelthread.profiles.sums import Sums, sums_before, update_sums
 from steelthread.store import Int8s, micros_2000
 
 Connection = psycopg.Connection[Any]
@@ -72,6 +73,8 @@ class Resolved(Protocol):
     records: dict[int, list[int]]
     owners: dict[int, list[int]]
     evidence: dict[int, int]
+    busy: dict[UUID, int]
+    doers: dict[int, UUID]
 
 
 class Gathered(msgspec.Struct):
@@ -83,6 +86,8 @@ class Gathered(msgspec.Struct):
     """Who may own events -> its cluster."""
     tallies: tally.Tallies
     """What events came to before."""
+    busy: dict[UUID, Sums]
+    """What the events of those came to who only own more of them now."""
 
 
 class Folder:
@@ -123,7 +128,7 @@ class Folder:
         owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
         owners = {node: cluster for cluster in owning for node in resolved.owners[cluster]}
         tallies = tally.stored(self._conn, owners) if owners else {}
-        return Gathered(contributions, owners, tallies)
+        return Gathered(contributions, owners, tallies, sums_before(self._conn, resolved.busy))
 
     def fold_batch(self, resolved: Resolved, gathered: "Gathered", came: tally.Tallies, anew: Collection[int]) -> None:
         """Fold what a batch touched, when its nodes and events are written.
@@ -139,6 +144,16 @@ class Folder:
         ]
         insert_profiles(self._conn, [one for one in folded if one.individual in resolved.fresh])
         update_profiles(self._conn, [one for one in folded if one.individual not in resolved.fresh])
+        update_sums(self._conn, self._more(resolved, gathered.busy, came))
+        self.fold({one: cluster for one, cluster in resolved.busy.items() if one not in gathered.busy})
+
+    def _more(self, resolved: Resolved, before: dict[UUID, Sums], came: tally.Tallies) -> list[Sums]:
+        """Return what the events of those come to now who only own more of them."""
+        for (owner, entity, currency), one in came.items():
+            individual = resolved.doers.get(owner)
+            if individual in before:
+                before[individual].add(self._entities[entity], currency, one)
+        return list(before.values())
 
     def _summed_up(
         self, gathered: "Gathered", came: tally.Tallies, anew: Collection[int]

@@ -4,7 +4,8 @@ Events that only came and have no lines are added up; whatever else happened to 
 counted anew from them. Both give the same: `differing` compares.
 """
 
-from collections.abc import Collection, Iterable
+import struct
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any
@@ -13,15 +14,30 @@ import msgspec
 import psycopg
 
 from steelthread.profiles.events import Event, moment_of
-from steelthread.store import Int8s, write
+from steelthread.store import (
+    NULL,
+    Int8s,
+    Moments,
+    Numerics,
+    Words,
+    carry_out,
+    copy_packed,
+    field,
+    micros_2000,
+    numeric,
+    write,
+)
 
 Connection = psycopg.Connection[Any]
 Tallies = dict[tuple[int, int, str], "Tally"]
 """What events come to, by owner, entity and currency (empty for no money)."""
+_Row = tuple[tuple[int, int, str], "Tally"]
 _EXACT = Context(prec=2000, traps=[])
 """Sums as PostgreSQL makes them: no digit is lost, what is no number stays none."""
 _NOUGHT = Decimal(0)
 """Added to an amount it gives it as PostgreSQL writes it: without an exponent, zero without a sign."""
+_HEAD = struct.Struct(">hiqii").pack
+_MOMENT = struct.Struct(">iq").pack
 _COUNTED = """
 select v.owner, v.entity_id, count(*), sum(coalesce(v.amount, l.amount)),
     case when coalesce(v.amount, l.amount) is null then '' else coalesce(v.currency, l.currency, '') end,
@@ -43,8 +59,13 @@ class Tally(msgspec.Struct):
 
     def add(self, event: Event) -> None:
         """Take an event in."""
-        at = None if event.at is None else moment_of(event.at)
-        self.join(Tally(1, None if event.amount is None else _EXACT.add(event.amount, _NOUGHT), at, at))
+        self.count += 1
+        if event.amount is not None:
+            self.amount = _EXACT.add(event.amount, _NOUGHT if self.amount is None else self.amount)
+        if event.at is not None:
+            at = moment_of(event.at)
+            self.first = at if self.first is None or at < self.first else self.first
+            self.last = at if self.last is None or at > self.last else self.last
 
     def join(self, other: "Tally") -> None:
         """Take what other events come to in."""
@@ -70,23 +91,52 @@ def sums(events: Iterable[Event]) -> Tallies:
 
 
 def add(conn: Connection, more: Tallies) -> None:
-    """Add to the tallies what events that came give."""
+    """Add to the tallies what events that came give, under the identity lane's lock.
+
+    Those that there are take it in; the others are copied in. An insert that meets them would lock each before it changes it.
+    """
     if more:
-        rows = [(*key, one.count, one.amount, one.first, one.last) for key, one in sorted(more.items(), key=_by_key)]
-        write(
-            conn,
-            "insert into profiles.tally (owner, entity_id, currency, count, amount, first, last) select * from unnest("
-            "%s::int8[], %s::int4[], %s::text[], %s::int8[], %s::numeric[], %s::timestamptz[], %s::timestamptz[]) "
-            "on conflict (owner, entity_id, currency) do update set "
-            "count = tally.count + excluded.count, amount = case when tally.amount is null then excluded.amount "
-            "when excluded.amount is null then tally.amount else tally.amount + excluded.amount end, "
-            "first = least(tally.first, excluded.first), "
-            "last = greatest(tally.last, excluded.last)",
-            tuple(list(column) for column in zip(*rows, strict=True)),
+        rows = sorted(more.items(), key=_by_key)
+        carry_out(conn, lambda conn: _add(conn, rows))
+
+
+def _add(conn: Connection, rows: Sequence[_Row]) -> None:
+    found = {
+        (owner, entity, currency)
+        for owner, entity, currency in conn.execute(
+            "update profiles.tally t set count = t.count + c.count, "
+            "amount = case when t.amount is null then c.amount when c.amount is null then t.amount else t.amount + c.amount end, "
+            "first = least(t.first, c.first), last = greatest(t.last, c.last) from unnest("
+            "%s::int8[], %s::int8[], %s::text[], %s::int8[], %s::numeric[], %s::timestamptz[], %s::timestamptz[]) "
+            "as c (owner, entity_id, currency, count, amount, first, last) "
+            "where t.owner = c.owner and t.entity_id = c.entity_id and t.currency = c.currency "
+            "returning t.owner, t.entity_id, t.currency",
+            (
+                Int8s([owner for (owner, _, _), _ in rows]),
+                Int8s([entity for (_, entity, _), _ in rows]),
+                Words([currency for (_, _, currency), _ in rows]),
+                Int8s([one.count for _, one in rows]),
+                Numerics([one.amount for _, one in rows]),
+                Moments([one.first for _, one in rows]),
+                Moments([one.last for _, one in rows]),
+            ),
+            binary=True,
         )
+    }
+    new = [_packed(*row) for row in rows if row[0] not in found]
+    if new:
+        copy_packed(conn, "profiles.tally (owner, entity_id, currency, count, amount, first, last)", new)
 
 
-def _by_key(item: tuple[tuple[int, int, str], Tally]) -> tuple[int, int, str]:
+def _packed(key: tuple[int, int, str], one: Tally) -> bytes:
+    owner, entity, currency = key
+    times = [NULL if at is None else _MOMENT(8, micros_2000(at)) for at in (one.first, one.last)]
+    return b"".join(
+        (_HEAD(7, 8, owner, 4, entity), field(currency.encode()), _MOMENT(8, one.count), numeric(one.amount), *times)
+    )
+
+
+def _by_key(item: _Row) -> tuple[int, int, str]:
     return item[0]
 
 

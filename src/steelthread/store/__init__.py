@@ -2,7 +2,21 @@
 
 from steelthread.store.backups import backup, restore
 from steelthread.store.behind import WriteBehind, carry_out, copy_rows, write
-from steelthread.store.bulk import NULL, Byteas, Int8s, Moments, Texts, Utf8s, Uuids, Words, field, micros_2000
+from steelthread.store.bulk import (
+    NULL,
+    Byteas,
+    Int8s,
+    Moments,
+    Numerics,
+    Texts,
+    Utf8s,
+    Uuids,
+    Words,
+    copy_packed,
+    field,
+    micros_2000,
+    numeric,
+)
 from steelthread.store.database import Database, open_database
 from steelthread.store.migrations import SQL_SCHEMAS, drop_views, migrate, migrations
 
@@ -13,6 +27,7 @@ __all__ = [
     "Database",
     "Int8s",
     "Moments",
+    "Numerics",
     "Texts",
     "Utf8s",
     "Uuids",
@@ -20,12 +35,14 @@ __all__ = [
     "WriteBehind",
     "backup",
     "carry_out",
+    "copy_packed",
     "copy_rows",
     "drop_views",
     "field",
     "micros_2000",
     "migrate",
     "migrations",
+    "numeric",
     "open_database",
     "restore",
     "write",

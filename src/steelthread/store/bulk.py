@@ -7,12 +7,14 @@ are parameters like any other (`where hash = any(%s)` with `Byteas(...)`).
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
 from psycopg.abc import Buffer
+from psycopg.types.numeric import DecimalBinaryDumper
 
 Connection = psycopg.Connection[Any]
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -22,6 +24,7 @@ _LENGTH = struct.Struct(">i").pack
 _HEAD = struct.Struct(">iiIii").pack
 _EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NUMERIC = DecimalBinaryDumper(Decimal)
 NULL = _LENGTH(-1)
 """A field without a value in a COPY row."""
 
@@ -72,7 +75,18 @@ class Moments(_Array):
     element, array = 1184, 1185
 
     def __init__(self, values: Iterable[datetime | None]) -> None:
-        super().__init__([NULL if value is None else _INT8(8, micros_2000(value)) for value in values])
+        super().__init__(
+            [NULL if value is None else _INT8(8, (value - _EPOCH_2000) // _MICROSECOND) for value in values]
+        )
+
+
+class Numerics(_Array):
+    """numeric[], with None for no number."""
+
+    element, array = 1700, 1231
+
+    def __init__(self, values: Iterable[Decimal | None]) -> None:
+        super().__init__([numeric(value) for value in values])
 
 
 class Utf8s(_Array):
@@ -111,7 +125,7 @@ def _dumper(kind: type[_Array]) -> type[psycopg.adapt.Dumper]:
     return Dumper
 
 
-for _kind in (Int8s, Byteas, Uuids, Moments, Utf8s, Texts, Words):
+for _kind in (Int8s, Byteas, Uuids, Moments, Numerics, Utf8s, Texts, Words):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))
 
 
@@ -124,6 +138,12 @@ def micros_2000(moment: datetime) -> int:
 def field(value: bytes) -> bytes:
     """Return a field of a COPY row: its length, then its bytes."""
     return _LENGTH(len(value)) + value
+
+
+def numeric(value: Decimal | None) -> bytes:
+    """Return a field of a COPY row, or an item of an array: a number, exactly, or none."""
+    packed = None if value is None else _NUMERIC.dump(value)
+    return NULL if packed is None else field(bytes(packed))
 
 
 def copy_packed(conn: Connection, target: str, rows: Iterable[bytes]) -> None:

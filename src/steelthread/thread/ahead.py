@@ -36,7 +36,7 @@ _MESSAGE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 
 
-class Told(msgspec.Struct):
+class Told(msgspec.Struct, array_like=True):
     """An event of the log, as far as it could be prepared."""
 
     number: int
@@ -52,12 +52,12 @@ class Told(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct, array_like=True):
-    """A `Told` between two processes; the message is as it came."""
+    """A `Told` on its way to the other process; the message is as it came."""
 
     number: int
     source: int
     name: bytes
-    message: bytes
+    message: msgspec.Raw
     changed: tuple[int, int] | None
     identifiers: list[tuple[str, str, str]]
     prepared: list[Prepared]
@@ -65,7 +65,7 @@ class _Frame(msgspec.Struct, array_like=True):
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-_FRAMES = msgspec.msgpack.Decoder(list[_Frame]).decode
+_TOLD = msgspec.msgpack.Decoder(list[Told]).decode
 _WANTED = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
@@ -176,19 +176,11 @@ class Ahead:
             return []
         try:
             self._pipe.send_bytes(_TAKE)
-            frames = _FRAMES(self._pipe.recv_bytes())
+            told = _TOLD(self._pipe.recv_bytes())
         except (OSError, EOFError):
             self.is_gone = True
             return []
-        if begun != after:
-            return []
-        return [
-            Told(
-                one.number, one.source, one.name, _MESSAGE(one.message), one.changed, one.identifiers, one.prepared,
-                one.rejects,
-            )
-            for one in frames
-        ]  # fmt: skip
+        return told if begun == after else []
 
     def close(self) -> None:
         """End the process."""
@@ -248,7 +240,7 @@ class Beside:
         self._teller.seal([each for one in told for each in one.prepared])
         return [
             _Frame(
-                one.number, one.source, one.name, raw.fact.message, one.changed, one.identifiers, one.prepared,
+                one.number, one.source, one.name, msgspec.Raw(raw.fact.message), one.changed, one.identifiers, one.prepared,
                 one.rejects,
             )
             for one, raw in zip(told, taken, strict=True)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
 LANE = "identity"
+_NUMBER = attrgetter("int")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -426,9 +428,7 @@ class Batch:
             trace = self._stars.trace(one, nodes)
             self._stars.claim(trace, microseconds(row.first_observed_at))
             owner = next((node for node, _ in trace if not self._stitch.row(node).generic), None)
-            if owner is not None:
-                self._stitch.evidence(owner, 1)
-            at = one.at or row.observed_at
+            at = profiles.moment_of(one.at or row.observed_at)
             parent = known.get(one.parent) if one.parent else None
             if one.parent and parent is None:
                 self._waiting.append((one.parent, row.record_id))
@@ -438,6 +438,27 @@ class Batch:
             )  # fmt: skip
             self._events.append(event)
             self._computing.note(event, one)
+        self._own_events()
+
+    def _own_events(self) -> None:
+        """Say who owns the events: where they do no more than add up, nothing else of their owner is looked at."""
+        above = self._above()
+        for event in self._events:
+            if event.owner is None:
+                continue
+            if event.parent_id is None and (event.uncounted or self._adds_up(event, above)):
+                self._stitch.happened(event.owner)
+            else:
+                self._stitch.evidence(event.owner, 1)
+
+    def _above(self) -> set[int]:
+        """Return the records above events of this batch."""
+        return {event.parent_id for event in self._events if event.parent_id is not None}
+
+    def _adds_up(self, event: profiles.Event, above: Collection[int]) -> bool:
+        """Whether what an event gives is all its own: there are no lines below it whose money it is."""
+        waited_for = event.record_id in above or event.record_id in self._adopters
+        return not waited_for and self._space.has_no_lines(self._conn, event.entity_id)
 
     def _is_event(self, one: Prepared) -> bool:
         return bool(one.party or one.parent or one.idents or self._space.model.entity(one.entity).event_time)
@@ -479,8 +500,9 @@ class Batch:
         self._stitch.write()
         self._tally(came, anew)
         folder.fold_batch(outcome, gathered, came, anew)
-        if outcome.touched:
-            facts = [*facts, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))]
+        if outcome.touched or outcome.busy:
+            changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
+            facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]
         self._space.log.append(self._conn, LANE, facts)
         return outcome
 
@@ -504,24 +526,23 @@ class Batch:
     def _touch_owners(self) -> None:
         """Lines may come without the order above them, which is another's event: its owner is folded anew."""
         here = {event.record_id for event in self._events}
-        above = {event.parent_id for event in self._events if event.parent_id is not None}
-        self._disowned |= profiles.owners_of(self._conn, above - here)
+        self._disowned |= profiles.owners_of(self._conn, self._above() - here)
         self._stitch.nodes(sorted(self._disowned))
         for owner in self._disowned:
             self._stitch.touch(owner)
 
     def _told_apart(self) -> tuple[list[profiles.Event], set[int]]:
         """Return the events that add to what their owner has, and the owners whose events have to be counted anew."""
-        above = {event.parent_id for event in self._events if event.parent_id is not None}
+        above = self._above()
         anew = set(self._disowned)
         simple = []
         for event in self._events:
             if event.owner is None or event.parent_id is not None or event.uncounted:
                 continue
-            if event.record_id in above or event.record_id in self._adopters or not self._is_simple(event.entity_id):
-                anew.add(event.owner)
-            else:
+            if self._adds_up(event, above):
                 simple.append(event)
+            else:
+                anew.add(event.owner)
         return simple, anew
 
     def _tally(self, came: profiles.Tallies, anew: Collection[int]) -> None:
@@ -532,10 +553,6 @@ class Batch:
         profiles.count_tallies(self._conn, anew)
         adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
         self._computing.write(self._disowned | adopting)
-
-    def _is_simple(self, entity: int) -> bool:
-        """Whether events of an entity have no lines whose money they are."""
-        return self._space.has_no_lines(self._conn, entity)
 
     def _own_anew(self, flips: list[int]) -> None:
         """Events whose owner turned generic go to the next identifier of their trace; they come back the same way."""

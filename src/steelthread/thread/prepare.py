@@ -20,6 +20,9 @@ _JSON = msgspec.json.Encoder(order="sorted").encode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 PARTY_ENTITIES = ("Individual", "Account")
 _NAMES = ("firstName", "lastName", "middleName", "secondLastName", "personName", "name", "preferredName")
+_AMOUNTS = ("grandTotalAmount", "totalLineAmount", "paymentAmount")
+_PRICES = ("unitPriceAmount", "listPriceAmount")
+_MEASURED = frozenset((*_AMOUNTS, *_PRICES, "orderedQuantity"))
 APART = "apart"
 _NOTHING = (None, None, None, None)
 
@@ -88,6 +91,7 @@ class Preparer:
         self.blocked = 0
         self._token = remembered(65_536)(vault.token)
         self._tokens_of = remembered(65_536)(self._tokens)
+        self._ident = remembered(16_384)(self._named)
 
     def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
         """Prepare all records of a row; the extras go with the first."""
@@ -105,8 +109,7 @@ class Preparer:
     def _record(self, record: MappedRecord, row: MappedRow, row_digest: bytes, extras: dict[str, str]) -> Prepared:
         found, blocked = self._identifiers.of(record)
         self.blocked += len(blocked)
-        blind = self._vault.blind
-        idents = [Ident(index, name, blind(NODES_OF.get(name, name), value)) for index, name, value, _ in found]
+        idents = [self._ident(index, name, value) for index, name, value, _ in found]
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
         is_organisation = self._identifiers.is_organisation(record.entity)
@@ -149,6 +152,9 @@ class Preparer:
             quantity=quantity,
             homes=self._homes(record) if is_party else [],
         )
+
+    def _named(self, index: int, name: str, value: str) -> Ident:
+        return Ident(index, name, self._vault.blind(NODES_OF.get(name, name), value))
 
     def _homes(self, record: MappedRecord) -> list[int]:
         addresses = [part.values for part in record.parts if part.entity == "ContactPointAddress"]
@@ -210,12 +216,11 @@ def _measures(record: MappedRecord, model: Model) -> tuple[str | None, Decimal |
     values = record.values
     event_time = model.entity(record.entity).event_time
     at = values.get(event_time) if event_time else None
+    if _MEASURED.isdisjoint(values):  # as of most events
+        return at, None, values.get("currencyCode"), None
     quantity = _decimal(values.get("orderedQuantity"))
-    amount = next(
-        (_decimal(values[name]) for name in ("grandTotalAmount", "totalLineAmount", "paymentAmount") if name in values),
-        None,
-    )
-    price = next((_decimal(values[name]) for name in ("unitPriceAmount", "listPriceAmount") if name in values), None)
+    amount = next((_decimal(values[name]) for name in _AMOUNTS if name in values), None)
+    price = next((_decimal(values[name]) for name in _PRICES if name in values), None)
     if amount is None and price is not None and quantity is not None:
         amount = price * quantity
     return at, amount, values.get("currencyCode"), quantity

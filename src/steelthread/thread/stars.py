@@ -30,6 +30,9 @@ class Stars:
 
     def trace(self, one: Prepared, nodes: Mapping[bytes, int]) -> Trace:
         """Return the trace of an event."""
+        if one.party is None and len(one.idents) == 1:  # as most events are
+            (ident,) = one.idents
+            return [(nodes[ident.hash], self._space.node_kind(ident.kind).index)]
         trace = {nodes[one.party]: RECORD_KIND} if one.party else {}
         for ident in sorted(one.idents, key=self._place):
             trace.setdefault(nodes[ident.hash], self._space.node_kind(ident.kind).index)

@@ -192,9 +192,9 @@ class Shard:
             nonce = bytes(nonces[12 * number : 12 * number + 12])
             yield name + nonce + wrap(nonce, key, name)
 
-    def wrap(self, subject: int, key: bytes) -> bytes:
-        """Return the entry of a subject."""
-        name, nonce = subject.to_bytes(8, "big"), os.urandom(12)
+    def wrap(self, subject: int, key: bytes, nonce: bytes) -> bytes:
+        """Return the entry of a subject; a nonce of 12 random bytes serves once."""
+        name = subject.to_bytes(8, "big")
         return name + nonce + self.key.encrypt(nonce, key, name)
 
 

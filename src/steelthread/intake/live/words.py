@@ -14,7 +14,7 @@ from steelthread.intake.live.state import PartyState, flat
 from steelthread.intake.live.types import Message
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
 from steelthread.intake.values import Convert, converter
-from steelthread.kit import iso
+from steelthread.kit import iso_micros
 from steelthread.model import Model
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,8 +109,8 @@ class Words:
         page, agent = _dict(message.context.get("page")), message.context.get("userAgent")
         campaign = _dict(message.context.get("campaign"))
         said = {
-            "eventDateTime": iso(moment(message.timestamp)),
-            "receivedDateTime": iso(moment(message.received)),
+            "eventDateTime": iso_micros(message.timestamp),
+            "receivedDateTime": iso_micros(message.received),
             "eventType": message.event or message.type,
             "channel": message.context.get("channel"),
             "pageUrl": message.properties.get("url") or page.get("url"),
@@ -129,7 +129,8 @@ class Words:
             values["properties"] = _JSON(message.properties).decode()
         values.update(device(agent, message.context))
         country, address = message.context.get("country"), message.context.get("ip")
-        values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
+        if not (country in (None, "") and address in (None, "")):
+            values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
         return values
 
     def _own(self, row: MappedRow, message: Message, entity: str, name: str) -> dict[str, Any]:
@@ -169,7 +170,7 @@ class Words:
                 "currencyCode": said.get("currency"), "salesOrderStatusId": said.get("status"),
             },
         )  # fmt: skip
-        values["purchaseOrderDate"] = iso(moment(message.timestamp))
+        values["purchaseOrderDate"] = iso_micros(message.timestamp)
         row.records.append(MappedRecord("SalesOrder", order, values, [], named))
         products = said.get("products")
         for number, one in enumerate(products if isinstance(products, list) else []):
