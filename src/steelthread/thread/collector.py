@@ -147,6 +147,7 @@ class Collector:
 
     def _commit(self, events: list[Arrived], refused: list[tuple[int, Reject]]) -> None:
         begun: dict[int, int] = {}
+        self._collecting.tend(self._pool)
         with self._pool.connection(timeout=10) as conn, conn.transaction():
             asking, stones = self._asked(conn, events)
             refused = [*refused, *self._heed(conn, events)]  # what an event says of consent counts for itself
@@ -162,6 +163,8 @@ class Collector:
                 count_live(conn, {"rejected": len(refused)})
         self._loads.update(begun)  # not before it is committed
         self._consenting.settled()
+        if asking:
+            self._collecting.settled()
 
     def _asked(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> tuple[set[int], set[bytes]]:
         """Read what the gates must know of events: once for all of them.
@@ -214,6 +217,8 @@ class Collector:
         """
         if not stones and not asking:
             return [event.fact for event in events]
+        if asking:
+            self._collecting.catch_up(conn)
         kept = []
         grouped: dict[int, list[Arrived]] = defaultdict(list)
         for event in events:
