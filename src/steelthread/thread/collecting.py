@@ -6,7 +6,7 @@ names, and the person behind its strongest identifier: a no of any of them count
 what the event names, or for the person where it names a login. What the event itself brings of consent is heard first.
 """
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -83,6 +83,8 @@ class Collecting:
         self._files: dict[str, _Rules] = {}
         self._changes = Changes()
         self._has_asked = False
+        self._alive: set[bytes] = set()
+        """What had no tombstone; a new one is a change of everything."""
         self._nodes = Nodes()
         self._answers = Answers()
         self._rulings: dict[Hashable, Ruling] = {}
@@ -104,16 +106,29 @@ class Collecting:
         self._answers.forget(None)
         self._rulings.clear()
 
-    def tend(self, pool: "ConnectionPool[Connection]") -> None:
-        """Have changes noted for this process from now on, where they are not; before the transaction that asks."""
+    def begin(self, pool: "ConnectionPool[Connection]") -> None:
+        """Get ready for a transaction that asks, before it begins: changes are noted for this process from now on."""
+        self._nodes.learnt.clear()
         if self._has_asked and self._changes.due:
             with pool.connection(timeout=10) as conn:
                 self._changes.tend(conn)
 
     def catch_up(self, conn: Connection) -> None:
-        """Forget the answers that may have become others, in the transaction that asks; `settled` when it is committed."""
+        """Forget what may have become otherwise, in the transaction that asks; call `settled` when it is committed."""
         self._has_asked = True
-        self._answers.forget(self._changes.since(conn))
+        changed = self._changes.since(conn)
+        self._answers.forget(changed)
+        if changed is None or len(self._alive) > _REMEMBERED:
+            self._alive.clear()
+
+    def stones(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
+        """Return what has a tombstone of all that events name; call `catch_up` before, in the same transaction."""
+        unknown = {name for own in named for _, name, _, _ in own} - self._alive
+        if not unknown:
+            return set()
+        found = self._fence.stones(conn, unknown)
+        self._alive |= unknown - found
+        return found
 
     def settled(self) -> None:
         """Take note that the transaction that asked is committed: its answers hold."""
@@ -237,7 +252,9 @@ class Collecting:
                     families[name][1].append(member)
                 else:
                     families[name] = (mark_of_cluster(cluster), [member])
-            numbers: dict[bytes, int] = dict(cursor.execute(_NUMBERS, (Byteas(sorted(every)),)).fetchall())
+            learnt = self._nodes.learnt
+            numbers: dict[bytes, int] = {name: learnt[name] for name in every if name in learnt}
+            numbers.update(cursor.execute(_NUMBERS, (Byteas(sorted(every - learnt.keys())),)).fetchall())
         return _Said(numbers, self._nodes.read(conn, numbers), families)
 
 

@@ -45,6 +45,8 @@ class Nodes:
         self._gists: dict[Hashable, int] = {}
         self._count = count()
         """No number is given twice: rulings are remembered by them."""
+        self.learnt: dict[bytes, int] = {}
+        """Of which nodes the present transaction said something, and the number under which their state was derived."""
 
     def learn(self, derived: Derived) -> None:
         """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
@@ -52,9 +54,11 @@ class Nodes:
             at, told = now(), _by_node(derived.statements)
             for node in derived.later:
                 self._fold(node, told[node], derived.number, at)
+                self.learnt.pop(node, None)
         for state in derived.states:
             if state.node not in derived.later:
                 self._keep(state.node, derived.number, [state])
+                self.learnt[state.node] = derived.number
 
     def read(self, conn: Connection, numbers: Mapping[bytes, int]) -> Mapping[bytes, Held]:
         """Return what holds of nodes, which was derived under these numbers; read is what is not remembered so."""
