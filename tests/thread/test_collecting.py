@@ -10,6 +10,7 @@ from steelthread.kit import NotFound
 from steelthread.privacy import fence_counts
 from steelthread.rights import Consents, Saying, record_of_processing
 from steelthread.thread import LiveThread
+from steelthread.thread.collecting import Collecting
 
 PURPOSES = """purposes:
   operations: {legalBasis: contract}
@@ -182,6 +183,51 @@ def test_the_files_count_as_they_are(space):
     site.rule(purpose="nonsense")
     site.send(anonymousId="a")
     assert site.seen("anonymous_id:a") == 3, "an unknown purpose is a no"
+
+
+def test_answers_are_remembered_until_they_change_however_late_that_is_committed(space, monkeypatch):
+    site = Site(space, purpose="service")
+    asked = []
+    ask = Collecting._said
+    monkeypatch.setattr(Collecting, "_said", lambda self, *given: asked.append(given) or ask(self, *given))
+    for _ in range(4):
+        site.send(anonymousId="web-1")
+    before = len(asked)
+    site.send(anonymousId="web-1")
+    assert len(asked) == before, "nothing changed, so nobody is asked"
+    with space.database.connect() as early:
+        Consents(space).say(early, Saying(ref="anonymous_id:web-1", purpose="service", said="objected"))
+        site.send(anonymousId="web-1")
+        site.say("anonymous_id:web-2", "service", "objected")
+        site.send(anonymousId="web-1")
+        assert site.seen("anonymous_id:web-1") == 7
+        early.commit()
+    site.send(anonymousId="web-1")
+    site.send(anonymousId="web-2")
+    assert site.seen("anonymous_id:web-1") == 7, "what was written before others and committed after them counts"
+    assert site.seen("anonymous_id:web-2") is None
+    site.say("anonymous_id:web-1", "service", "given")
+    site.send(anonymousId="web-1")
+    assert site.seen("anonymous_id:web-1") == 8
+
+
+def test_who_belongs_to_whom_is_remembered_until_it_changes(space):
+    site = Site(space, purpose="service")
+    site.send("identify", userId="bob", traits={"first_name": "Bob"})
+    site.say("user_id:bob", "service", "objected")
+    for _ in range(4):
+        site.send(anonymousId="web-1")
+    move = (
+        "update identity.node set cluster_id = (select max(cluster_id) from identity.node where kind = %(kind)s) "
+        "where node_id = (select max(node_id) from identity.node where kind = %(other)s)"
+    )
+    with space.database.connect() as conn:
+        kinds = dict(conn.execute("select name, kind_id from identity.kind").fetchall())
+        assert site.counts() == {}
+        conn.execute(move, {"kind": kinds["user_id"], "other": kinds["anonymous_id"]})
+        conn.commit()
+    site.send(anonymousId="web-1")
+    assert site.counts() == {"droppedWithoutConsent": 1}, "the no of the person to whom the browser belongs now"
 
 
 def test_a_source_that_asks_nobody_is_an_alarm(space):

@@ -11,6 +11,7 @@ from steelthread.privacy.access import (
     read_policies,
 )
 from steelthread.privacy.audit import Audit, Checked, Entry, Head, Kind
+from steelthread.privacy.changes import Changes, mark_of, mark_of_cluster
 from steelthread.privacy.clocks import Pause, Span, add_months, answer_due, local_day, span_end, zone_of
 from steelthread.privacy.decide import Decider, NodeState, Subject, Use, fold, gist
 from steelthread.privacy.heard import (
@@ -72,6 +73,7 @@ __all__ = [
     "Access",
     "Audit",
     "Case",
+    "Changes",
     "Checked",
     "Decider",
     "Decision",
@@ -127,6 +129,8 @@ __all__ = [
     "load_retention",
     "local_day",
     "lock_nodes",
+    "mark_of",
+    "mark_of_cluster",
     "permits_operators",
     "read_journal",
     "read_operators",

@@ -24,7 +24,7 @@ _WORDS = frozenset(get_args(Said))
 _AUTOMATIC = ("score", "train", "segment", "activate")
 
 
-class Register(msgspec.Struct, frozen=True):
+class Register(msgspec.Struct, frozen=True, gc=False):
     """What holds of one node, purpose and channel; a decision cites it as it is."""
 
     said: Statement
@@ -60,7 +60,7 @@ class Register(msgspec.Struct, frozen=True):
         )
 
 
-class NodeState(msgspec.Struct, frozen=True):
+class NodeState(msgspec.Struct, frozen=True, gc=False):
     """What was said of one node, folded."""
 
     node: bytes
@@ -79,20 +79,15 @@ class Subject(msgspec.Struct, frozen=True):
     erased: bool = False
 
 
-def gist(subject: Subject) -> Hashable | None:
-    """Return all that `Decider.allows` goes by: whoever has the same is answered the same, on the same day.
+def gist(state: NodeState) -> Hashable | None:
+    """Return all of a node that `Decider.allows` goes by: subjects of nodes with the same are answered the same, on the same day.
 
     None of children, of restrictions and where a yes ends by itself: they have to be decided one by one.
     """
-    found = []
-    for state in subject.states:
-        if state.restricted or state.minor is not None or state.authorised:
-            return None
-        if any(one.said.valid_until is not None for one in state.consent.values()):
-            return None
-        cells = [(cell, one.negative, one.confirmed, one.said.said) for cell, one in state.consent.items()]
-        found.append((subject.target is None or state.node in subject.target, tuple(cells)))
-    return tuple(found)
+    if state.restricted or state.minor is not None or state.authorised:
+        return None
+    cells = [(cell, one.negative, one.confirmed, one.said.said) for cell, one in state.consent.items()]
+    return None if any(one.said.valid_until is not None for one in state.consent.values()) else tuple(cells)
 
 
 def fold(statements: Iterable[Statement], at: datetime, known: datetime | None = None) -> list[NodeState]:

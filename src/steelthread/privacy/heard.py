@@ -14,7 +14,7 @@ from steelthread.store import Byteas, Moments, Words
 Connection = psycopg.Connection[Any]
 
 
-class HeardSignal(msgspec.Struct, rename="camel"):
+class HeardSignal(msgspec.Struct, rename="camel", gc=False):
     """A signal of a node, as long as it stayed the same."""
 
     node: bytes

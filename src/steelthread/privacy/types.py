@@ -20,7 +20,7 @@ NEGATIVES = OBJECTIONS | {"refused", "withdrawn"}
 CONSENT = NEGATIVES | {"given", "expired", "double_confirmed"}
 
 
-class Statement(msgspec.Struct, frozen=True, rename="camel"):
+class Statement(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One event of the consent ledger. It holds no identifier: `node` is the keyed hash of what it was said of."""
 
     event_id: UUID

@@ -211,6 +211,8 @@ HOLDERS: Sequence[Holder] = (
         "privacy.leaving", "who is still to be taken out of the company's own tables", "token request_id at",
         keeps="tombstones; a row goes when the tables were rewritten",
     ),
+    Holder("privacy.change", "what the gates of collection have to ask anew: each mark is of many, and of nobody", "xid mark"),
+    Holder("privacy.change_listener", "until when somebody listens to changes", "one until"),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),
     Holder("intake.entity", "names of entities", "entity_id name"),

@@ -6,42 +6,41 @@ names, and the person behind its strongest identifier: a no of any of them count
 what the event names, or for the person where it names a login. What the event itself brings of consent is heard first.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
+from psycopg_pool import ConnectionPool
 
 from steelthread.intake import DocumentMapping, LiveFile, Message, RowRejected, key_hash
 from steelthread.kit import now
 from steelthread.privacy import (
+    Changes,
     Derived,
-    NodeState,
     Policy,
-    Statement,
     Subject,
     Use,
     count_fence,
-    fold,
-    gist,
-    statements_of,
+    mark_of,
+    mark_of_cluster,
 )
 from steelthread.store import Byteas
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence, Named
+from steelthread.thread.remembering import NEVER, Answers, Held, Key, Nodes, Ruling
 from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, source_file
 
 Connection = psycopg.Connection[Any]
-_MARKS = (
-    "select node_hash, node_hash, max(derived) from privacy.consent_state where node_hash = any(%(named)s) group by 1 "
-    "union all select n.hash, m.hash, max(c.derived) from identity.node n "
-    "join identity.node m on m.cluster_id = n.cluster_id join privacy.consent_state c on c.node_hash = m.hash "
-    "where n.hash = any(%(strongest)s) and m.hash <> n.hash group by 1, 2"
+_FAMILIES = (
+    "select n.hash, n.cluster_id, m.hash from identity.node n join identity.node m on m.cluster_id = n.cluster_id "
+    "where n.hash = any(%s)"
 )
-"""Under which number it was derived what holds of each node that is named, and of each of the person behind the strongest."""
-_NEVER = -1
+"""All nodes of the persons behind some: in one statement, so that nobody is between two clusters."""
+_NUMBERS = "select node_hash, max(derived) from privacy.consent_state where node_hash = any(%s) group by 1"
+"""Under which number it was derived what holds of each node of which anything was said."""
 _REMEMBERED = 100_000
 _PERSONAL = frozenset({"user_id", "record"})
 """Kinds of what stands for a person, and so for every device of hers."""
@@ -53,9 +52,7 @@ _PARTIES = ("Individual", "Account")
 _RECORD = 0
 _SLOT = 900
 """Seconds for which an answer is remembered at most: no place's day begins within them."""
-States = dict[bytes, list[NodeState]]
-_NOTHING: States = {}
-_UNKNOWN: tuple[int, list[NodeState]] = (_NEVER, [])
+_ALONE: tuple[int, list[bytes]] = (0, [])
 
 
 class _Rules(NamedTuple):
@@ -64,23 +61,18 @@ class _Rules(NamedTuple):
     mapping: DocumentMapping | None
 
 
-class _Ruling(NamedTuple):
-    collects: bool
-    ties: bool
+class _Said(NamedTuple):
+    """What holds of nodes, and who belongs to whom."""
 
-
-class _Answer(NamedTuple):
-    """What was decided of all that an event names: it holds as long as nothing else is said of anybody of it."""
-
-    states: States
-    slot: int
-    until: datetime | None
-    """When the first yes ends by itself."""
-    ruling: _Ruling
+    numbers: Mapping[bytes, int]
+    """The nodes of which anything was said."""
+    held: Mapping[bytes, Held]
+    families: Mapping[bytes, tuple[int, list[bytes]]]
+    """Node that is the strongest of an event -> the mark of the person behind it, and all her nodes."""
 
 
 class Collecting:
-    """Asks before live events are kept."""
+    """Asks before live events are kept. An answer is remembered until somebody of it, or who belongs to whom, changes."""
 
     def __init__(self, space: Space, fence: Fence) -> None:
         self._space = space
@@ -89,9 +81,13 @@ class Collecting:
         settings = space.project.settings.project
         self._place = settings.place or settings.country
         self._files: dict[str, _Rules] = {}
-        self._states: dict[bytes, tuple[int, list[NodeState]]] = {}
-        self._answers: dict[tuple[str, bytes], _Answer] = {}
-        self._rulings: dict[Hashable, _Ruling] = {}
+        self._changes = Changes()
+        self._has_asked = False
+        self._alive: set[bytes] = set()
+        """What had no tombstone; a new one is a change of everything."""
+        self._nodes = Nodes()
+        self._answers = Answers()
+        self._rulings: dict[Hashable, Ruling] = {}
         """What was decided of whoever has the same gist: most people said the same few things."""
 
     def _rules(self, name: str) -> "_Rules":
@@ -107,22 +103,40 @@ class Collecting:
         return known
 
     def _forget_answers(self) -> None:
-        self._answers.clear()
+        self._answers.forget(None)
         self._rulings.clear()
+
+    def begin(self, pool: "ConnectionPool[Connection]") -> None:
+        """Get ready for a transaction that asks, before it begins: changes are noted for this process from now on."""
+        self._nodes.learnt.clear()
+        if self._has_asked and self._changes.due:
+            with pool.connection(timeout=10) as conn:
+                self._changes.tend(conn)
+
+    def catch_up(self, conn: Connection) -> None:
+        """Forget what may have become otherwise, in the transaction that asks; call `settled` when it is committed."""
+        self._has_asked = True
+        changed = self._changes.since(conn)
+        self._answers.forget(changed)
+        if changed is None or len(self._alive) > _REMEMBERED:
+            self._alive.clear()
+
+    def stones(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
+        """Return what has a tombstone of all that events name; call `catch_up` before, in the same transaction."""
+        unknown = {name for own in named for _, name, _, _ in own} - self._alive
+        if not unknown:
+            return set()
+        found = self._fence.stones(conn, unknown)
+        self._alive |= unknown - found
+        return found
+
+    def settled(self) -> None:
+        """Take note that the transaction that asked is committed: its answers hold."""
+        self._changes.settled()
 
     def learn(self, derived: Derived) -> None:
         """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
-        if derived.later:
-            at, told = now(), _by_node(derived.statements)
-            for node in derived.later:
-                self._fold(node, told[node], derived.number, at)
-        for state in derived.states:
-            if state.node not in derived.later:
-                self._states[state.node] = (derived.number, [state])
-
-    def _fold(self, node: bytes, said: list[Statement], number: int, at: datetime) -> None:
-        again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
-        self._states[node] = (_NEVER if again else number, fold(said, at))
+        self._nodes.learn(derived)
 
     def asks(self, name: str) -> bool:
         """Whether anything is asked of a source's events."""
@@ -134,7 +148,7 @@ class Collecting:
     ) -> list[Message | None]:
         """Return each event of a source as it may be kept, None for one that may not; what was left out is counted.
 
-        `named` is what the events name by themselves.
+        `named` is what the events name by themselves. Call `catch_up` before, in the same transaction.
         """
         rules = self._rules(name)
         file = rules.file
@@ -142,14 +156,10 @@ class Collecting:
             self._forget_answers()
         if rules.mapping is not None:
             named = [self._mapped(*one, name, rules.mapping) for one in zip(messages, named, strict=True)]
-        said = self._said(conn, named)
-        at = now()
-        slot = int(at.timestamp()) // _SLOT
         kept: list[Message | None] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
-        for message, own in zip(messages, named, strict=True):
+        for message, own, answer in zip(messages, named, self._rulings_on(conn, name, file, named), strict=True):
             one: Message | None = message
-            answer = self._answer(name, file, own, said, at, slot)
             if not answer.collects:
                 one = stripped(message) if file.without == "strip" else None
                 counts["droppedWithoutConsent" if one is None else "strippedWithoutConsent"] += 1
@@ -173,72 +183,79 @@ class Collecting:
         records = [(_RECORD, key_hash(self._space.vault, name, *key), "", "record") for key in keys]
         return records + self._fence.hashed(told, name)
 
-    def _answer(
-        self, name: str, file: LiveFile, own: Named, said: Mapping[bytes, States], at: datetime, slot: int
-    ) -> _Ruling:
-        """Return whether an event may be kept, and whether what it names may be tied."""
-        states = _states(own, said)
-        key = (name, own[0][1] if len(own) == 1 else b"".join([one[1] for one in own]))
-        known = self._answers.get(key)
-        if (
-            known is not None
-            and known.slot == slot
-            and known.states == states
-            and (known.until is None or at < known.until)
-        ):
-            return known.ruling
-        login = any(kind in _PERSONAL for *_, kind in own)
-        target = None if login else frozenset(one[1] for one in own)
-        subject = Subject([one for held in states.values() for one in held], target)
-        same = gist(subject)
-        place = None if same is None else (name, slot, min(len(own), 2), same)
-        ruling = None if place is None else self._rulings.get(place)
+    def _rulings_on(self, conn: Connection, name: str, file: LiveFile, named: Sequence[Named]) -> list[Ruling]:
+        """Return of each event whether it may be kept, and whether what it names may be tied."""
+        at = now()
+        slot = int(at.timestamp()) // _SLOT
+        remembered = self._answers.get
+        keys = [(name, own[0][1] if len(own) == 1 else b"".join([one[1] for one in own])) for own in named]
+        found = {key: remembered(key, slot, at) for key in keys}
+        unknown = {key: own for key, own in zip(keys, named, strict=True) if found[key] is None}
+        answers = {key: ruling for key, ruling in found.items() if ruling is not None}
+        if unknown:
+            said = self._said(conn, unknown.values())
+            for key, own in unknown.items():
+                answers[key] = self._answer(key, file, own, said, at, slot)
+        return [answers[key] for key in keys]
+
+    def _answer(self, key: Key, file: LiveFile, own: Named, said: _Said, at: datetime, slot: int) -> Ruling:
+        """Decide about an event; the answer is remembered with all that it rests on."""
+        names = [one[1] for one in own]
+        nodes = dict.fromkeys(names)
+        marks = []
+        for name in _strongest(own):
+            mark, members = said.families.get(name, _ALONE)
+            if members:
+                marks.append(mark)
+                nodes.update(dict.fromkeys(members))
+        marks += map(mark_of, nodes)
+        numbers, held = said.numbers, said.held
+        found = [(node, held[node]) for node in nodes if node in numbers]
+        target = None if any(kind in _PERSONAL for *_, kind in own) else names
+        gists = [(one.gist, target is None or node in target) for node, one in found]
+        same = None if any(one.gist is None for _, one in found) else (key[0], slot, min(len(own), 2), *gists)
+        ruling = None if same is None else self._rulings.get(same)
+        until = None
         if ruling is None:
-            collects = not (own and file.purpose) or self._allows(subject, file.purpose, "collect", at)
-            ties = not (len(own) > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
-            ruling = _Ruling(collects, ties)
-            if place is not None:
-                self._rulings[place] = ruling
-        if len(self._answers) >= _REMEMBERED or len(self._rulings) >= _REMEMBERED:
-            self._forget_answers()
-        self._answers[key] = _Answer(states, slot, _ends(subject, at), ruling)
+            states = [state for _, one in found for state in one.states]
+            subject = Subject(states, None if target is None else frozenset(target))
+            ruling = self._ruling(subject, file, len(own), at)
+            until = _ends(subject, at)
+            if same is not None:
+                self._rulings[same] = ruling
+        if all(one.number != NEVER for _, one in found):
+            self._answers.keep(key, slot, until, ruling, marks)
         return ruling
+
+    def _ruling(self, subject: Subject, file: LiveFile, named: int, at: datetime) -> Ruling:
+        """Decide of somebody, of whom an event names so many nodes."""
+        if len(self._rulings) >= _REMEMBERED:
+            self._rulings.clear()
+        collects = not (named and file.purpose) or self._allows(subject, file.purpose, "collect", at)
+        ties = not (named > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
+        return Ruling(collects, ties)
 
     def _allows(self, subject: Subject, purpose: str, use: Use, at: datetime) -> bool:
         return self._policy.decider.allows(subject, purpose, use=use, at=at, place=self._place)
 
-    def _said(self, conn: Connection, named: Sequence[Named]) -> dict[bytes, States]:
-        """Return node -> what holds of it, and of the others of the person behind it where it is the strongest of an event.
-
-        What was said of a node is read and folded when there is more of it than the last time.
-        """
+    def _said(self, conn: Connection, named: Collection[Named]) -> _Said:
+        """Return what holds of all that events name, and of the persons behind the strongest of it."""
         every = {name for own in named for _, name, _, _ in own}
         if not every:
-            return {}
+            return _Said({}, {}, {})
         strongest = {name for own in named for name in _strongest(own)}
+        families: dict[bytes, tuple[int, list[bytes]]] = {}
         with conn.cursor(binary=True) as cursor:
-            names = {"named": Byteas(sorted(every)), "strongest": Byteas(sorted(strongest))}
-            rows = cursor.execute(_MARKS, names).fetchall()
-        states = self._states
-        stale = {node: number for _, node, number in rows if states.get(node, _UNKNOWN)[0] != number}
-        if stale:
-            if len(states) > _REMEMBERED:
-                states.clear()
-                stale = {node: number for _, node, number in rows}
-            told, at = _by_node(statements_of(conn, stale)), now()
-            for node, number in stale.items():
-                self._fold(node, told.get(node, []), number, at)
-        found: dict[bytes, States] = {}
-        for name, node, _ in rows:
-            found.setdefault(name, {})[node] = states[node][1]
-        return found
-
-
-def _by_node(statements: Sequence[Statement]) -> dict[bytes, list[Statement]]:
-    told: dict[bytes, list[Statement]] = {}
-    for one in statements:
-        told.setdefault(one.node, []).append(one)
-    return told
+            for name, cluster, member in cursor.execute(_FAMILIES, (Byteas(sorted(strongest)),)).fetchall():
+                every.add(member)
+                if name in families:
+                    families[name][1].append(member)
+                else:
+                    families[name] = (mark_of_cluster(cluster), [member])
+            learnt = self._nodes.learnt
+            numbers: dict[bytes, int] = {name: learnt[name] for name in every if name in learnt}
+            numbers.update(cursor.execute(_NUMBERS, (Byteas(sorted(every - learnt.keys())),)).fetchall())
+        return _Said(numbers, self._nodes.read(conn, numbers), families)
 
 
 def _strongest(own: Named) -> list[bytes]:
@@ -246,20 +263,6 @@ def _strongest(own: Named) -> list[bytes]:
         return [own[0][1]]
     least = min((strength for strength, *_ in own), default=0)
     return [name for strength, name, _, _ in own if strength == least]
-
-
-def _states(own: Named, said: Mapping[bytes, States]) -> States:
-    """Return what holds of all that an event names, and of the person behind the strongest of it."""
-    if len(own) == 1:
-        return said.get(own[0][1], _NOTHING)
-    found: States = {}
-    for _, name, _, _ in own:
-        held = said.get(name)
-        if held is not None and name in held:
-            found[name] = held[name]
-    for name in _strongest(own):
-        found.update(said.get(name, {}))
-    return found
 
 
 def _ends(subject: Subject, at: datetime) -> datetime | None:

@@ -147,10 +147,11 @@ class Collector:
 
     def _commit(self, events: list[Arrived], refused: list[tuple[int, Reject]]) -> None:
         begun: dict[int, int] = {}
+        self._collecting.begin(self._pool)
         with self._pool.connection(timeout=10) as conn, conn.transaction():
-            asking, stones = self._asked(conn, events)
+            asking, stands = self._asked(conn, events)
             refused = [*refused, *self._heed(conn, events)]  # what an event says of consent counts for itself
-            kept = self._admitted(conn, events, asking, stones)
+            kept = self._admitted(conn, events, asking, stands=stands)
             if kept:
                 self._space.log.append(conn, LANE, kept, hours=1)
             for source in sorted({source for source, _ in refused}):
@@ -162,19 +163,18 @@ class Collector:
                 count_live(conn, {"rejected": len(refused)})
         self._loads.update(begun)  # not before it is committed
         self._consenting.settled()
+        if asking or stands:
+            self._collecting.settled()
 
-    def _asked(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> tuple[set[int], set[bytes]]:
-        """Read what the gates must know of events: once for all of them.
-
-        Return the sources that ask, and what has a tombstone of all that is named.
-        """
+    def _asked(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> tuple[set[int], bool]:
+        """Read what events name, where a gate has to know it; return the sources that ask, and whether anybody was erased."""
         stands = bool(events) and self._fence.stands(conn)
         asking = {one for one in {event.fact.source for event in events} if self._asks(conn, one)}
         for event in events:
             if stands or event.signals or event.fact.source in asking:
                 event.message = event.message or _DECODE(event.fact.message)
                 event.named = self._fence.named(event.message, *self._source(conn, event.fact.source))
-        return asking, self._fence.among(conn, [event.named for event in events]) if stands else set()
+        return asking, stands
 
     def _asks(self, conn: psycopg.Connection[Any], source: int) -> bool:
         return self._collecting.asks(self._source(conn, source)[0])
@@ -206,14 +206,16 @@ class Collector:
         return self._names[source]
 
     def _admitted(
-        self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[int], stones: set[bytes]
+        self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[int], *, stands: bool
     ) -> list[Received]:
         """Return what may be kept: nothing of whoever was erased, and for a purpose of those only who allow it.
 
         What may not is not even written down.
         """
-        if not stones and not asking:
+        if not (asking or stands):
             return [event.fact for event in events]
+        self._collecting.catch_up(conn)
+        stones = self._collecting.stones(conn, [event.named for event in events]) if stands else set()
         kept = []
         grouped: dict[int, list[Arrived]] = defaultdict(list)
         for event in events:
@@ -222,17 +224,18 @@ class Collector:
             else:
                 kept.append(event.fact)
         for source, mine in sorted(grouped.items()):
-            whole = {id(one.message): one for one in mine}
             messages = [one.message for one in mine if one.message is not None]
-            messages = self._fence.past(conn, messages, [one.named for one in mine], stones)
+            passed = self._fence.past(conn, messages, [one.named for one in mine], stones)
+            whole = {id(one.message): one for one in mine}
             if source in asking:
                 whose = self._source(conn, source)
+                events_of = map(whole.get, map(id, passed))
                 named = [
-                    whole[id(one)].named if id(one) in whole else self._fence.named(one, *whose) for one in messages
+                    event.named if event else self._fence.named(one, *whose)
+                    for event, one in zip(events_of, passed, strict=True)
                 ]
-                told = self._collecting.messages(conn, whose[0], messages, named)
-                messages = [one for one in told if one is not None]
-            for one in messages:
+                passed = [one for one in self._collecting.messages(conn, whose[0], passed, named) if one is not None]
+            for one in passed:
                 same = whole.get(id(one))
                 kept.append(same.fact if same else Received(source=source, message=_ENCODE(one)))
         return kept

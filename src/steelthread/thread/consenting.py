@@ -13,7 +13,7 @@ the same browser. What is lost with a process that dies are sightings of a yes, 
 import hashlib
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -49,6 +49,7 @@ SCOPES: Mapping[str, Scope] = {"anonymous_id": "device", "device_id": "device", 
 """Kinds of identifiers of which a browser or an app speaks."""
 _FIELDS = frozenset(SIGNAL_FIELDS)
 _DAY = timedelta(days=1)
+_EPOCH, _MICROSECOND = moment(0), timedelta(microseconds=1)
 _REMEMBERED = 100_000
 _WRITTEN_SECONDS = 60.0
 """How often the last sighting of a remembered signal is written."""
@@ -56,7 +57,7 @@ _NOWHERE = -1
 Key = tuple[bytes, Signal]
 
 
-class _Seen(msgspec.Struct, frozen=True):
+class _Seen(msgspec.Struct, frozen=True, gc=False):
     """A signal at one node."""
 
     at: datetime
@@ -70,6 +71,10 @@ class _Seen(msgspec.Struct, frozen=True):
     source: str
 
 
+_Sighting = tuple[int, Scope, bool, str, str]
+"""(microseconds since 1970, scope, whether it is a login beside a browser, content, source): nearly every event has one."""
+
+
 class Sent(msgspec.Struct, frozen=True):
     """An event, and the source that sent it."""
 
@@ -79,13 +84,14 @@ class Sent(msgspec.Struct, frozen=True):
     """All that it names."""
 
 
-class _Known(msgspec.Struct):
+class _Known(msgspec.Struct, gc=False):
     """A signal without any no, as a node was last heard to send it."""
 
     digest: bytes
     alone: bool
-    last_at: datetime
-    waiting: _Seen | None = None
+    last_at: int
+    """Microseconds since 1970."""
+    waiting: "_Sighting | None" = None
     """The last sighting, while it is not written."""
 
 
@@ -153,54 +159,57 @@ class Consenting:
 
     def _unknown(self, events: Sequence[Sent]) -> list[_Seen]:
         """Return the sightings that have to be taken in: of what is not remembered, and those that waited long enough."""
-        repeated: list[tuple[Key, _Known, _Seen]] = []
+        repeated: list[tuple[Key, _Known, int, _Sighting]] = []
         fresh: dict[Key, list[_Seen]] = {}
         remembered = self._known.get
-        for place, event in enumerate(events):
-            for one in _sightings(place, event):
-                key = (one.node, one.signal)
-                known = remembered(key)
-                if known is not None and known.digest == _digest(one.content) and (known.alone or one.beside):
-                    repeated.append((key, known, one))
-                else:
-                    fresh.setdefault(key, []).append(one)
+        for key, place, sighting in _sightings(events):
+            known = remembered(key)
+            if known is not None and (known.alone or sighting[2]) and known.digest == _digest(sighting[3]):
+                repeated.append((key, known, place, sighting))
+            else:
+                fresh.setdefault(key, []).append(_seen(key, place, sighting))
         present = time.monotonic()
         while self._due and self._due[0][0] <= present - _WRITTEN_SECONDS:
             fresh.setdefault(self._due.popleft()[1], [])
-        for key, known, one in repeated:
+        for key, known, place, sighting in repeated:
             if key in fresh:
-                fresh[key].append(one)
-            elif one.at > known.last_at:
+                fresh[key].append(_seen(key, place, sighting))
+            elif sighting[0] > known.last_at:
                 if known.waiting is None:
                     self._due.append((present, key))
-                known.last_at, known.waiting = one.at, one
+                known.last_at, known.waiting = sighting[0], sighting
         return [one for key, seen in fresh.items() for one in (*seen, *self._waiting(key))]
 
     def _waiting(self, key: Key) -> list[_Seen]:
         """Return the sighting of a signal that is not written yet."""
         known = self._known.get(key)
-        return [msgspec.structs.replace(known.waiting, place=_NOWHERE)] if known and known.waiting else []
+        return [_seen(key, _NOWHERE, known.waiting)] if known and known.waiting else []
 
 
-def _sightings(place: int, event: Sent) -> list[_Seen]:
-    """Return the signals of an event, at each node of which it speaks."""
-    signals = found_in(event.message.context)
-    if not signals:
-        return []
-    at = moment(min(event.message.timestamp, event.message.received))
-    named = event.named
+def _sightings(events: Sequence[Sent]) -> Iterator[tuple[Key, int, _Sighting]]:
+    """Yield the signals of events, each at each node of which it speaks, with the event's place."""
+    for place, event in enumerate(events):
+        signals = found_in(event.message.context)
+        if signals:
+            at = min(event.message.timestamp, event.message.received)
+            for node, scope, beside in _speakers(event.named):
+                for signal, content in signals:
+                    yield (node, signal), place, (at, scope, beside, content, event.source)
+
+
+def _speakers(named: Named) -> list[tuple[bytes, Scope, bool]]:
+    """Return the nodes of which an event's signals speak, and whether each is a login beside a browser."""
     if len(named) == 1:
         scope = SCOPES.get(named[0][3])
-        nodes = [] if scope is None else [(named[0][1], scope, False)]
-    else:
-        scopes = {name: SCOPES[kind] for _, name, _, kind in named if kind in SCOPES}
-        browser = "device" in scopes.values()
-        nodes = [(node, scope, browser and scope == "party") for node, scope in scopes.items()]
-    return [
-        _Seen(at, place, node, scope, beside, signal, content, event.source)
-        for node, scope, beside in nodes
-        for signal, content in signals
-    ]
+        return [] if scope is None else [(named[0][1], scope, False)]
+    scopes = {name: SCOPES[kind] for _, name, _, kind in named if kind in SCOPES}
+    browser = "device" in scopes.values()
+    return [(node, scope, browser and scope == "party") for node, scope in scopes.items()]
+
+
+def _seen(key: Key, place: int, sighting: _Sighting) -> _Seen:
+    at, scope, beside, content, source = sighting
+    return _Seen(moment(at), place, key[0], scope, beside, key[1], content, source)
 
 
 @lru_cache(4096)
@@ -273,7 +282,7 @@ class _Batch:
         heard = self._ears.hear(last.signal, last.content)
         if heard.problem or any(told.said in NEGATIVES for told in heard.told):
             return None
-        return _Known(last.sha256, last.alone, last.last_at)
+        return _Known(last.sha256, last.alone, (last.last_at - _EPOCH) // _MICROSECOND)
 
     def write(self) -> Derived:
         """Write what was taken in; return all that was ever said of whoever something new was said of."""

@@ -40,7 +40,11 @@ class Fence:
 
     def among(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
         """Return what has a tombstone of all that events name."""
-        return self._tombstones.among(conn, {name for own in named for _, name, _, _ in own})
+        return self.stones(conn, {name for own in named for _, name, _, _ in own})
+
+    def stones(self, conn: Connection, names: Collection[bytes]) -> set[bytes]:
+        """Return those of some hashes that have a tombstone."""
+        return self._tombstones.among(conn, names)
 
     # -- records of files ----------------------------------------------------------------------------------------
 
@@ -147,8 +151,12 @@ class Fence:
         return kept
 
     def named(self, message: Message, source: str, namespace: str) -> Named:
-        """Return all that a message names, the mailbox behind an address included."""
-        return self.hashed(identifiers(message, namespace), source)
+        """Return all that a message names, the mailbox behind an address included; it may be shared, so leave it as it is."""
+        told = identifiers(message, namespace)
+        if len(told) != 1:
+            return self.hashed(told, source)
+        kind, scope, value = told[0]
+        return self._hashed(kind, scope or source, value)
 
     def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> Named:
         """Return what identifiers (kind, namespace, value) name."""

@@ -1,0 +1,151 @@
+"""What the gate at the collector remembers: what holds of nodes, and its answers, each with what it rests on.
+
+What holds of a node is remembered under the number under which it was derived, so it is true as long as that number is the
+same. An answer is remembered until one of its marks is among those of which a change is noted (`privacy.Changes`).
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any, NamedTuple
+
+import psycopg
+
+from steelthread.kit import now
+from steelthread.privacy import Derived, NodeState, Statement, fold, gist, statements_of
+
+Connection = psycopg.Connection[Any]
+Key = tuple[str, bytes]
+"""Source, and all that an event names."""
+NEVER = -1
+"""The number of what will be other some day by itself."""
+_REMEMBERED = 100_000
+_MARKS_EACH = 8
+"""On how many marks an answer rests, at most on the average."""
+
+
+class Held(NamedTuple):
+    """What holds of a node."""
+
+    number: int
+    states: list[NodeState]
+    """One; none where all that was said is still to come."""
+    gist: int | None
+    """The same number for all of whom the same was said, as far as a decision goes by it; None: decide each time."""
+
+
+_UNKNOWN = Held(NEVER, [], None)
+
+
+class Nodes:
+    """What holds of nodes, as it was read last."""
+
+    def __init__(self) -> None:
+        self._held: dict[bytes, Held] = {}
+        self._gists: dict[Hashable, int] = {}
+        self._count = count()
+        """No number is given twice: rulings are remembered by them."""
+        self.learnt: dict[bytes, int] = {}
+        """Of which nodes the present transaction said something, and the number under which their state was derived."""
+
+    def learn(self, derived: Derived) -> None:
+        """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
+        if derived.later:
+            at, told = now(), _by_node(derived.statements)
+            for node in derived.later:
+                self._fold(node, told[node], derived.number, at)
+                self.learnt.pop(node, None)
+        for state in derived.states:
+            if state.node not in derived.later:
+                self._keep(state.node, derived.number, [state])
+                self.learnt[state.node] = derived.number
+
+    def read(self, conn: Connection, numbers: Mapping[bytes, int]) -> Mapping[bytes, Held]:
+        """Return what holds of nodes, which was derived under these numbers; read is what is not remembered so."""
+        held = self._held
+        if max(len(held), len(self._gists)) > _REMEMBERED:
+            held.clear()
+            self._gists.clear()
+        stale = [node for node, number in numbers.items() if held.get(node, _UNKNOWN).number != number]
+        if stale:
+            told, at = _by_node(statements_of(conn, stale)), now()
+            for node in stale:
+                self._fold(node, told.get(node, []), numbers[node], at)
+        return held
+
+    def _fold(self, node: bytes, said: list[Statement], number: int, at: datetime) -> None:
+        again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
+        self._keep(node, NEVER if again else number, fold(said, at))
+
+    def _keep(self, node: bytes, number: int, states: list[NodeState]) -> None:
+        same = gist(states[0]) if len(states) == 1 else None
+        number_of_same = None
+        if same is not None:
+            number_of_same = self._gists.get(same)
+            if number_of_same is None:
+                number_of_same = self._gists[same] = next(self._count)
+        self._held[node] = Held(number, states, number_of_same)
+
+
+def _by_node(statements: Sequence[Statement]) -> dict[bytes, list[Statement]]:
+    told: dict[bytes, list[Statement]] = {}
+    for one in statements:
+        told.setdefault(one.node, []).append(one)
+    return told
+
+
+class Ruling(NamedTuple):
+    """What may be done with an event."""
+
+    collects: bool
+    ties: bool
+
+
+class _Answer(NamedTuple):
+    slot: int
+    until: datetime | None
+    ruling: Ruling
+
+
+class Answers:
+    """What was decided of all that events name."""
+
+    def __init__(self) -> None:
+        self._answers: dict[Key, _Answer] = {}
+        self._resting: dict[int, list[Key]] = {}
+        """Mark -> the answers that rest on what it stands for."""
+        self._rests = 0
+
+    def get(self, key: Key, slot: int, at: datetime) -> Ruling | None:
+        """Return what was decided, where it still holds at a moment, which is in a slot of time."""
+        known = self._answers.get(key)
+        if known is None or known.slot != slot or (known.until is not None and at >= known.until):
+            return None
+        return known.ruling
+
+    def keep(self, key: Key, slot: int, until: datetime | None, ruling: Ruling, marks: Iterable[int]) -> None:
+        """Remember an answer for the rest of its slot, or until a moment before, or until something of it changes."""
+        if len(self._answers) >= _REMEMBERED or self._rests >= _MARKS_EACH * _REMEMBERED:
+            self.forget(None)
+        self._answers[key] = _Answer(slot, until, ruling)
+        resting = self._resting
+        for mark in marks:
+            self._rests += 1
+            keys = resting.get(mark)
+            if keys is None:
+                resting[mark] = [key]
+            else:
+                keys.append(key)
+
+    def forget(self, changed: Iterable[int] | None) -> None:
+        """Forget the answers that rest on these marks; all of them without."""
+        if changed is None:
+            self._answers.clear()
+            self._resting.clear()
+            self._rests = 0
+            return
+        for mark in changed:
+            keys = self._resting.pop(mark, ())
+            self._rests -= len(keys)
+            for key in keys:
+                self._answers.pop(key, None)
