@@ -138,7 +138,7 @@ class Desk:
     def grant(self, caller: Caller, purpose: str, scope: str) -> Reading:
         """Return what a key may read for a purpose; Forbidden without one, or for one that the policies close to it.
 
-        A key that carries one purpose says it by itself, unless the project's settings want every call to.
+        With `require_purpose = false` a key that carries one purpose says it by itself.
         """
         if not purpose and len(caller.purposes) == 1 and not self._space.project.settings.server.require_purpose:
             purpose = caller.purposes[0]

@@ -72,8 +72,8 @@ class ServerSettings(msgspec.Struct, forbid_unknown_fields=True):
 
     host: str = "127.0.0.1"
     port: int = 8360
-    require_purpose: bool = False
-    """Whether a call must say what it reads for, also when its key carries one purpose only."""
+    require_purpose: bool = True
+    """Whether a call must say what it reads for; else a key that carries one purpose says it by itself."""
 
 
 class MailSettings(msgspec.Struct, forbid_unknown_fields=True):
