@@ -6,13 +6,13 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Depends, FastAPI, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from steelthread.api.confirming import PATH, add_confirming
 from steelthread.api.desk import Desk
 from steelthread.api.keys import needs
+from steelthread.api.sayings import Sayings
 from steelthread.kit import Invalid, now
-from steelthread.privacy import Decision, Entry, Kind, Statement
+from steelthread.privacy import Decision, Entry, Kind
 from steelthread.rights import Consents, DoubleOptIn, Receipts, Saying
 from steelthread.thread import Space
 
@@ -31,6 +31,7 @@ def add_privacy(api: FastAPI, space: Space) -> None:
     """Add the routes. What was said counts from the next question on: nothing of it is cached."""
     consents = Consents(space)
     double = DoubleOptIn(space, consents)
+    sayings = Sayings(consents, api.state.pool)
     add_confirming(api, space, consents)
     _evidence(api, space, consents)
     _decisions(api, consents)
@@ -48,17 +49,12 @@ def add_privacy(api: FastAPI, space: Space) -> None:
             saying = _SAYING(await request.body())
         except msgspec.MsgspecError as error:
             raise Invalid(f"The body is not what /docs says: {error}") from None
-        kept = await run_in_threadpool(_say, saying)
+        said = await sayings.say(saying)
+        kept = said.statement
+        _note(api, "consent", "consent", said.individual, kept.purpose, {"event": kept.event_id, "said": kept.said})
         token = double.token(kept)
         told = {"eventId": kept.event_id, "recordedAt": kept.recorded_at}
         return _json({**told, "confirm": f"{PATH}?token={token}"} if token else told, 201)
-
-    def _say(saying: Saying) -> Statement:
-        with api.state.pool.connection() as conn, conn.transaction():
-            kept = consents.say(conn, saying)
-            _, individual = consents.look(conn, saying.ref, kept.recorded_at)
-        _note(api, "consent", "consent", individual, kept.purpose, {"event": kept.event_id, "said": kept.said})
-        return kept
 
 
 def _evidence(api: FastAPI, space: Space, consents: Consents) -> None:

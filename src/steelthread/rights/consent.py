@@ -1,6 +1,6 @@
 """Consent of a reference: what a person says is kept of the node that was named; what may be done is asked of all nodes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ import psycopg
 
 from steelthread import privacy
 from steelthread.identity import parse_ref
-from steelthread.kit import Conflict, Invalid, NotFound, now, uuid7
+from steelthread.kit import Conflict, Invalid, NotFound, SteelthreadError, now, uuid7
 from steelthread.privacy import (
     COVERED,
     EVERYTHING,
@@ -86,60 +86,82 @@ class Consents:
 
         With `node` it is of this contact point of the person, in place of what `ref` names.
         """
-        purpose = saying.purpose
-        if purpose in COVERED:
-            if saying.channel:
-                raise Invalid(f"{purpose} is of all channels: say it without one.")
-        elif purpose != EVERYTHING:
-            known = self.purposes.get(saying.purpose)
-            purpose = known.name
-            if saying.channel and known.channels and saying.channel not in known.channels:
-                raise Invalid(f"{purpose} has the channels {', '.join(known.channels)} only (purposes.yaml).")
-        elif saying.said == "given":
-            raise Invalid("Nobody agrees to everything at once: say given for one purpose at a time (GDPR Art. 7(2)).")
+        (kept,) = self.say_all(conn, [saying], [node] if node else None)
+        if isinstance(kept, SteelthreadError):
+            raise kept
+        return kept
+
+    def say_all(
+        self, conn: Connection, sayings: Sequence[Saying], nodes: Sequence[bytes] | None = None
+    ) -> list[Statement | SteelthreadError]:
+        """Keep what many say in the caller's transaction, as `say` does, with a few questions for all.
+
+        Each answer is the statement, or why this one cannot be kept: nothing is written of it, and its neighbours are kept.
+        """
+        reader = self._space.reader(conn)
+        answers = [self._drafted(reader, one, nodes[at] if nodes else None) for at, one in enumerate(sayings)]
+        privacy.lock_nodes(conn, {one.node for one in _kept(answers)})
+        # An erasure of this moment has ended before it is asked who was erased.
+        gone = self._stones.among(conn, {one.node for one in _kept(answers)})
+        for at, (answer, saying) in enumerate(zip(answers, sayings, strict=True)):
+            if isinstance(answer, Statement) and answer.node in gone and not saying.returns:
+                answers[at] = Conflict(
+                    "Whoever this was has been erased: only a person who comes back by own will is kept (returns)."
+                )
+        back = {one.node for one in _kept(answers)} & gone
+        if back:
+            self._let_in(conn, back)
+        privacy.append(conn, list(_kept(answers)))
+        return answers
+
+    def _drafted(self, reader: Reader, saying: Saying, node: bytes | None) -> Statement | SteelthreadError:
+        try:
+            return self._draft(reader, saying, node)
+        except SteelthreadError as error:
+            return error
+
+    def _draft(self, reader: Reader, saying: Saying, node: bytes | None) -> Statement:
+        """Return the statement that would be kept; an error where it cannot be."""
+        purpose = self._purpose(saying)
         moment = now()
+        occurred = _aware(saying.occurred_at) or moment
+        if occurred > moment:
+            raise Invalid("occurredAt lies in the future: say when it was said.")
         scope: Scope = "contact_point" if node else self._scope(saying.ref)
-        node = node or self._node(conn, saying.ref)
-        privacy.lock_nodes(conn, [node])  # an erasure of this moment ends before it is asked who was erased
-        if self._stones.has(conn, node):
-            self._let_in(conn, node, returns=saying.returns)
-        statement = Statement(
-            event_id=saying.event_id or uuid7(), node=node, scope=scope,
-            purpose=purpose, said=saying.said, occurred_at=_aware(saying.occurred_at) or moment, recorded_at=moment,
+        return Statement(
+            event_id=saying.event_id or uuid7(), node=node or _node(reader, saying.ref), scope=scope,
+            purpose=purpose, said=saying.said, occurred_at=occurred, recorded_at=moment,
             channel=saying.channel, valid_until=_aware(saying.valid_until), signal=saying.signal, source=saying.source,
             method=saying.method, actor=saying.actor, brand=saying.brand, jurisdiction=saying.jurisdiction or self.place,
             notice=saying.notice, notice_sha256=_digest(saying.notice_sha256), language=saying.language,
             evidence=_evidence(saying),
         )  # fmt: skip
-        if statement.occurred_at > moment:
-            raise Invalid("occurredAt lies in the future: say when it was said.")
-        privacy.append(conn, [statement])
-        return statement
 
-    def _let_in(self, conn: Connection, node: bytes, *, returns: bool) -> None:
-        if not returns:
-            raise Conflict(
-                "Whoever this was has been erased: only a person who comes back by own will is kept (returns)."
-            )
-        tokens = self._stones.lift(conn, [node])
+    def _purpose(self, saying: Saying) -> str:
+        """Return the name of the purpose that somebody speaks of, if it may be said like this."""
+        if saying.purpose in COVERED:
+            if saying.channel:
+                raise Invalid(f"{saying.purpose} is of all channels: say it without one.")
+            return saying.purpose
+        if saying.purpose == EVERYTHING:
+            if saying.said == "given":
+                raise Invalid(
+                    "Nobody agrees to everything at once: say given for one purpose at a time (GDPR Art. 7(2))."
+                )
+            return saying.purpose
+        known = self.purposes.get(saying.purpose)
+        if saying.channel and known.channels and saying.channel not in known.channels:
+            raise Invalid(f"{known.name} has the channels {', '.join(known.channels)} only (purposes.yaml).")
+        return known.name
+
+    def _let_in(self, conn: Connection, nodes: Collection[bytes]) -> None:
+        tokens = self._stones.lift(conn, nodes)
         line = Line(uuid7(), now(), [token.hex() for token in tokens], lifted=True)
         conn.execute(
             "insert into privacy.erasure (request_id, at, finished_at) values (%s, %s, %s)",
             (line.request_id, line.at, line.at),
         )
         write_journal(self._space.project.data, line)
-
-    def _node(self, conn: Connection, ref: str) -> bytes:
-        hashes = self._space.reader(conn).hashes(ref)
-        if not hashes:
-            raise NotFound("Nobody answers to this reference.")
-        if len(hashes) == 1:  # nobody is looked up: it would take another time for whoever is known
-            return hashes[0]
-        known = [one for one in hashes if self._space.reader(conn).is_known(one)]
-        if len(known) != 1:
-            kind = ref.partition(":")[0]
-            raise Invalid(f"Say {kind}:NAMESPACE/VALUE: a value of this kind is one of its namespace.")
-        return known[0]
 
     def _scope(self, ref: str) -> Scope:
         parsed = parse_ref(ref, self._space.rules)
@@ -263,6 +285,23 @@ class Consents:
         version = f"{self.purposes.version}+{self.jurisdictions.law(self.place, moment.date()).version}"
         signals = self.signals(conn, ref, moment)
         return {"ref": ref, "at": moment, "policyVersion": version, "states": states, "signals": signals}
+
+
+def _kept(answers: Iterable[Statement | SteelthreadError]) -> Iterator[Statement]:
+    return (one for one in answers if isinstance(one, Statement))
+
+
+def _node(reader: Reader, ref: str) -> bytes:
+    hashes = reader.hashes(ref)
+    if not hashes:
+        raise NotFound("Nobody answers to this reference.")
+    if len(hashes) == 1:  # nobody is looked up: it would take another time for whoever is known
+        return hashes[0]
+    known = [one for one in hashes if reader.is_known(one)]
+    if len(known) != 1:
+        kind = ref.partition(":")[0]
+        raise Invalid(f"Say {kind}:NAMESPACE/VALUE: a value of this kind is one of its namespace.")
+    return known[0]
 
 
 def _channels(own: Collection[str], told: Collection[str]) -> list[str]:
