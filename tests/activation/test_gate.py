@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from tests.activation.receivers import Receiver
 
 from steelthread import privacy
-from steelthread.activation import Aim, Deliverer, add_webhook, list_webhooks, sendings, set_aim
+from steelthread.activation import Aim, Deliverer, add_webhook, list_webhooks, sendings, set_aim, verified
 from steelthread.activation import sending as attempts
 from steelthread.activation.sending import Sender
 from steelthread.api import create_api
@@ -52,7 +52,7 @@ def deliver(space):
 
 def add(space, receiver, types=("profile.changed",), aim=MARKETING, name="shop"):
     with space.database.connect() as conn:
-        add_webhook(conn, space.vault, space.log, name, receiver.url, types, aim)
+        return add_webhook(conn, space.vault, space.log, name, receiver.url, types, aim)
 
 
 def people(space, load, count):
@@ -164,7 +164,7 @@ def test_10_a_word_between_the_decision_and_the_sending_counts(space, load, rece
     who = people(space, load, 2)
     consents, asked = Consents(space), []
     say(space, consents, who, "given")
-    add(space, receiver)
+    secret = add(space, receiver)
     judge = Sender.judge
 
     def slow(self, conn, one, persons):
@@ -180,6 +180,10 @@ def test_10_a_word_between_the_decision_and_the_sending_counts(space, load, rece
     until(lambda: standing(space).delivered == 1)
     assert {person for _, person in received(receiver)} == {who[1]}
     assert len(receiver.got) == 1, "what was made before the word was never sent"
+    _, headers, body = receiver.got[0]
+    assert verified(secret, headers, body, time.time()), "it is signed as it went out"
+    assert [one.allowed for one in log_of(space) if one.individual_id == who[0]] == [False]
+    assert standing(space).withheld == 1
 
 
 def test_10_whoever_is_held_speaks_when_the_letter_has_gone(space, load):

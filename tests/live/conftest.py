@@ -99,8 +99,8 @@ class Served:
         return children(self.process.pid)
 
 
-def children(parent):
-    """Return the numbers of a process's children that are workers, or forks of one."""
+def children(parent, part=b"worker"):
+    """Return the numbers of a process's children that are of a part of `serve`, or forks of one."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -108,7 +108,7 @@ def children(parent):
             command = (process / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(above) == parent and state != "Z" and b"worker" in command:
+        if int(above) == parent and state != "Z" and part in command:
             found.append(int(process.name))
     return found
 

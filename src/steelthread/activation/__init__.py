@@ -16,6 +16,7 @@ from steelthread.activation.queries import (
     rotate_secret,
     sendings,
     set_aim,
+    webhooks,
 )
 from steelthread.activation.signing import new_secret, signed, verified
 
@@ -38,4 +39,5 @@ __all__ = [
     "set_aim",
     "signed",
     "verified",
+    "webhooks",
 ]

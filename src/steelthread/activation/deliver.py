@@ -37,6 +37,7 @@ _FACTS = 200
 _TIMEOUT = 15.0
 _LEASE = timedelta(seconds=60)
 _PER_WEBHOOK = 4
+_SENDERS = 16
 _TIDY_SECONDS = 3600.0
 _JSON = msgspec.json.Encoder().encode
 
@@ -50,6 +51,7 @@ class Deliverer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="deliverer", daemon=True)
         self._sender = Sender(space)
+        self._pool = space.database.pool(_SENDERS, autocommit=False)
         self._tidied = -_TIDY_SECONDS
         self._busy: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -67,7 +69,7 @@ class Deliverer:
     def run(self) -> None:
         """Deliver until stopped; a database that goes away is waited for."""
         client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False)
-        with client, ThreadPoolExecutor(16, thread_name_prefix="webhook") as senders:
+        with client, ThreadPoolExecutor(_SENDERS, thread_name_prefix="webhook") as senders:
             while not self._stopping.is_set():
                 try:
                     with self._space.database.connect() as heard, self._space.database.connect() as conn:
@@ -127,7 +129,7 @@ class Deliverer:
                 self._busy[one.webhook_id] -= 1
 
     def _attempt(self, client: httpx2.Client, one: Due, endpoint: Endpoint) -> None:
-        with self._space.database.connect() as conn:
+        with self._pool.connection(timeout=_TIMEOUT) as conn:
             outcome = self._sender.send(client, conn, one, endpoint)
             self._note(conn, one, outcome)
             conn.commit()

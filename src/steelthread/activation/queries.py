@@ -219,6 +219,12 @@ def reading_webhooks(conn: Connection) -> list[tuple[int, list[str]]]:
     ).fetchall()
 
 
+def webhooks(conn: Connection) -> int:
+    """Return how many webhooks there are."""
+    row = conn.execute("select count(*) from activation.webhook").fetchone()
+    return row[0] if row else 0
+
+
 def aimless(conn: Connection) -> list[str]:
     """Return the names of the webhooks that wait for a purpose."""
     rows = conn.execute(f"select name from activation.webhook where not {_AIMED} order by 1", (list(OF_NOBODY),))

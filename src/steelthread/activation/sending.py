@@ -2,9 +2,8 @@
 
 First it is decided who may be told of, and the letter is made of these. When the connection stands, nothing but the
 letter left to be sent, everybody in it is held (`privacy.try_hold`: whoever says something of them waits these
-milliseconds) and asked about again. If an answer changed, nothing is sent and the letter is made anew. Otherwise the log
-is written and committed, the letter goes out, and they are let go. So nothing is sent of a person after a withdrawal was
-acknowledged.
+milliseconds) and asked about again. Whoever said no meanwhile is taken out of it. The log is written and committed, the
+letter is signed and goes out, and they are let go. So nothing is sent of a person after a withdrawal was acknowledged.
 """
 
 import threading
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import httpcore2
 import httpx2
 import msgspec
 import psycopg
@@ -37,6 +37,8 @@ _SOON = 0.2
 _NODES = 400
 """Nodes that one letter may hold; PostgreSQL has a lock for each."""
 _HELD_AT_ONCE = 4
+_PATIENCE, _BLINK = 0.3, 0.005
+"""Seconds for which it is tried to hold people one of whom is speaking, and between two tries."""
 _BEGINS, _ENDS = "send_request_headers.started", ("send_request_body.complete", ".failed")
 
 
@@ -70,7 +72,7 @@ class Letter(msgspec.Struct):
 
 
 class Changed(Exception):
-    """Somebody of whom a letter tells has said something since, or does so at this moment."""
+    """Of those of whom a letter tells nobody is left, somebody is another person now, or somebody goes on speaking."""
 
 
 class Sender:
@@ -89,11 +91,11 @@ class Sender:
             if not letter.events:
                 self._log(conn, one, letter)
                 return Outcome(sent=False)
-            at = time.time()
-            headers = {"content-type": _TYPE, **signed(endpoint.in_force(at), one.message, int(at), letter.body)}
-            last = _LastMoment(self, conn, one, letter)
+            last = _LastMoment(self, conn, one, endpoint, letter)
             try:
-                answer = client.post(endpoint.url, content=letter.body, headers=headers, extensions={"trace": last})
+                answer = client.post(
+                    endpoint.url, content=letter.body, headers={"content-type": _TYPE}, extensions={"trace": last}
+                )
             except Changed:
                 continue
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -130,16 +132,29 @@ class Sender:
         """Decide of everybody in a delivery."""
         return self._gate.judge(conn, persons, one.aim.purpose, "activate", one.aim.channel)
 
-    def hold(self, conn: Connection, one: Due, letter: Letter) -> None:
-        """Hold everybody of whom a letter tells, and write the log; Changed when it may not go out as it is."""
+    def hold(self, conn: Connection, one: Due, letter: Letter) -> Letter:
+        """Hold everybody of whom a letter tells, and write the log; return the letter, without whoever said no meanwhile.
+
+        Changed when it may not go out: somebody goes on speaking, or was made one with others, or all said no.
+        """
         nodes = letter.nodes()
-        if not privacy.try_hold(conn, nodes):
-            raise Changed
+        until = time.monotonic() + _PATIENCE
+        while not privacy.try_hold(conn, nodes):
+            privacy.let_go(conn)  # nobody waits for one who waits
+            conn.commit()
+            if time.monotonic() > until:
+                raise Changed
+            time.sleep(_BLINK)
         again = self.judge(conn, one, letter.told)
-        if not all(found.decision.allow and nodes.issuperset(found.nodes) for found in again.values()):
+        if not all(nodes.issuperset(found.nodes) for found in again.values()):
             raise Changed
-        letter.judged.update(again)
+        judged = {**letter.judged, **again}
+        kept = [event for event in letter.events if all(judged[person].decision.allow for person in persons_of(event))]
+        if not kept:
+            raise Changed
+        letter = Letter(kept, letter.body if len(kept) == len(letter.events) else _JSON(kept), judged)
         self._log(conn, one, letter)
+        return letter
 
     def _log(self, conn: Connection, one: Due, letter: Letter) -> None:
         """Write down of whom is told and who is left out; of whoever is nobody any more nothing is kept."""
@@ -172,19 +187,24 @@ class Sender:
 
 
 class _LastMoment:
-    """Hears from the client when the connection stands, and when the letter has gone out."""
+    """Hears from the client when the connection stands, and when the letter has gone out; at the first it puts the letter in.
 
-    def __init__(self, sender: Sender, conn: Connection, one: Due, letter: Letter) -> None:
+    What the client has is a draft: whoever said no since then is not in the letter that goes out, and that one is signed.
+    """
+
+    def __init__(self, sender: Sender, conn: Connection, one: Due, endpoint: Endpoint, letter: Letter) -> None:
         self._sender = sender
         self._conn = conn
         self._one = one
+        self._endpoint = endpoint
         self._letter = letter
         self._holds = False
         self._logged = False
 
-    def __call__(self, event: str, _: dict[str, Any]) -> None:
+    def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(_BEGINS):
             self._hold()
+            self._put_in(info["request"])
         elif event.endswith(_ENDS):
             self.let_go()
 
@@ -193,8 +213,18 @@ class _LastMoment:
             return
         self._sender.enter()
         self._holds = True
-        self._sender.hold(self._conn, self._one, self._letter)
+        self._letter = self._sender.hold(self._conn, self._one, self._letter)
         self._logged = True
+
+    def _put_in(self, request: httpcore2.Request) -> None:
+        body, at = self._letter.body, time.time()
+        headers = {
+            **signed(self._endpoint.in_force(at), self._one.message, int(at), body),
+            "content-length": str(len(body)),
+        }
+        kept = [(name, value) for name, value in request.headers if name.lower() != b"content-length"]
+        request.headers = [*kept, *((name.encode(), value.encode()) for name, value in headers.items())]
+        request.stream = httpx2.ByteStream(body)
 
     def let_go(self) -> None:
         """Let people speak again; the audit log is told after that."""

@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import psycopg
 import structlog
 
-from steelthread.activation import Deliverer
+from steelthread.activation import Deliverer, webhooks
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.intake import live_sources
 from steelthread.kit import Project, SteelthreadError, come_soon
@@ -33,6 +34,7 @@ from steelthread.rights import (
 )
 from steelthread.thread import Space, Worker
 
+Connection = psycopg.Connection[Any]
 Part = Literal["all", "collector", "worker", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _DUE_SECONDS = 3600.0
@@ -44,7 +46,7 @@ _TURN_SECONDS = 0.0005
 """For how long a thread that answers may have to wait for another of this process: reading an event takes milliseconds."""
 _LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
-"""Tells a worker the number of the server with which it goes."""
+"""Tells a worker or a sender the number of the server with which it goes."""
 
 
 @app.command
@@ -70,18 +72,19 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
     if only == "sender":
         with common.space() as space:
             space.forget_with_others()
-            _send(Deliverer(space))
+            _send(Deliverer(space), int(os.environ.get(_BESIDE, "0")))
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
 
 
-def _send(deliverer: Deliverer) -> None:
-    """Deliver until told to stop."""
+def _send(deliverer: Deliverer, server: int) -> None:
+    """Deliver until told to stop, or until the server with which it goes has ended."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     deliverer.start()
-    stopping.wait()
+    while not stopping.wait(_LOOK_SECONDS) and (not server or os.getppid() == server):
+        pass
     deliverer.stop()
 
 
@@ -96,11 +99,8 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         space.forget_with_others()
         SqlAccess(space).refresh_stale()
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
-        beside = WorkerBeside(space) if only == "all" else None
+        beside = [Beside(space, "worker", live_sources), Beside(space, "sender", webhooks)] if only == "all" else []
         clock = RequestClock(space) if only in ("all", "api") else None
-        deliverer = Deliverer(space)
-        if only == "all":
-            deliverer.start()
         come_soon(first=True)  # this thread and those that answer; what works by itself has begun before
         sys.setswitchinterval(_TURN_SECONDS)
         try:
@@ -112,11 +112,10 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
             if only != "collector":
                 api.state.desk.queue.flush()
         finally:
-            deliverer.stop()
             if clock:
                 clock.stop()
-            if beside:
-                beside.stop()
+            for one in beside:
+                one.stop()
 
 
 class RequestClock:
@@ -177,17 +176,17 @@ class RequestClock:
             _LOG.warning("requests of people are due", **Counter(one["level"] for one in due))
 
 
-class WorkerBeside:
-    """A worker process beside the server, as soon as there is a live source; one that dies is replaced."""
+class Beside:
+    """One part in a process of its own beside the server, as soon as it has work; one that dies is replaced."""
 
-    def __init__(self, space: Space) -> None:
-        self._space = space
+    def __init__(self, space: Space, only: Literal["worker", "sender"], count: Callable[[Connection], int]) -> None:
+        self._space, self._only, self._count = space, only, count
         self._stopping = threading.Event()
-        self._watch = threading.Thread(target=self._keep, name="worker-beside", daemon=True)
+        self._watch = threading.Thread(target=self._keep, name=f"{only}-beside", daemon=True)
         self._watch.start()
 
     def stop(self) -> None:
-        """Stop the worker after its present step."""
+        """Stop it after its present step."""
         self._stopping.set()
         self._watch.join()
 
@@ -198,7 +197,7 @@ class WorkerBeside:
                 continue
             try:
                 if process is not None or self._wanted():
-                    process = _start(self._space.project)
+                    process = _start(self._space.project, self._only)
             except (SteelthreadError, psycopg.Error):
                 continue  # no database at this moment
         if process is not None and process.poll() is None:
@@ -207,10 +206,10 @@ class WorkerBeside:
 
     def _wanted(self) -> bool:
         with self._space.database.connect() as conn:
-            return live_sources(conn) > 0
+            return self._count(conn) > 0
 
 
-def _start(project: Project) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "steelthread", "serve", "--only", "worker", "--project", str(project.folder)]
+def _start(project: Project, only: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "steelthread", "serve", "--only", only, "--project", str(project.folder)]
     environment = {**os.environ, _BESIDE: str(os.getpid())}
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)

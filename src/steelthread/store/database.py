@@ -66,7 +66,9 @@ class Database:
             give_way(self._niceness, conn.info.backend_pid)
         return conn
 
-    def pool(self, max_size: int = 8, *, by_key: bool = False) -> ConnectionPool[psycopg.Connection[Any]]:
+    def pool(
+        self, max_size: int = 8, *, by_key: bool = False, autocommit: bool = True
+    ) -> ConnectionPool[psycopg.Connection[Any]]:
         """Return a pool of connections for many small questions that somebody waits for; it closes with the database.
 
         A plan is made once per connection and question: making one costs more than carrying it out. With `by_key` things are
@@ -82,7 +84,7 @@ class Database:
             check=_check,
             kwargs={
                 "application_name": "steelthread",
-                "autocommit": True,
+                "autocommit": autocommit,
                 "prepare_threshold": 2,
                 "options": _ASKED_AGAIN + (_BY_KEY if by_key else ""),
             },
