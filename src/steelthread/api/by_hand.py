@@ -18,7 +18,7 @@ def by_hand(asked: type[msgspec.Struct], path: Sequence[str] = (), header: Seque
     """Return what a route says in the document of its parameters, which the framework does not see."""
     schema = msgspec.json.schema_components([asked])[1][asked.__name__]
     query = [
-        {"name": name, "in": "query", "required": False, "schema": content}
+        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": content}
         | ({"description": content["description"]} if "description" in content else {})
         for name, content in schema["properties"].items()
     ]

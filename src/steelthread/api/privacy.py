@@ -1,5 +1,7 @@
 """HTTP of the customer rules: consents in, decisions out."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,15 +9,18 @@ from uuid import UUID
 import msgspec
 from fastapi import Depends, FastAPI, Request, Response
 
+from steelthread.api.by_hand import by_hand, parsed
 from steelthread.api.confirming import PATH, add_confirming
 from steelthread.api.desk import Desk
-from steelthread.api.keys import needs
+from steelthread.api.keys import admit, bearer, needs
 from steelthread.api.sayings import Sayings
 from steelthread.kit import Invalid, now
 from steelthread.privacy import Decision, Entry, Kind
 from steelthread.rights import Consents, DoubleOptIn, Receipts, Saying
 from steelthread.thread import Space
 
+_AT_ONCE = 4
+"""Decisions made at once: more threads than that hinder each other, and answer later."""
 _ENCODE = msgspec.json.Encoder().encode
 _SAYING = msgspec.json.Decoder(Saying).decode
 _OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -80,28 +85,36 @@ def _evidence(api: FastAPI, space: Space, consents: Consents) -> None:
         return _json({"ref": ref, "signals": found})
 
 
+class _Asked(msgspec.Struct):
+    """What a question about a person's data says."""
+
+    ref: str
+    purpose: str
+    channel: str = ""
+    at: datetime | None = None
+    known: datetime | None = None
+    place: str = ""
+
+
 def _decisions(api: FastAPI, consents: Consents) -> None:
-    @api.get("/api/decisions", tags=["privacy"], dependencies=[Depends(needs("decisions:read"))], responses=_OBJECT)
-    def decision(
-        ref: str,
-        purpose: str,
-        channel: str = "",
-        at: datetime | None = None,
-        known: datetime | None = None,
-        place: str = "",
-    ) -> Response:
+    answering = ThreadPoolExecutor(_AT_ONCE, "decider")
+
+    @api.get("/api/decisions", tags=["privacy"], responses=_OBJECT, **by_hand(_Asked))
+    async def decision(request: Request) -> Response:
         """Whether a person's data may be used for a purpose: `allow`, `reasons`, `evidence`, `policyVersion`.
 
         `at` asks for another moment, `known` for what was known then, `place` for the law of a place (DE, US-CA).
         """
-        return _json(_decide(ref, purpose, channel, at, known, place))
+        await admit(request, bearer(request.headers.get("authorization", "")), "decisions:read")
+        asked = parsed(request, _Asked)
+        return await asyncio.get_running_loop().run_in_executor(answering, lambda: _json(_decide(asked)))
 
-    def _decide(
-        ref: str, purpose: str, channel: str, at: datetime | None, known: datetime | None, place: str
-    ) -> Decision:
+    def _decide(asked: _Asked) -> Decision:
         with api.state.readers.connection() as conn:
-            decision, individual = consents.decided(conn, ref, purpose, channel, at=at, known=known, place=place)
-        name, through = consents.purposes.told(purpose, channel)
+            decision, individual = consents.decided(
+                conn, asked.ref, asked.purpose, asked.channel, at=asked.at, known=asked.known, place=asked.place
+            )
+        name, through = consents.purposes.told(asked.purpose, asked.channel)
         details = {"allow": decision.allow, "policy": decision.policy_version, "channel": through}
         _note(api, "decision", "decide", individual, name, details)
         return decision
