@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import UUID
 
 from serving import Client, served
 from steelthread.activation import Aim, add_webhook
@@ -85,6 +86,7 @@ def activation(space: Space, port: int, first: int, call: Callable[[int], Call])
     with space.database.connect() as conn:
         reader = space.reader(conn)
         who = {number: reader.cluster(f"user_id:u{number}")[1] for number in range(first, first + RATE * SECONDS)}
+    _until_told(space, who[first])
     ended, began = threading.Event(), time.time()
 
     def change() -> None:
@@ -122,6 +124,16 @@ def activation(space: Space, port: int, first: int, call: Callable[[int], Call])
         f"before: median {median * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, most {took[-1] * 1000:.0f} ms, "
         f"told of after the acknowledgement: {late}"
     )
+
+
+def _until_told(space: Space, person: UUID) -> None:
+    """Return when the receiver was told of a change: the sender has started, then."""
+    with space.database.connect() as conn:
+        space.log.append(conn, OUTCOMES, [ProfilesChanged(individuals=[person])])
+        conn.commit()
+        while not conn.execute("select 1 from activation.sending where individual_id = %s", (person,)).fetchone():
+            conn.commit()
+            time.sleep(0.05)
 
 
 async def withdraw(port: int, first: int, call: Callable[[int], Call], key: str) -> tuple[list[float], int]:
