@@ -120,3 +120,21 @@ def test_keys_that_are_too_common_find_nobody(space, told, monkeypatch):
         conn.execute("delete from identity.common_key")
         assert 0 < few < newcomers.Newcomers(space, conn, model).judge(fresh).pairs
         conn.rollback()
+
+
+def test_the_sealed_part_of_a_model_is_read_once_and_stays(space, told, every):
+    """What a model of a million people has sealed are megabytes: no run of newcomers reads or writes them again."""
+    told(every[:160])
+    resolve_new(space)
+    with space.database.connect() as conn:
+        row = identity.model_in_force(conn)
+        known = identity.model_in_force(conn, space.matching)
+        assert known is not None
+        assert (known.version, known.sealed, known.threshold) == (row.version, b"", row.threshold)
+        assert identity.threshold_in_force(conn) == row.threshold
+        assert len(row.sealed) > 1000
+        space.matching.clear()
+    told(every)
+    assert resolve_new(space).model == row.version
+    with space.database.connect() as conn:
+        assert identity.model_in_force(conn).sealed == row.sealed

@@ -73,9 +73,7 @@ def doubted(
     contacts stand in a home. `know` is told whose names `conflicts` will ask for. What the model in force says stands in the
     ledger; below `threshold` it holds two records to be two people.
     """
-    scope, values = "", {"among": Int8s(among or ())}
-    if among is not None:
-        scope = f" and l.b in (select l.b from identity.link l where {_weak('l')} and l.a = any(%(among)s))"
+    scope, values = _scope(conn, among)
     named = _Named(conn, know, conflicts)
     found = Doubts({}, [])
     disputes = _disputes(conn, scope, values, threshold, named)
@@ -99,6 +97,19 @@ def doubted(
     )
     found.back = [pair for pair in former if pair not in found.aside and (among is None or pair[0] in homely)]
     return found
+
+
+def _scope(conn: Connection, among: Collection[int] | None) -> tuple[str, dict[str, Any]]:
+    """Return SQL that limits links `l` to contacts of these records, and its values; nothing for all of them.
+
+    The contacts are asked for first: with their number at hand no planner reads the whole ledger for a few.
+    """
+    if among is None:
+        return "", {}
+    rows = conn.execute(
+        f"select distinct l.b from identity.link l where {_weak('l')} and l.a = any(%s)", (Int8s(among),)
+    )
+    return " and l.b = any(%(contacts)s)", {"contacts": Int8s(contact for (contact,) in rows)}
 
 
 class _Named:
@@ -183,16 +194,19 @@ def contacts_in_doubt(conn: Connection, among: Collection[int] | None) -> Iterat
     They are compared as those are that rules have joined: what is set aside there lets others in, and a mean needs every
     pair; so a run says the same of them before and after.
     """
-    scope = (
-        ""
-        if among is None
-        else f" and l.b in (select b from identity.link where closed_at is null and strength < {MODEL} and a = any(%(among)s))"
-    )
+    scope, values = "", {}
+    if among is not None:
+        found = conn.execute(
+            "select distinct l.b from identity.link o join identity.link l on l.b = o.b and l.refused <> ''"
+            f" where o.closed_at is null and o.strength < {MODEL} and o.a = any(%s) and {_weak('l')}",
+            (Int8s(among),),
+        )
+        scope, values = " and l.b = any(%(contacts)s)", {"contacts": Int8s(contact for (contact,) in found)}
     rows = conn.execute(
         "select l.b, array_agg(distinct l.a order by l.a) from identity.link l"
         " join intake.record i on i.record_id = l.a and i.is_party"
         f" where {_weak('l')}{scope} group by l.b having bool_or(l.refused <> '')",
-        {"among": Int8s(among or ())},
+        values,
     ).fetchall()
     for _, records in rows:
         yield from pairwise(records)

@@ -64,9 +64,16 @@ class ModelRow(msgspec.Struct):
 _MODEL = ", ".join(ModelRow.__struct_fields__)
 
 
-def model_in_force(conn: Connection) -> ModelRow | None:
-    """Return the model version in force, if the space was ever resolved."""
-    row = conn.execute(f"select {_MODEL} from identity.model order by used_at desc, number desc limit 1").fetchone()
+_LAST = "from identity.model order by used_at desc, number desc limit 1"
+
+
+def model_in_force(conn: Connection, known: Collection[str] = ()) -> ModelRow | None:
+    """Return the model version in force, if the space was ever resolved.
+
+    What is sealed of it grows with the people it has seen, to megabytes: of a version that is `known` it is left out.
+    """
+    columns = _MODEL.replace("sealed", "case when version = any(%s) then ''::bytea else sealed end")
+    row = conn.execute(f"select {columns} {_LAST}", (list(known),)).fetchone()
     return None if row is None else ModelRow(*row)
 
 
@@ -78,17 +85,20 @@ def model_version(conn: Connection, version: str) -> ModelRow | None:
 
 def use_model(conn: Connection, row: ModelRow, at: datetime) -> None:
     """Put a version in force; one that was kept before stays as it is."""
-    conn.execute(
-        f"insert into identity.model ({_MODEL}, used_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
-        "on conflict (version) do update set used_at = excluded.used_at, confidence = excluded.confidence",
-        (*(Jsonb(value) if isinstance(value, list) else value for value in msgspec.structs.astuple(row)), at),
+    kept = conn.execute(
+        "update identity.model set used_at = %s, confidence = %s where version = %s", (at, row.confidence, row.version)
     )
+    if not kept.rowcount:
+        conn.execute(
+            f"insert into identity.model ({_MODEL}, used_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (*(Jsonb(value) if isinstance(value, list) else value for value in msgspec.structs.astuple(row)), at),
+        )
 
 
 def threshold_in_force(conn: Connection) -> float | None:
     """Return the mean weight from which people are joined; None when no model was ever used."""
-    row = model_in_force(conn)
-    return None if row is None else row.threshold
+    row = conn.execute(f"select confidence, exact, strict, loose {_LAST}").fetchone()
+    return None if row is None else float(row[1 + ("exact", "strict", "loose").index(row[0])])
 
 
 def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
@@ -99,9 +109,22 @@ def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
     return [ModelLink(*row) for row in rows]
 
 
-def model_pairs(conn: Connection, records: Collection[int], least: float) -> list[tuple[int, int]]:
-    """Return the ends of the open model links of at least this weight with an end among these records."""
-    sql = f"select a, b from identity.link where closed_at is null and strength = {MODEL} and weight >= %s and "
+def model_links_between(conn: Connection, records: Collection[int]) -> list[ModelLink]:
+    """Return the open model links between these records."""
+    sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL} and a = any(%s) and b = any(%s)"
+    with conn.cursor(binary=True) as cursor:
+        return [ModelLink(*row) for row in cursor.execute(sql, (Int8s(records),) * 2).fetchall()]
+
+
+def model_pairs(
+    conn: Connection, records: Collection[int], least: float, *, walls: bool = True
+) -> list[tuple[int, int]]:
+    """Return the ends of the open model links of at least this weight with an end among these records.
+
+    Without `walls` those are left out that keep two records apart.
+    """
+    scope = "" if walls else " and refused = ''"
+    sql = f"select a, b from identity.link where closed_at is null and strength = {MODEL}{scope} and weight >= %s and "
     ids = Int8s(records)
     return conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (least, ids, least, ids)).fetchall()
 

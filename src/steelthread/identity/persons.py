@@ -48,18 +48,15 @@ class Region:
         self._source = rows
         self._threshold = threshold
         self.rows: dict[int, NodeRow] = {}
-        self.links: dict[tuple[int, int], evidence.ModelLink] = {}
         self._persons: set[int] = set()
 
     def grow(self, seeds: Iterable[NodeRow]) -> None:
         """Take in these nodes, the persons they belonged to, and whoever model links connect with them."""
         fresh = self._take(seeds)
         while fresh:
-            ends = set()
-            for link in evidence.model_links(self._conn, [row.id for row in fresh if row.kind == 0]):
-                self.links[(link.a, link.b)] = link
-                if not link.wall and link.weight >= self._threshold:
-                    ends |= {link.a, link.b}
+            records = [row.id for row in fresh if row.kind == 0]
+            heavy = evidence.model_pairs(self._conn, records, self._threshold, walls=False)
+            ends = {end for pair in heavy for end in pair}
             fresh = self._take(self._source.rows(sorted(ends - self.rows.keys())))
 
     def _take(self, wanted: Iterable[NodeRow]) -> list[NodeRow]:
@@ -83,7 +80,8 @@ class Region:
             atoms[row.cluster].append(row)
         labels = list(atoms)
         place_of = {label: place for place, label in enumerate(labels)}
-        links = _between_atoms(self.links.values(), lambda node: self._place(node, place_of))
+        known = evidence.model_links_between(self._conn, [row.id for row in self.rows.values() if row.kind == 0])
+        links = _between_atoms(known, lambda node: self._place(node, place_of))
         pairs = ledger.cannots_touching(self._conn, list(self.rows)) if links else []
         words = words_of(pairs)
         groups = grouped_atoms(

@@ -94,10 +94,9 @@ def unjudged(conn: Connection, entities: Collection[int]) -> list[int]:
 
 def seen_of(conn: Connection, records: Collection[int]) -> list[Like]:
     """Return these records as a model saw them."""
-    rows = conn.execute(
-        "select record_id, subject, sealed from identity.judged where record_id = any(%s)", (Int8s(records),)
-    )
-    return [Like(*row) for row in rows]
+    sql = "select record_id, subject, sealed from identity.judged where record_id = any(%s)"
+    with conn.cursor(binary=True) as cursor:
+        return [Like(*row) for row in cursor.execute(sql, (Int8s(records),)).fetchall()]
 
 
 def found_by(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -> dict[int, list[int]]:

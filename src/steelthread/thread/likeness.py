@@ -26,8 +26,8 @@ class Likeness:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._version = ""
-        self._scorer: Any = None
+        self._compiled: tuple[str, Any] = ("", None)
+        """A version, and what scores under it."""
 
     def of(self, conn: Connection, given: dict[str, Any], limit: int = 10) -> dict[str, Any]:
         """Return the individuals that a record may be, most likely first, with scores and reasons.
@@ -35,10 +35,13 @@ class Likeness:
         `given` is in the words of matching (docs/matching.md); e-mails, phones and documents may be lists. A document is
         `scheme:number`. Conflict when the project was never resolved: there is no model to ask.
         """
-        row = identity.model_in_force(conn)
+        version, scorer = self._compiled
+        row = identity.model_in_force(conn, [version])
         if row is None:
             raise Conflict("There is no model yet: run steelthread resolve first.")
-        scorer = self._compiled(row)
+        if row.version != version:
+            scorer = load_match().Scorer(opened_model(self._space, row))
+            self._compiled = (row.version, scorer)
         began = time.perf_counter()
         values = self._values(given)
         asked = scorer.prepare(values)
@@ -51,12 +54,6 @@ class Likeness:
             "model": row.version, "compared": len(found), "individuals": told[:limit],
             "milliseconds": round((time.perf_counter() - began) * 1000, 2),
         }  # fmt: skip
-
-    def _compiled(self, row: ModelRow) -> Any:
-        if self._version != row.version:
-            self._scorer = load_match().Scorer(opened_model(self._space, row))
-            self._version = row.version
-        return self._scorer
 
     def _values(self, given: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(given) - {*WORDS, *LISTS})

@@ -16,8 +16,8 @@ import numpy as np
 import psycopg
 
 from steelthread import identity
-from steelthread.identity import SAYS, Judgement, ModelRow, load_match
-from steelthread.thread.people import Person, apart, people, person_entities, singles_in
+from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
+from steelthread.thread.people import DOUBTFUL, Person, apart, people, person_entities, singles_in
 from steelthread.thread.resolving import (
     Findings,
     ResolveResult,
@@ -38,6 +38,7 @@ FEW = 50_000
 """Up to so many newcomers everything is looked up by key, whatever the planner holds of lists of thousands of keys."""
 COMMON = 400
 """A key on more records than this finds nobody."""
+_PAGE = 500
 Pair = tuple[int, int]
 
 
@@ -45,7 +46,7 @@ def resolve_new(space: Space) -> ResolveResult:
     """Look at the records that are new or changed since the last run; the first run of a space is a full one."""
     began = time.monotonic()
     with space.database.connect() as conn:
-        row = identity.model_in_force(conn)
+        row = identity.model_in_force(conn, space.matching)
         if row is None:
             conn.rollback()
             return resolve_all(space)
@@ -53,9 +54,10 @@ def resolve_new(space: Space) -> ResolveResult:
         if len(fresh) <= FEW:
             look_up_by_key(conn)
             conn.commit()  # the switches are the connection's then, and outlast what is taken back
-        findings = Newcomers(space, conn, row).judge(fresh)
-        conn.rollback()
-        result = write(space, conn, row, findings, fresh)
+        with load_match().nothing_collected():
+            findings = Newcomers(space, conn, row).judge(fresh)
+            conn.rollback()
+            result = write(space, conn, row, findings, fresh)
         conn.commit()
     result.seconds = round(time.monotonic() - began, 3)
     return result
@@ -67,23 +69,28 @@ class Newcomers:
     def __init__(self, space: Space, conn: Connection, row: ModelRow) -> None:
         self._space = space
         self._conn = conn
+        self._match = load_match()
         self.model = opened_model(space, row)
-        self._connects: float = load_match().CONNECTS
+        self._connects: float = self._match.CONNECTS
         self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
-        self.scorer = load_match().Scorer(self.model)
-        self._rows: dict[int, Any] = {}
+        self.scorer = self._match.Scorer(self.model)
+        self._weighing = self._match.Weighing(self.model)
+        self._places: dict[int, int] = {}
+        """Where the records stand that are weighed."""
+        self._records: list[int] = []
+        self._numbers: dict[int, list[str]] = {}
         self._singles: dict[int, dict[str, set[str]]] = {}
         self._pairs = 0
 
     def judge(self, fresh: Collection[int]) -> Findings:
         """Return what the model says of these records and of what they connect."""
         found = list(people(self._space, self._conn, fresh))
-        self._know(found)
-        seen = {one.record: one for one in seen_of(self._space, [(one, self._rows[one.record]) for one in found])}
+        rows = self._know(found)
+        seen = {one.record: one for one in seen_of(self._space, zip(found, rows, strict=True))}
         keys = {record: one.keys for record, one in seen.items()}
         near = self._near(list(self._candidates(keys)))
         judged = list(self._judgements(list(self._pairs_within(set(keys), near))))
-        homely = {one.record: homely_contacts(self._rows[one.record]) for one in found}
+        homely = {one.record: homely_contacts(row) for one, row in zip(found, rows, strict=True)}
         return Findings(judged, seen, self._pairs, homely=homely)
 
     def _candidates(self, keys: Mapping[int, Sequence[int]]) -> Iterator[Pair]:
@@ -100,56 +107,81 @@ class Newcomers:
         for key, records in holders.items():
             if key not in common and len(records) <= COMMON:
                 pairs.update(_pair(one, other) for one, other in combinations(records, 2))
-        yield from (pair for pair in sorted(pairs) if pair[0] in self._rows and pair[1] in self._rows)
+        yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
 
     def open(self, records: Collection[int]) -> None:
         """Have the prepared values of these records: as they were sealed when a model saw them, else from themselves."""
-        missing = set(records) - self._rows.keys()
+        missing = set(records) - self._places.keys()
         likes = [one for one in identity.seen_of(self._conn, missing) if one.sealed and one.subject is not None]
         keys = self._space.vault.keys({one.subject for one in likes if one.subject is not None})
-        exclusive, unpacked = self._space.rules.exclusive_schemes, load_match().unpacked
-        for one in likes:
-            if one.subject in keys and one.sealed:
-                row = unpacked(unseal(keys[one.subject], one.sealed, context_of(one.record)))
-                self._rows[one.record] = row
-                self._singles[one.record] = singles_in(row, exclusive)
+        able = [one for one in likes if one.subject in keys]
+        for start in range(0, len(able), _PAGE):
+            self._add([(one.record, self._opened(one, keys)) for one in able[start : start + _PAGE]])
         self._know(people(self._space, self._conn, missing - {one.record for one in likes}))
 
-    def _know(self, found: Iterable[Person]) -> None:
+    def _opened(self, one: Like, keys: Mapping[int, bytes]) -> Sequence[Any]:
+        assert one.subject is not None
+        assert one.sealed is not None
+        cells: Sequence[Any] = self._match.unpacked(unseal(keys[one.subject], one.sealed, context_of(one.record)))
+        return cells
+
+    def _add(self, rows: Sequence[tuple[int, Sequence[Any]]]) -> None:
+        """Take prepared records in."""
+        places = self._weighing.add([cells for _, cells in rows])
+        for (record, cells), place in zip(rows, places, strict=True):
+            self._places[record] = place
+            self._records.append(record)
+            numbers = self._match.numbers_of(cells)
+            if numbers:
+                self._numbers[record] = numbers
+
+    def _know(self, found: Iterable[Person]) -> list[dict[str, Any]]:
+        """Prepare records; return them so."""
+        rows, cells = [], []
         for one in found:
-            self._rows[one.record] = self.scorer.prepare(one.values)
+            row = self.scorer.prepare(one.values)
+            rows.append(row)
+            cells.append((one.record, self._match.cells_of(row)))
             self._singles[one.record] = one.singles
+        self._add(cells)
+        return rows
+
+    def _apart(self, one: int, other: int, weight: float) -> str:
+        """Return why two records' numbers keep them apart, "" when they do not."""
+        if weight >= DOUBTFUL:
+            return ""
+        exclusive = self._space.rules.exclusive_schemes
+        for record in (one, other):
+            if record not in self._singles:
+                self._singles[record] = singles_in(self._numbers.get(record, ()), exclusive)
+        return apart(self._singles[one], self._singles[other], weight)
 
     def _near(self, pairs: Sequence[Pair]) -> dict[Pair, float]:
         """Return the pairs that connect, and their weights."""
         self._pairs += len(pairs)
-        weighing, records, left, right = self._weighing(pairs)
-        heavy = zip(*(end.tolist() for end in weighing.heavy(left, right, self._connects)), strict=True)
-        return {(records[one], records[other]): weight for one, other, weight in heavy}
+        records = self._records
+        heavy = (end.tolist() for end in self._weighing.heavy(*self._ends(pairs), self._connects))
+        return {(records[one], records[other]): weight for one, other, weight in zip(*heavy, strict=True)}
 
     def _judgements(self, pairs: Sequence[Pair]) -> Iterator[Judgement]:
         """Yield what the model says of pairs of which it says anything."""
         self._pairs += len(pairs)
-        weighing, _, left, right = self._weighing(pairs)
-        judged = weighing.judge(left, right)
+        judged = self._weighing.judge(*self._ends(pairs))
         walls = ["", *(wall.label for wall in self.model.walls)]
         said = zip(
             judged.levels.tolist(), judged.steps.tolist(), judged.wall.tolist(), judged.said.tolist(), strict=True
         )
         for (one, other), (levels, steps, wall, bits) in zip(pairs, said, strict=True):
             weight = sum(steps)
-            word = walls[wall] or apart(self._singles[one], self._singles[other], weight)
+            word = walls[wall] or self._apart(one, other, weight)
             if word or bits >= SAYS:
                 yield Judgement(one, other, weight, levels, steps, word)
 
-    def _weighing(self, pairs: Sequence[Pair]) -> tuple[Any, list[int], Any, Any]:
-        """Return what weighs these pairs, the records in order, and the places of the pairs' ends among them."""
-        ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        records, places = np.unique(ends, return_inverse=True)
-        places = places.reshape(-1, 2)
-        numbers = records.tolist()
-        weighing = load_match().Weighing(self.model, [self._rows[record] for record in numbers])
-        return weighing, numbers, places[:, 0], places[:, 1]
+    def _ends(self, pairs: Sequence[Pair]) -> tuple[Any, Any]:
+        """Return the places of the records at either end of these pairs."""
+        places = self._places
+        left = np.fromiter((places[one] for one, _ in pairs), np.int64, len(pairs))
+        return left, np.fromiter((places[other] for _, other in pairs), np.int64, len(pairs))
 
     def _pairs_within(self, fresh: set[int], near: dict[Pair, float]) -> Iterator[Pair]:
         """Yield the pairs of what newcomers connect: theirs, and those that were never compared before.
@@ -172,7 +204,7 @@ class Newcomers:
             for one, other in (ends, ends[::-1]):
                 if one in fresh:
                     pairs.update(_pair(one, mate) for mate in of[other] if mate != one)
-        yield from (pair for pair in sorted(pairs) if pair[0] in self._rows and pair[1] in self._rows)
+        yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
 
     def _groups(self, members: set[int], weights: dict[Pair, float]) -> Iterator[list[int]]:
         """Yield whom heavy pairs and common atoms connect; what is too large is taken apart, as a whole run does it."""
@@ -189,7 +221,7 @@ class Newcomers:
         left = np.array([place[one] for one, _, _ in joined], dtype=np.int64)
         right = np.array([place[other] for _, other, _ in joined], dtype=np.int64)
         weight = np.array([weight for _, _, weight in joined], dtype=np.float64)
-        label = load_match().components_up_to(self.model.largest, len(records), left, right, weight)
+        label = self._match.components_up_to(self.model.largest, len(records), left, right, weight)
         groups: dict[int, list[int]] = defaultdict(list)
         for record, number in zip(records, label.tolist(), strict=True):
             groups[number].append(record)

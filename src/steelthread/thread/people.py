@@ -74,9 +74,9 @@ def singles_of(values: Values, exclusive: Collection[str]) -> dict[str, set[str]
     return found
 
 
-def singles_in(row: Mapping[str, Any], exclusive: Collection[str]) -> dict[str, set[str]]:
-    """Return the same of a record as a model sees it."""
-    return singles_of({"partyIdentification": row["numbers"] or ()}, exclusive)
+def singles_in(numbers: Collection[str], exclusive: Collection[str]) -> dict[str, set[str]]:
+    """Return the same of a record as a model sees it: of its numbers, each with its scheme."""
+    return singles_of({"partyIdentification": numbers}, exclusive)
 
 
 def apart(one: Mapping[str, set[str]], other: Mapping[str, set[str]], weight: float) -> str:

@@ -235,7 +235,7 @@ def write(
     before = identity.count(conn)
     current = identity.digests_of(conn, list(findings.seen))
     stale = {record for record, one in findings.seen.items() if current.get(record) != one.digest}
-    former = identity.model_in_force(conn)
+    former = identity.threshold_in_force(conn)
     model.confidence = space.rules.confidence
     identity.use_model(conn, model, at)
     kept = [one for one in findings.judgements if one.a not in stale and one.b not in stale]
@@ -251,7 +251,7 @@ def write(
     if findings.common is not None:
         identity.note_common(conn, findings.common)
     identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
-    if among is None or (former is not None and former.threshold != model.threshold):
+    if among is None or former not in (None, model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
     merged, split = _Settling(space, conn, at, changes, model.threshold).settle(
         touched, among, findings.homely, restate=restate

@@ -2,8 +2,9 @@
 
 from steelthread.identity.match.arrays import Weighing
 from steelthread.identity.match.blocking import common_of, keys_of
+from steelthread.identity.match.columns import nothing_collected
 from steelthread.identity.match.model import Model, Thresholds, decode
-from steelthread.identity.match.prepare import Values, packed, unpacked
+from steelthread.identity.match.prepare import Values, cells_of, numbers_of, packed, unpacked
 from steelthread.identity.match.resolve import CONNECTS, Resolution, components_up_to, resolve
 from steelthread.identity.match.scorer import Scorer, Step
 
@@ -16,10 +17,13 @@ __all__ = [
     "Thresholds",
     "Values",
     "Weighing",
+    "cells_of",
     "common_of",
     "components_up_to",
     "decode",
     "keys_of",
+    "nothing_collected",
+    "numbers_of",
     "packed",
     "resolve",
     "unpacked",

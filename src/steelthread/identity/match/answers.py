@@ -15,7 +15,7 @@ from steelthread.identity.match.alike import Pairs, Test, in_arrays, often
 from steelthread.identity.match.beside import in_portions, shared
 from steelthread.identity.match.coded import Coded, Floats, Ints
 from steelthread.identity.match.comparisons import Comparison, Wall
-from steelthread.identity.match.conditions import Condition
+from steelthread.identity.match.conditions import Condition, columns_in
 from steelthread.identity.match.learning import Patterns
 from steelthread.identity.match.linkage import ends_of
 from steelthread.identity.match.model import Model
@@ -53,6 +53,14 @@ def gains_of(comparison: Comparison) -> Gains:
 def has_rarity(comparison: Comparison) -> bool:
     """Whether rare values count at some level."""
     return any(level.frequency for level in comparison.levels)
+
+
+def asked_by(model: Model) -> tuple[set[str], list[str]]:
+    """Return the columns at which a model looks, and those of which it counts how frequent values are."""
+    levels = [level for one in model.comparisons for level in one.levels]
+    conditions = [one.silent for one in model.comparisons] + [wall.condition for wall in model.walls]
+    conditions += [level.condition for one in model.comparisons for level in one.levels[:-1]]
+    return set().union(*map(columns_in, conditions)), sorted({one.frequency for one in levels if one.frequency})
 
 
 class Question:

@@ -4,7 +4,7 @@ It says of pairs what `engine` has Splink say in SQL, to 1e-6, and looks at each
 of a person is in a table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from steelthread.identity.match.answers import (
     Answers,
     Questions,
     answered,
+    asked_by,
     joined,
     patterns_of,
     sieved,
@@ -23,7 +24,8 @@ from steelthread.identity.match.answers import (
 )
 from steelthread.identity.match.beside import in_portions, shared
 from steelthread.identity.match.calibration import FLOORS
-from steelthread.identity.match.coded import Coded, Rows, coded_of
+from steelthread.identity.match.coded import Coded, Rows
+from steelthread.identity.match.coding import Coding
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
@@ -32,7 +34,7 @@ from steelthread.identity.match.known import Known
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
 from steelthread.identity.match.model import Model
-from steelthread.identity.match.prepare import FREQUENT, LISTS, TEXTS, Frequencies, Values
+from steelthread.identity.match.prepare import COLUMNS, LISTS, TEXTS, Frequencies, Values
 
 TAUGHT = 1_000_000
 """Candidate pairs from which is learned: all of them, or as many as this stand for all."""
@@ -195,18 +197,34 @@ def _judged(model: Model, coded: Coded, keys: Ints, answers: Answers) -> Judged:
 
 
 class Weighing:
-    """Prepared records, given one by one, and what a model says of pairs of them: as `Scorer` says it, many at once."""
+    """Prepared records, told page by page, and what a model says of pairs of them: as `Scorer` says it, many at once.
 
-    def __init__(self, model: Model, rows: Sequence[Mapping[str, Any]]) -> None:
+    Pairs are given by the places of their records.
+    """
+
+    def __init__(self, model: Model) -> None:
+        asked, rare = asked_by(model)
+        texts, lists = ([name for name in names if name in asked] for names in (TEXTS, LISTS))
         self._model = model
-        self._coded = coded_of(rows, TEXTS, LISTS, FREQUENT)
+        self._coding = Coding(COLUMNS, texts, lists, rare)
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> range:
+        """Take records in, each as `cells_of` gives it; return their places."""
+        return self._coding.add(rows)
 
     def heavy(self, left: Ints, right: Ints, threshold: float) -> tuple[Ints, Ints, Floats]:
-        """Return those of these pairs whose weight is at least so high, by the places of the records, and the weights."""
-        keys, _, weight = sieved(self._coded, self._model, threshold, np.sort(key_of(left, right)))
-        return *ends_of(keys), weight
+        """Return those of these pairs whose weight is at least so high, and the weights."""
+        coded, records, keys = self._coded(left, right)
+        keys, _, weight = sieved(coded, self._model, threshold, np.sort(keys))
+        one, other = ends_of(keys)
+        return records[one], records[other], weight
 
     def judge(self, left: Ints, right: Ints) -> Judged:
         """Return what the model says of these pairs, in their order."""
-        keys = key_of(left, right)
-        return _judged(self._model, self._coded, keys, answered(self._coded, Questions(self._model.comparisons), keys))
+        coded, _, keys = self._coded(left, right)
+        return _judged(self._model, coded, keys, answered(coded, Questions(self._model.comparisons), keys))
+
+    def _coded(self, left: Ints, right: Ints) -> tuple[Coded, Ints, Ints]:
+        """Return the records of these pairs, their places, and the pairs as keys of numbers among them."""
+        records, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
+        return self._coding.coded(records), records, key_of(ends[: len(left)], ends[len(left) :])

@@ -134,28 +134,6 @@ class Coded:
         return row
 
 
-def coded_of(
-    rows: Sequence[Mapping[str, Any]], texts: Sequence[str], lists: Sequence[str], rare: Sequence[str]
-) -> Coded:
-    """Return prepared records, given one by one, by column."""
-    number: dict[str, int] = {}
-    return Coded(
-        len(rows),
-        {
-            name: np.array(
-                [number.setdefault(text, len(number)) if (text := row[name]) else NONE for row in rows], dtype=np.int32
-            )
-            for name in texts
-        },
-        {
-            name: Lists.of([[number.setdefault(text, len(number)) for text in row[name] or ()] for row in rows])
-            for name in lists
-        },
-        {name: np.array([row[f"tf_{name}"] for row in rows], dtype=np.float64) for name in rare},
-        number,
-    )
-
-
 class Rows(Sequence[dict[str, Any]]):
     """The records as they were prepared, each put together when it is asked for."""
 

@@ -14,7 +14,8 @@ from steelthread.identity.match.coded import Rows
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
-from steelthread.identity.match.ground import DuckDBGround, Ground
+from steelthread.identity.match.duck import DuckDBGround
+from steelthread.identity.match.ground import Ground
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.levels import (

@@ -48,17 +48,29 @@ FREQUENT = ("first", "last", "word", "postcode", "city", "category")
 
 
 COLUMNS = (*TEXTS, *LISTS, *(f"tf_{column}" for column in FREQUENT))
+_NUMBERS = COLUMNS.index("numbers")
 _decoded = msgspec.msgpack.Decoder().decode
 
 
 def packed(row: Mapping[str, Any]) -> bytes:
     """Return a prepared record as bytes."""
-    return msgspec.msgpack.encode([row[column] for column in COLUMNS])
+    return msgspec.msgpack.encode(cells_of(row))
 
 
-def unpacked(content: bytes) -> dict[str, Any]:
-    """Return a prepared record of these bytes."""
-    return dict(zip(COLUMNS, _decoded(content), strict=True))
+def cells_of(row: Mapping[str, Any]) -> list[Any]:
+    """Return a prepared record as the values of `COLUMNS`, in order."""
+    return [row[column] for column in COLUMNS]
+
+
+def numbers_of(cells: Sequence[Any]) -> list[str]:
+    """Return the numbers of a record given so, each with its scheme."""
+    return cells[_NUMBERS] or []
+
+
+def unpacked(content: bytes) -> list[Any]:
+    """Return a prepared record of these bytes, as `cells_of` gives it."""
+    found: list[Any] = _decoded(content)
+    return found
 
 
 class Frequencies(msgspec.Struct):
