@@ -15,12 +15,11 @@ import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
-from steelthread.identity.ledger import APART, ASIDE, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
-from steelthread.identity.outcomes import busy_of, hidden_of, told_of
+from steelthread.identity.ledger import APART, ASIDE, EVENTS, GENERIC, OUTSIDE, RECORD, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.outcomes import PIECES, busy_of, hidden_of, outcome_of
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
-from steelthread.model import Merged
 
 
 class Stitch:
@@ -52,7 +51,7 @@ class Stitch:
         self._dirty: set[int] = set()
         self._restated: set[int] = set()
         self._evident: set[int] = set()
-        self._happened: dict[int, int] = defaultdict(int)  # how many events came that a node owns, and that only add up
+        self._happened: dict[int, bool] = {}  # who owns events that came and add up -> whether it owned none before
         self._deltas: dict[Pair, int] = defaultdict(int)
         self._rules: dict[Pair, Rule] = {}
         self._first: dict[Pair, int] = {}
@@ -154,16 +153,28 @@ class Stitch:
             self._dirty.add(node)
             self._restated.add(node)
 
-    def evidence(self, node: int, delta: int) -> None:
-        """Say that a node has more, or less, to show: an open record, events that it owns."""
-        self._rows[node].evidence += delta
-        self._dirty.add(node)
+    def stands(self, node: int, *, is_open: bool) -> None:
+        """Say whether the record of a node is open."""
+        self._shows(node, RECORD, holds=is_open)
+
+    def owns(self, node: int, *, any_event: bool = True) -> None:
+        """Say whether a node owns any event."""
+        self._shows(node, EVENTS, holds=any_event)
+
+    def _shows(self, node: int, piece: int, *, holds: bool) -> None:
+        row = self._rows[node]
+        now = row.evidence | piece if holds else row.evidence & ~piece
+        if row.evidence != now:
+            row.evidence = now
+            self._dirty.add(node)
         self._evident.add(node)
 
     def happened(self, node: int) -> None:
-        """Say that a node owns one event more, which adds to what its individual has and changes nothing else of it."""
-        self._rows[node].evidence += 1
-        self._happened[node] += 1
+        """Say that a node owns an event more, which adds to what its individual has and changes nothing else of it."""
+        if node not in self._happened:
+            row = self._rows[node]
+            self._happened[node] = not row.evidence & EVENTS
+            row.evidence |= EVENTS
 
     def touch(self, node: int) -> None:
         """Have the individual of this node folded anew."""
@@ -255,7 +266,7 @@ class Stitch:
         found: dict[UUID, list[int]] = defaultdict(list)
         for row in self._rows.values():
             own = individual(row)
-            if own is not None and row.kind == 0 and row.evidence > 0:
+            if own is not None and row.kind == 0 and row.evidence:
                 found[own].append(row.id)
         return found
 
@@ -426,12 +437,12 @@ class Stitch:
         pending = self._pending_clusters
         ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
         ledger.replace_clusters(self._conn, pending.former, pending.rows)
-        ledger.update_clusters(self._conn, pending.same)
+        ledger.update_clusters(self._conn, [row for row in pending.same if row != self._clusters[row.cluster_id]])
         ledger.insert_memberships(self._conn, pending.moved)
         ledger.write_aliases(self._conn, pending.aliases, pending.created)
         ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
-        counted = self._happened.keys() - self._dirty - self._new.keys()
-        ledger.count_evidence(self._conn, [self._rows[node] for node in sorted(counted)])
+        first = {node for node, owned_none in self._happened.items() if owned_none} - self._dirty - self._new.keys()
+        ledger.write_evidence(self._conn, [self._rows[node] for node in sorted(first)])
         if not self._early:
             self.write_opened()
         gone = set(self._closed)
@@ -487,13 +498,15 @@ class Stitch:
         changed = [row for row in rows if not self._keeps_its_id(row)]
         former_rows = sorted(former - {row.cluster_id for row in same})
         self._pending_clusters = Clusters(former_rows, changed, same, self._moved(rows, clusters), [], [])
-        outcome = self._outcome(rows, [self._clusters[label] for label in former], clusters)
+        was = [self._clusters[label] for label in former]
+        outcome, self._pending_clusters.aliases = outcome_of(rows, was, clusters, self._rows, self._before, self._load)
+        self._pending_clusters.created = list(outcome.fresh)
         outcome.busy = {row.individual_id: row.cluster_id for row, _ in busy.values()}
         outcome.doers = {node: row.individual_id for row, nodes in busy.values() for node in nodes}
         return outcome
 
     def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:
-        evidence = sum(self._rows[node].evidence for node in members)
+        evidence = sum(PIECES[self._rows[node].evidence] for node in members)
         before = self._clusters.get(label)
         load = before.load_id if before is not None and before.individual_id == individual else self._load
         return ClusterRow(label, individual, evidence, load)
@@ -515,40 +528,6 @@ class Stitch:
                     row.since = self._at
                     self._dirty.add(node)
         return moved
-
-    def _outcome(
-        self, rows: list[ClusterRow], former: list[ClusterRow], clusters: dict[int, tuple[list[int], UUID]]
-    ) -> Outcome:
-        was = {row.individual_id: row for row in former if row.evidence > 0}
-        now = {row.individual_id: row for row in rows if row.evidence > 0}
-        created = [individual for individual in now if individual not in was]
-        gone = [individual for individual in was if individual not in now]
-        births_of = {row.birth: row for row in self._rows.values()} if gone else {}
-        self._pending_clusters.aliases = [(individual, births_of[individual].id) for individual in gone]
-        self._pending_clusters.created = created
-        heirs = {individual: births_of[individual].person for individual in gone}
-        members = {individual: clusters[now[individual].cluster_id][0] for individual in created}
-        individuals = {label: individual for label, (_, individual) in clusters.items()}
-        facts = told_of(heirs, individuals, members, self._before, now)
-        fresh = {one for one in gone if was[one].load_id == self._load and self._load is not None}
-        merged = {one for fact in facts if isinstance(fact, Merged) for one in fact.gone}
-        return Outcome(
-            facts=facts,
-            touched={row.individual_id: row.cluster_id for row in now.values()},
-            gone=gone,
-            fresh=set(created),
-            records={
-                row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].kind == 0]
-                for row in now.values()
-            },
-            owners={
-                row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].evidence > 0]
-                for row in now.values()
-            },
-            evidence={row.cluster_id: row.evidence for row in now.values()},
-            created=len(created) - len(fresh),
-            merged=len(merged - fresh),
-        )
 
     # -- remembering what was read -------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ class Batch:
             self._stitch.unclaim(a, b, strength)
         for row in parties:
             self._stitch.facts(row.record_id, first_name=0, suffix="", unique_source=0)
-            self._stitch.evidence(row.record_id, -1)
+            self._stitch.stands(row.record_id, is_open=False)
         self._stitch.retire([row.record_id for row in parties])
         self._drop_events([row.record_id for row in rows if not row.is_party])
         intake.close_records(self._conn, ids, self._load, at)
@@ -357,7 +357,7 @@ class Batch:
 
     def _specs(self, rows: list[RecordRow], winners: dict[bytes, Prepared]) -> list[NewNode]:
         self._space.know_kinds(self._conn, {ident.name for one in winners.values() for ident in one.idents})
-        specs = []
+        specs, named = [], set()
         for row in rows:
             one = winners[row.key_hash]
             seen = microseconds(row.first_observed_at)
@@ -366,6 +366,9 @@ class Batch:
             elif one.party is not None:
                 specs.append(NewNode(RECORD_KIND, one.party, True, seen))
             for ident in one.idents:
+                if ident.hash in named:
+                    continue  # a node is as the first says who names it
+                named.add(ident.hash)
                 kind = self._space.node_kind(ident.kind)
                 exclusive = ident.exclusive or (kind.index if kind.exclusive else 0)
                 specs.append(NewNode(kind.index, ident.hash, kind.durable, seen, exclusive))
@@ -389,7 +392,7 @@ class Batch:
             unique_source=self._source.source_id if self._source.unique else 0,
         )
         if before is None or before.closed_at is not None:
-            self._stitch.evidence(node, 1)
+            self._stitch.stands(node, is_open=True)
         else:
             self._stitch.touch(node)
         first = microseconds(row.first_observed_at)
@@ -449,7 +452,7 @@ class Batch:
             if event.parent_id is None and (event.uncounted or self._adds_up(event, above)):
                 self._stitch.happened(event.owner)
             else:
-                self._stitch.evidence(event.owner, 1)
+                self._stitch.owns(event.owner)
 
     def _above(self) -> set[int]:
         """Return the records above events of this batch."""
@@ -473,7 +476,6 @@ class Batch:
         for event in events:
             if event.owner is not None:
                 self._stitch.nodes([event.owner])
-                self._stitch.evidence(event.owner, -1)
                 self._disowned.add(event.owner)
         self._disowned |= profiles.owners_of(
             self._conn, {event.parent_id for event in events if event.parent_id is not None}
@@ -487,6 +489,7 @@ class Batch:
         self._redate()
         self._touch_owners()
         self._own_anew(self._stitch.settle())
+        self._leave_bereft()
         folder = self._space.folder(self._conn)
         folder.know_sources()
         self._stitch.write_opened()
@@ -568,14 +571,23 @@ class Batch:
             self._own(event)
         profiles.move_events(self._conn, moved)
 
+    def _leave_bereft(self) -> None:
+        """Whoever lost events may own none any more: those that are left are asked for, among others' and in this batch."""
+        if self._disowned:
+            left = profiles.owning(self._conn, self._disowned) | {event.owner for event in self._events}
+            self._stitch.nodes(sorted(self._disowned))
+            for owner in sorted(self._disowned - left):
+                self._stitch.owns(owner, any_event=False)
+
     def _own(self, event: profiles.Event) -> bool:
         owner = next((node for node in event.nodes if not self._stitch.row(node).generic), None)
         if owner == event.owner:
             return False
         if event.owner is not None:
-            self._stitch.evidence(event.owner, -1)
+            self._stitch.touch(event.owner)
+            self._disowned.add(event.owner)
         if owner is not None:
-            self._stitch.evidence(owner, 1)
+            self._stitch.owns(owner)
         event.owner = owner
         return True
 
