@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.profiles.tally import Tally
+from steelthread.profiles.tally import EXACT, Tally
 from steelthread.store import Moments, Utf8s, Uuids, write
 
 Connection = psycopg.Connection[Any]
@@ -43,11 +43,13 @@ class Sums(msgspec.Struct):
         if known is None:
             known = self.events[entity] = _Sum(0, {})
         known.count += more.count
-        both = Tally(0, known.amounts.get(currency), self.first, self.last)
-        both.join(more)
-        if both.amount is not None:
-            known.amounts[currency] = both.amount
-        self.first, self.last = both.first, both.last
+        if more.amount is not None:
+            before = known.amounts.get(currency)
+            known.amounts[currency] = more.amount if before is None else EXACT.add(before, more.amount)
+        if more.first is not None and (self.first is None or more.first < self.first):
+            self.first = more.first
+        if more.last is not None and (self.last is None or more.last > self.last):
+            self.last = more.last
 
 
 def sums_before(conn: Connection, individuals: Collection[UUID]) -> dict[UUID, Sums]:

@@ -32,7 +32,7 @@ Connection = psycopg.Connection[Any]
 Tallies = dict[tuple[int, int, str], "Tally"]
 """What events come to, by owner, entity and currency (empty for no money)."""
 _Row = tuple[tuple[int, int, str], "Tally"]
-_EXACT = Context(prec=2000, traps=[])
+EXACT = Context(prec=2000, traps=[])
 """Sums as PostgreSQL makes them: no digit is lost, what is no number stays none."""
 _NOUGHT = Decimal(0)
 """Added to an amount it gives it as PostgreSQL writes it: without an exponent, zero without a sign."""
@@ -61,7 +61,7 @@ class Tally(msgspec.Struct):
         """Take an event in."""
         self.count += 1
         if event.amount is not None:
-            self.amount = _EXACT.add(event.amount, _NOUGHT if self.amount is None else self.amount)
+            self.amount = EXACT.add(event.amount, _NOUGHT if self.amount is None else self.amount)
         if event.at is not None:
             at = moment_of(event.at)
             self.first = at if self.first is None or at < self.first else self.first
@@ -71,7 +71,7 @@ class Tally(msgspec.Struct):
         """Take what other events come to in."""
         self.count += other.count
         if other.amount is not None:
-            self.amount = other.amount if self.amount is None else _EXACT.add(self.amount, other.amount)
+            self.amount = other.amount if self.amount is None else EXACT.add(self.amount, other.amount)
         if other.first is not None:
             self.first = other.first if self.first is None else min(self.first, other.first)
         if other.last is not None:

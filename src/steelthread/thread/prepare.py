@@ -93,7 +93,11 @@ class Prepared(msgspec.Struct, array_like=True):
 class Preparer:
     """Prepares the rows of one source."""
 
-    def __init__(self, source: Source, model: Model, vault: Vault, identifiers: Identifiers) -> None:
+    def __init__(
+        self, source: Source, model: Model, vault: Vault, identifiers: Identifiers, *, live: bool = False
+    ) -> None:
+        """`live`: the same people tell of themselves again and again, so what names a person is remembered."""
+        self._live = live
         self._source = source
         self._model = model
         self._vault = vault
@@ -105,7 +109,7 @@ class Preparer:
         self._token = remembered(65_536)(vault.token)
         self._tokens_of = remembered(65_536)(self._tokens)
         self._ident = remembered(16_384)(self._named)
-        self._same = remembered(16_384)(self._named_alone)
+        self._again = remembered(16_384)(self._named_so)
 
     def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
         """Prepare all records of a row; the extras go with the first."""
@@ -122,11 +126,7 @@ class Preparer:
 
     def _record(self, record: MappedRecord, row: MappedRow, row_digest: bytes, extras: dict[str, str]) -> Prepared:
         is_party = self.is_party(record.entity)
-        who = (
-            self._who(record)
-            if is_party or self._tells(record)
-            else self._same(tuple(record.identifiers), record.party is not None)
-        )
+        who = self._called(record, is_party=is_party)
         self.blocked += who.blocked
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
@@ -160,16 +160,35 @@ class Preparer:
             homes=self._homes(record) if is_party else [],
         )
 
-    def _tells(self, record: MappedRecord) -> bool:
-        """Whether a record tells who it is of by more than the identifiers that came with it."""
-        names = self._telling.get(record.entity)
-        if names is None:
-            names = self._telling[record.entity] = self._identifiers.telling(record.entity) | _WHOLE_NAMES
-        return bool(record.parts) or not names.isdisjoint(record.values)
+    def _called(self, record: MappedRecord, *, is_party: bool) -> _Who:
+        """Return what identifies a record; of one that tells it by the identifiers alone that came with it as it was found before."""
+        telling = self._telling.get(record.entity)
+        if telling is None:
+            telling = self._telling[record.entity] = self._identifiers.telling(record.entity) | _WHOLE_NAMES
+        named, values = tuple(record.identifiers), record.values
+        known = record.party is not None
+        if not (is_party or record.parts or not telling.isdisjoint(values)):
+            return self._again("Individual", named, known)
+        if not self._live or self._identifiers.is_organisation(record.entity):
+            return self._who(record)
+        told = tuple((name, str(value)) for name, value in values.items() if value and name in telling)
+        parts = tuple(
+            (part.entity, *((name, str(value)) for name, value in part.values.items() if value))
+            for part in record.parts
+        )
+        return self._again(record.entity, named, known, told, parts)
 
-    def _named_alone(self, identifiers: tuple[tuple[str, str, str], ...], known: bool) -> _Who:  # noqa: FBT001  # an argument of a remembered function
-        """Return what the identifiers say that came with a record, which says nothing else of who it is of."""
-        return self._who(MappedRecord("Individual", "", {}, [], list(identifiers), ("", "", "") if known else None))
+    def _named_so(
+        self,
+        entity: str,
+        identifiers: tuple[Any, ...],
+        known: bool,  # noqa: FBT001  # remembered by place
+        told: Any = (),
+        parts: Any = (),
+    ) -> _Who:
+        """Return what the identifiers say that came with a record, and those of its values and parts that tell of whom it is."""
+        held = [MappedPart(name, dict(values)) for name, *values in parts]
+        return self._who(MappedRecord(entity, "", dict(told), held, list(identifiers), ("", "", "") if known else None))
 
     def _who(self, record: MappedRecord) -> _Who:
         found, blocked = self._identifiers.of(record)

@@ -64,7 +64,7 @@ def preparer_of(space: Space, name: str, mapping: Source | None) -> Preparer:
     """Return what prepares the events of a source, which has a mapping of its own or speaks the words of Segment."""
     source = mapping or Source(name=name, entities=[], key="")
     country = space.project.settings.project.country
-    return Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
+    return Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country), live=True)
 
 
 def terms_of(space: Space, name: str) -> Terms:
