@@ -1,6 +1,6 @@
 """Kit: errors, ids, clock, settings. No word of the domain."""
 
-from steelthread.kit.clock import iso, iso_micros, now
+from steelthread.kit.clock import iso, iso_micros, microseconds, moment_of, now
 from steelthread.kit.crashes import keep_values_out, place_of
 from steelthread.kit.errors import (
     Conflict,
@@ -41,6 +41,8 @@ __all__ = [
     "iso",
     "iso_micros",
     "keep_values_out",
+    "microseconds",
+    "moment_of",
     "now",
     "open_project",
     "place_of",

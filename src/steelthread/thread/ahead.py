@@ -51,6 +51,11 @@ class Told(msgspec.Struct, array_like=True):
     rejects: list[Reject] = []
 
 
+def as_told(source: int, message: Message) -> Told:
+    """Return an event of a source that does not come from the log as it stands there."""
+    return Told(0, source, b"", message)
+
+
 class _Frame(msgspec.Struct, array_like=True):
     """A `Told` on its way to the other process; the message is as it came."""
 

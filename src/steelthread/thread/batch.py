@@ -1,8 +1,7 @@
 """The micro-batch: prepared records in, one transaction out. Receive, resolve, fold, publish in this order."""
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -12,6 +11,7 @@ import psycopg
 from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch, note_unjudged, write_homes
 from steelthread.intake import Load, RecordRow, Witness
+from steelthread.kit import microseconds, moment_of
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
@@ -25,18 +25,6 @@ from steelthread.vault import seal
 Connection = psycopg.Connection[Any]
 LANE = "identity"
 _NUMBER = attrgetter("int")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@lru_cache(maxsize=16_384)  # of a whole batch
-def microseconds(moment: datetime) -> int:
-    """Return a moment as microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment_of(micros: int) -> datetime:
-    """Return microseconds since the epoch as a moment."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 class SourceFacts(msgspec.Struct, frozen=True):
@@ -83,6 +71,7 @@ class Batch:
         self._homes: list[tuple[int, int]] = []
         self._backdated: set[int] = set()
         self._earliest: dict[bytes, datetime] = {}
+        self._looked_up: dict[bytes, RecordRow | None] = {}
         self._outdone: list[Prepared] = []
         self._events: list[profiles.Event] = []
         self._disowned: set[int] = set()
@@ -99,7 +88,8 @@ class Batch:
         self._space.log.lock(self._conn, LANE)
         prepared = Fence(self._space).records(self._conn, prepared)
         winners = self._winners(prepared)
-        stored = intake.records_by_hash(self._conn, list(winners))
+        stored = {name: row for name in winners if (row := self._looked_up.get(name)) is not None}
+        stored |= intake.records_by_hash(self._conn, [name for name in winners if name not in self._looked_up])
         self._yield_to(winners, stored)
         new, changed, retimed = self._classify(winners, stored)
         rows = self._keep(winners, stored, new, changed | retimed)
@@ -118,6 +108,10 @@ class Batch:
     def seen_since(self, name: bytes, moment: datetime) -> None:
         """Say that the record with this key hash was first observed at a moment, or earlier."""
         self._earliest[name] = min(moment, self._earliest.get(name, moment))
+
+    def looked_up(self, names: Collection[bytes], stored: Mapping[bytes, RecordRow]) -> None:
+        """Take over what was found of these key hashes in this transaction, under the lane's lock: it is not read again."""
+        self._looked_up.update((name, stored.get(name)) for name in names)
 
     def close(self, rows: Sequence[RecordRow], at: datetime) -> Outcome:
         """Close records that have gone from their source at a time."""

@@ -26,7 +26,7 @@ from steelthread.intake import (
 from steelthread.kit import Unavailable
 from steelthread.model import Folded, Received
 from steelthread.thread.admission import admit, admitted
-from steelthread.thread.ahead import LANE, Ahead, Teller, Told, set_aside
+from steelthread.thread.ahead import LANE, Ahead, Teller, Told, as_told, set_aside
 from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
@@ -153,7 +153,9 @@ class LiveThread:
             blocked += [numbers[let_in[place].id] for place in admission.blocked]
             self._reject(conn, live, admission.rejects)
             self._of_source(
-                conn, live, [told.get(id(message)) or _as_told(live, message) for message in admission.admitted]
+                conn,
+                live,
+                [told.get(id(message)) or as_told(live.facts.source_id, message) for message in admission.admitted],
             )
         count_live(conn, {"duplicates": len(duplicates)})
         return duplicates, sorted(blocked)
@@ -178,14 +180,14 @@ class LiveThread:
             live = self._readable(conn, number)
             told = self._past_the_fence(conn, live, messages)
             let_in = admitted(self._space, live.plan, told)
-            self._of_source(conn, live, [_as_told(live, message) for message in let_in], again=True)
+            self._of_source(conn, live, [as_told(live.facts.source_id, message) for message in let_in], again=True)
 
     def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
         live = self._readable(conn, number)
         admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
         self._reject(conn, live, admission.rejects, counted=False)
-        self._of_source(conn, live, [_as_told(live, message) for message in admission.admitted])
+        self._of_source(conn, live, [as_told(live.facts.source_id, message) for message in admission.admitted])
         return len(admission.admitted)
 
     def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
@@ -249,6 +251,8 @@ class LiveThread:
 
     def _device(self, live: Known, one: Told) -> list[Prepared]:
         """Prepare the device of an event, unless the same was told of it on that day."""
+        if not (one.message.anonymous_id or "device" in one.message.context):
+            return []  # of a login alone nobody can tell which of their devices it was
         said = (live.facts.source_id, *intake.device_mark(one.message))
         if said in self._devices:
             return []
@@ -280,6 +284,7 @@ class LiveThread:
         vault = self._space.vault
         names = {intake.key_hash(vault, live.name, *party): party for party in told}
         stored = intake.records_by_hash(conn, list(names)) if names else {}
+        batch.looked_up(names, stored)
         keys = vault.keys({row.subject for row in stored.values()})
         for name, party in names.items():
             row = stored.get(name)
@@ -362,11 +367,6 @@ class LiveThread:
         """Know nothing of sources any more: a rollback took back what was written of them."""
         self._sources.clear()
         self._devices.clear()
-
-
-def _as_told(live: Known, message: Message) -> Told:
-    """Return an event that does not come from the log as it stands there."""
-    return Told(0, live.facts.source_id, b"", message)
 
 
 def dated(fence: Fence, source: str, idents: Sequence[Ident], state: PartyState) -> list[Ident]:
