@@ -5,7 +5,6 @@ sums give what folding gives, since both are sums of the same tallies.
 """
 
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -64,9 +63,17 @@ def sums_before(conn: Connection, individuals: Collection[UUID]) -> dict[UUID, S
         ).fetchall()
     found = {}
     for one, events, first, last in rows:
-        with suppress(msgspec.ValidationError):
-            found[one] = Sums(one, _EVENTS(events or "null"), first, last)
+        known = _read(events)
+        if known is not None:
+            found[one] = Sums(one, known, first, last)
     return found
+
+
+def _read(events: str | None) -> dict[str, _Sum] | None:
+    try:
+        return _EVENTS(events or "null")
+    except msgspec.ValidationError:
+        return None
 
 
 def update_sums(conn: Connection, rows: Collection[Sums]) -> None:
