@@ -18,6 +18,7 @@ from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
 from steelthread.identity.ledger import APART, ASIDE, EVENTS, GENERIC, OUTSIDE, RECORD, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.outcomes import PIECES, busy_of, hidden_of, outcome_of
 from steelthread.identity.persons import PersonChanges, Region, changes_of
+from steelthread.identity.recent import Recent
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
 
@@ -32,8 +33,11 @@ class Stitch:
         generic_above: dict[int, int],
         at: datetime,
         load: int | None = None,
+        recent: Recent | None = None,
     ) -> None:
+        """`recent` is what the transaction before left, where nobody else had the lane since."""
         self._conn = conn
+        self._recent = recent
         self._generic_above = generic_above
         self._at = at
         self._load = load
@@ -65,6 +69,8 @@ class Stitch:
         self._closed: list[Pair] = []
         self._early: set[Pair] = set()  # opened and written already: what the database says of them is not news
         self._actor = ("rule", "")
+        self._busy: dict[int, ClusterRow] = {}
+        self._doers: list[int] = []
         self._pending_clusters = Clusters([], [], [], [], [], [])
 
     # -- what the live graph asks for ---------------------------------------------------------------------------
@@ -115,7 +121,12 @@ class Stitch:
         """Return the numbers of the nodes with these hashes that there are."""
         found = {name: self._pending[name] for name in wanted if name in self._pending}
         rest = [name for name in wanted if name not in found]
-        found.update({row.hash: self._known(row).id for row in ledger.nodes_by_hash(self._conn, rest)})
+        if self._recent is not None:
+            known = {name: row for name in rest if (row := self._recent.node(name)) is not None}
+            found.update((name, self._known(row).id) for name, row in known.items())
+            rest = [name for name in rest if name not in known]
+        rows = ledger.nodes_by_hash(self._conn, rest) if rest else ()
+        found.update({row.hash: self._known(row).id for row in rows})
         return found
 
     def ensure(self, wanted: Iterable[NewNode]) -> dict[bytes, int]:
@@ -449,6 +460,13 @@ class Stitch:
         stored = self._changed_links & (self._stored | self._early)
         ledger.update_links(self._conn, [self._links[pair] for pair in sorted(stored) if pair not in gone])
         ledger.close_links(self._conn, self._closed, self._at)
+        if self._recent is not None:
+            self._recent.drop(self._rows.values(), {*self._clusters, *(row.person for row in self._rows.values())})
+            self._recent.keep(self._busy, (self._rows[node] for node in self._doers))
+
+    def individuals_before(self) -> dict[int, UUID]:
+        """Return whose the clusters were that were looked at, before this transaction; after `finish`."""
+        return {label: row.individual_id for label, row in self._clusters.items()}
 
     def _resolve(self) -> Outcome:
         changes = self._graph.changes()
@@ -503,6 +521,7 @@ class Stitch:
         self._pending_clusters.created = list(outcome.fresh)
         outcome.busy = {row.individual_id: row.cluster_id for row, _ in busy.values()}
         outcome.doers = {node: row.individual_id for row, nodes in busy.values() for node in nodes}
+        self._busy, self._doers = {label: row for label, (row, _) in busy.items()}, list(outcome.doers)
         return outcome
 
     def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:
@@ -541,6 +560,10 @@ class Stitch:
 
     def _load_clusters(self, clusters: Collection[int]) -> None:
         missing = [cluster for cluster in clusters if cluster not in self._clusters]
+        if self._recent is not None and missing:
+            known = {label: row for label in missing if (row := self._recent.cluster(label)) is not None}
+            self._clusters.update(known)
+            missing = [label for label in missing if label not in known]
         for row in ledger.clusters_by_id(self._conn, missing) if missing else ():
             self._clusters[row.cluster_id] = row
 

@@ -14,7 +14,7 @@ from steelthread.kit.errors import (
     Unauthorized,
     Unavailable,
 )
-from steelthread.kit.forgetting import forget_remembered, remembered
+from steelthread.kit.forgetting import forget_remembered, remembered, to_be_forgotten
 from steelthread.kit.ids import births, uuid7
 from steelthread.kit.priority import come_soon, give_way
 from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
@@ -47,5 +47,6 @@ __all__ = [
     "open_project",
     "place_of",
     "remembered",
+    "to_be_forgotten",
     "uuid7",
 ]

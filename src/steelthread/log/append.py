@@ -31,7 +31,22 @@ class Log:
         self._vault = vault
 
     def lock(self, conn: psycopg.Connection[Any], lane: str) -> int:
-        """Lock the lane until the transaction ends; return its head, the last number given."""
+        """Lock the lane until the transaction ends, to change what it speaks of; return its head, the last number given."""
+        head = self._hold(conn, lane)
+        self._turned(conn, lane)
+        return head
+
+    def turn(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        """Lock the lane as `lock` does; return how often it was, this time included: one more than the last time when nobody else did."""
+        self._hold(conn, lane)
+        return self._turned(conn, lane)
+
+    def _turned(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        row = conn.execute("update log.lane set turn = turn + 1 where name = %s returning turn", (lane,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _hold(self, conn: psycopg.Connection[Any], lane: str) -> int:
         row = conn.execute("select head from log.lane where name = %s for update", (lane,)).fetchone()
         if row is None:
             conn.execute("insert into log.lane (name) values (%s) on conflict do nothing", (lane,))
@@ -44,7 +59,7 @@ class Log:
 
         Whoever listens on the lane's channel (LISTEN/NOTIFY, see `channel`) is told that number when it is committed.
         """
-        head = self.lock(conn, lane)
+        head = self._hold(conn, lane)
         if not facts:
             return head
         last = head + len(facts)

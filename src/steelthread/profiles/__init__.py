@@ -26,6 +26,7 @@ from steelthread.profiles.household import Household, Lodger, household_of, hous
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
 from steelthread.profiles.segment import audiences, external_ids, first_message, links, segment_event, traits
+from steelthread.profiles.sums import Sums
 from steelthread.profiles.tally import EVENTS_SQL, Tallies, evidence_differing, owners_of, owning, revenue_of
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
@@ -56,6 +57,7 @@ __all__ = [
     "ProfileRules",
     "Reader",
     "RecordKeys",
+    "Sums",
     "Tallies",
     "View",
     "Wanted",

@@ -266,6 +266,16 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
     return space.rules.untied(known, lambda one: one[0])
 
 
+def parties(message: Message) -> list[tuple[str, str]]:
+    """Return the (entity, key) of the records that a message tells of."""
+    if message.type == "group":
+        return [("Account", message.group_id)] if message.group_id and message.traits else []
+    if message.type != "identify" and not message.traits and not message.once:
+        return []
+    key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
+    return [("Individual", key)] if key else []
+
+
 def walled(ident: Ident) -> Ident:
     """Two logins of one namespace are two people, whatever they share: a device, an address."""
     return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident

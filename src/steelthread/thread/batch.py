@@ -5,7 +5,6 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-import msgspec
 import psycopg
 
 from steelthread import intake, profiles
@@ -18,8 +17,10 @@ from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
+from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.stars import RECORD_KIND, Stars
+from steelthread.thread.types import SourceFacts, Written
 from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
@@ -27,32 +28,19 @@ LANE = "identity"
 _NUMBER = attrgetter("int")
 
 
-class SourceFacts(msgspec.Struct, frozen=True):
-    """What the batch needs to know of the source."""
-
-    source_id: int
-    subject: int
-    unique: bool
-
-
-class Written(msgspec.Struct):
-    """What became of a batch."""
-
-    new: set[bytes]
-    changed: set[bytes]
-    outcome: Outcome
-    same: list[int]
-    """Records that the batch showed as they were."""
-    shown: list[int]
-    """Records that the batch showed at all."""
-
-
 class Batch:
     """One batch of prepared records within the caller's transaction."""
 
     def __init__(
-        self, space: Space, conn: Connection, source: SourceFacts, load: Load, witness: Witness | None
+        self,
+        space: Space,
+        conn: Connection,
+        source: SourceFacts,
+        load: Load,
+        witness: Witness | None,
+        recent: Recent | None = None,
     ) -> None:
+        self._recent = recent
         self._space = space
         self._conn = conn
         self._source = source
@@ -60,7 +48,8 @@ class Batch:
         self._as_of = load.as_of
         self._witness = witness
         self._names = Names(space.vault, conn)
-        self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, load.as_of, load.load_id)
+        policy = space.policy(self._names.conflict)
+        self._stitch = Stitch(conn, policy, space.generic_above, load.as_of, load.load_id, recent)
         self._stars = Stars(space, self._stitch)
         self._told: dict[tuple[int, int], int] = {}
         """Since when a record of this batch tells of an identifier: (record, identifier) -> microseconds since 1970."""
@@ -491,12 +480,14 @@ class Batch:
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
         outcome = self._stitch.finish()
-        gathered = folder.gather(outcome, self._contributions)
+        gathered = folder.gather(outcome, self._contributions, self._recent.sums if self._recent else {})
         simple, anew = self._told_apart()
         came = profiles.tallies_of(event for event in simple if event.owner not in anew)
         self._stitch.write()
         self._tally(came, anew)
         folder.fold_batch(outcome, gathered, came, anew)
+        if self._recent is not None:
+            self._recent.keep_sums(self._stitch.individuals_before(), gathered.busy)
         if outcome.touched or outcome.busy:
             changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]

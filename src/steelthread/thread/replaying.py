@@ -35,11 +35,12 @@ from steelthread.profiles import Opener, View
 from steelthread.thread.admission import BLOCKED
 from steelthread.thread.ahead import LANE, walled
 from steelthread.thread.batch import LANE as OUTCOMES
-from steelthread.thread.batch import Batch, SourceFacts
+from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import LiveThread, dated
 from steelthread.thread.prepare import Prepared, Preparer
 from steelthread.thread.space import Space
+from steelthread.thread.types import SourceFacts
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]

@@ -15,9 +15,9 @@ from steelthread.identity import Identifiers
 from steelthread.intake import LiveFile, Message, Plan, Reject, Source, moment
 from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.thread.admission import BLOCKED
-from steelthread.thread.batch import SourceFacts
 from steelthread.thread.prepare import Preparer
 from steelthread.thread.space import Space
+from steelthread.thread.types import SourceFacts
 
 Connection = psycopg.Connection[Any]
 WAITS = "waits: its source's contract or file cannot be read"
