@@ -9,7 +9,7 @@ from copy import copy
 
 from steelthread.identity.ledger import ClusterRow, NodeRow
 
-_MOST = 50_000
+_MOST = 30_000
 """How many nodes are known at most; then it begins anew."""
 
 

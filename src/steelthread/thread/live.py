@@ -101,7 +101,6 @@ class LiveThread:
         if not taken:
             conn.rollback()
             return Step(0, position)
-        self._recent.begin(log.turn(conn, OUTCOMES))
         duplicates, blocked = self._fold(conn, taken)
         log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
         log.advance(conn, READER, LANE, taken[-1].number)
@@ -143,6 +142,7 @@ class LiveThread:
         grouped, duplicates = self._new(conn, taken)
         told = {id(one.message): one for one in taken}
         blocked: list[int] = []
+        self._recent.begin(self._space.log.turn(conn, OUTCOMES))
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
             numbers = {message.id: place for place, message in messages}
