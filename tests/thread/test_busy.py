@@ -13,6 +13,7 @@ from steelthread.identity import ledger
 from steelthread.model import ProfilesChanged, Received
 from steelthread.profiles.sums import Sums
 from steelthread.profiles.tally import Tally
+from steelthread.store.migrations import migrations
 from steelthread.thread import LiveThread, verify
 
 _BODIES = "select individual_id, body::text, records, first_seen, last_seen from profiles.profile order by 1"
@@ -143,3 +144,39 @@ def test_money_of_events_is_added_exactly():
     one.add("SalesOrder", "", Tally(1, None, None, None))
     assert (one.events["SalesOrder"].count, one.events["SalesOrder"].amounts) == (4, {"EUR": Decimal("11.005")})
     assert (one.first, one.last) == (at, at)
+
+
+def _evidence(space):
+    with space.database.connect() as conn:
+        nodes = conn.execute("select kind, evidence, xmin::text from identity.node order by node_id").fetchall()
+        return nodes, conn.execute("select evidence, xmin::text from identity.cluster order by 1").fetchall()
+
+
+def test_what_somebody_has_to_show_is_written_once_however_much_they_do(live, space):
+    live([message("identify", 1, user_id="u1", traits={"firstName": "Ann"})])
+    nodes, clusters = _evidence(space)
+    assert [(kind > 0, evidence) for kind, evidence, _ in nodes] == [(False, 1), (True, 0)]
+    live([viewed(2, user_id="u1")])
+    first = _evidence(space)
+    assert [one[:2] for one in first[0]] == [nodes[0][:2], (nodes[1][0], 2)]
+    assert (clusters[0][0], first[1][0][0]) == (1, 2)
+    live([viewed(3, user_id="u1"), viewed(4, user_id="u1")])
+    assert _evidence(space) == first
+    assert verify(space)["same"]
+
+
+def test_evidence_that_was_counted_becomes_what_there_is_to_show(live, space):
+    known(live)
+    live([viewed(5, user_id="u1"), viewed(6, anonymous_id="a9")])
+    nodes, clusters = _evidence(space)
+    sql = next(one.sql for one in migrations() if (one.package, one.number) == ("profiles", 8))
+    with space.database.connect() as conn:
+        conn.execute("update identity.node set evidence = 7 where evidence > 0")
+        conn.execute("update identity.cluster set evidence = 14 where evidence > 0")
+        conn.commit()
+        assert not verify(space)["same"]
+        conn.execute(sql)
+        conn.commit()
+    assert [one[:2] for one in _evidence(space)[0]] == [one[:2] for one in nodes]
+    assert [one[0] for one in _evidence(space)[1]] == [one[0] for one in clusters]
+    assert verify(space)["same"]

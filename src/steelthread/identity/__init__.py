@@ -71,6 +71,7 @@ from steelthread.identity.queries import (
     standing,
     strongest_between,
 )
+from steelthread.identity.recent import Recent
 from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
 from steelthread.identity.reviews import Doubt, are_records, decided_pairs, doubts, last_word, skip
 from steelthread.identity.rulesets import (
@@ -121,6 +122,7 @@ __all__ = [
     "Outcome",
     "OwnRules",
     "Policy",
+    "Recent",
     "Ref",
     "Refusal",
     "Resident",

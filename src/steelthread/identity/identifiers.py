@@ -27,6 +27,7 @@ class Identifiers:
         self._country = country
         self._roles: dict[str, list[tuple[str, str]]] = {}
         self._organisations: dict[str, bool] = {}
+        self._telling: dict[str, frozenset[str]] = {}
 
     def of(self, record: MappedRecord) -> tuple[list[Found], list[str]]:
         """Return the identifiers, each once, and the kinds of those that are blocked."""
@@ -45,6 +46,14 @@ class Identifiers:
                 rule = self._rules.kinds[f"rule.{composite.name}"]
                 found[(rule.name, joined)] = (rule.index, rule.name, joined, joined)
         return self._rules.untied(list(found.values()), lambda one: one[1], known=record.party is not None), blocked
+
+    def telling(self, entity: str) -> frozenset[str]:
+        """Return the attributes of an entity that are identifiers, or a part of one."""
+        known = self._telling.get(entity)
+        if known is None:
+            parts = {name for composite in self._rules.composites for name in composite.all}
+            known = self._telling[entity] = frozenset(parts | {name for name, _ in self._roles_of(entity)})
+        return known
 
     def tells_of_a_visitor(self, found: list[Found], *, known: bool) -> bool:
         """Whether identifiers tell of a visitor who was a customer, and of a project that keeps the two apart."""

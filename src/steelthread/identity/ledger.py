@@ -33,12 +33,17 @@ _CLUSTER = struct.Struct(">hiqi16sii").pack
 _INT8 = struct.Struct(">iq").pack
 
 
+RECORD, EVENTS = 1, 2
+"""What a node has to show, bit by bit: an open record of a party, events that it owns."""
+
+
 class NodeRow(Node, eq=False):
     """A node as the table has it: the graph works on it as it is. Its `cluster` is its atom, `person` its person."""
 
     degree: int = 0
     generic: bool = False
     evidence: int = 0
+    """What it has to show: `RECORD`, `EVENTS`, both or nothing."""
     since: datetime = datetime.max.replace(tzinfo=UTC)
     person: int = 0
 
@@ -63,6 +68,7 @@ class ClusterRow(msgspec.Struct):
     cluster_id: int
     individual_id: UUID
     evidence: int
+    """How many pieces its nodes have to show: open records, and owners of events."""
     load_id: int | None
 
 
@@ -195,8 +201,8 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
     )
 
 
-def count_evidence(conn: Connection, rows: Sequence[NodeRow]) -> None:
-    """Write how much evidence nodes have of which nothing else changed."""
+def write_evidence(conn: Connection, rows: Sequence[NodeRow]) -> None:
+    """Write what nodes have to show of which nothing else changed."""
     if rows:
         write(
             conn,
@@ -258,7 +264,7 @@ def close_links(conn: Connection, pairs: Sequence[tuple[int, int, int]], at: dat
 
 
 def update_clusters(conn: Connection, rows: Sequence[ClusterRow]) -> None:
-    """Write how much evidence clusters have that keep their universal ID."""
+    """Write how many pieces of evidence clusters have that keep their universal ID."""
     if rows:
         write(
             conn,

@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from steelthread.identity.evidence import ModelRow
-from steelthread.identity.ledger import MODEL
+from steelthread.identity.ledger import MODEL, RECORD
 from steelthread.store import Int8s
 
 Connection = psycopg.Connection[Any]
@@ -30,10 +30,11 @@ class Doubt(msgspec.Struct):
     """How many records and events the persons have."""
 
 
-def doubts(conn: Connection, model: ModelRow, actor: str, most: int) -> list[Doubt]:
+def doubts(conn: Connection, model: ModelRow, actor: str, most: int, events: str) -> list[Doubt]:
     """Return pairs in doubt without what was decided or skipped by this reviewer.
 
     First come those that are near the threshold and have many records: uncertainty times the logarithm of their number.
+    `events` is SQL that counts the events of persons; `{}` in it stands for an array of their clusters.
     """
     rows = conn.execute(
         f"""
@@ -50,8 +51,10 @@ def doubts(conn: Connection, model: ModelRow, actor: str, most: int) -> list[Dou
             having bool_and(refused = '') and avg(greatest(-12, least(12, weight))) between %s and %s
         )
         select p.a, p.b, p.mean, p.pairs, p.one, p.other, p.one = p.other, e.evidence
-        from pair p join identity.cluster k on k.cluster_id = p.one join identity.cluster m on m.cluster_id = p.other
-            cross join lateral (select k.evidence + case when p.one = p.other then 0 else m.evidence end as evidence) e
+        from pair p cross join lateral (
+                select count(*) + {events.format("array[p.one, p.other]")} as evidence from identity.node r
+                where r.cluster_id = any(array[p.one, p.other]) and r.evidence & {RECORD} > 0
+            ) e
         where not exists (select from identity.skipped s where s.a = p.a and s.b = p.b and s.actor = %s)
             and not exists (
                 select from identity.decision d join identity.node x on x.node_id = d.a

@@ -15,12 +15,12 @@ import psycopg
 
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
-from steelthread.identity.ledger import APART, ASIDE, GENERIC, OUTSIDE, ClusterRow, LinkRow, NodeRow
-from steelthread.identity.outcomes import busy_of, hidden_of, told_of
+from steelthread.identity.ledger import APART, ASIDE, EVENTS, GENERIC, OUTSIDE, RECORD, ClusterRow, LinkRow, NodeRow
+from steelthread.identity.outcomes import PIECES, busy_of, hidden_of, outcome_of
 from steelthread.identity.persons import PersonChanges, Region, changes_of
+from steelthread.identity.recent import Recent
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
-from steelthread.model import Merged
 
 
 class Stitch:
@@ -33,8 +33,11 @@ class Stitch:
         generic_above: dict[int, int],
         at: datetime,
         load: int | None = None,
+        recent: Recent | None = None,
     ) -> None:
+        """`recent` is what the transaction before left, where nobody else had the lane since."""
         self._conn = conn
+        self._recent = recent
         self._generic_above = generic_above
         self._at = at
         self._load = load
@@ -52,7 +55,7 @@ class Stitch:
         self._dirty: set[int] = set()
         self._restated: set[int] = set()
         self._evident: set[int] = set()
-        self._happened: dict[int, int] = defaultdict(int)  # how many events came that a node owns, and that only add up
+        self._happened: dict[int, bool] = {}  # who owns events that came and add up -> whether it owned none before
         self._deltas: dict[Pair, int] = defaultdict(int)
         self._rules: dict[Pair, Rule] = {}
         self._first: dict[Pair, int] = {}
@@ -66,6 +69,8 @@ class Stitch:
         self._closed: list[Pair] = []
         self._early: set[Pair] = set()  # opened and written already: what the database says of them is not news
         self._actor = ("rule", "")
+        self._busy: dict[int, ClusterRow] = {}
+        self._doers: list[int] = []
         self._pending_clusters = Clusters([], [], [], [], [], [])
 
     # -- what the live graph asks for ---------------------------------------------------------------------------
@@ -116,7 +121,12 @@ class Stitch:
         """Return the numbers of the nodes with these hashes that there are."""
         found = {name: self._pending[name] for name in wanted if name in self._pending}
         rest = [name for name in wanted if name not in found]
-        found.update({row.hash: self._known(row).id for row in ledger.nodes_by_hash(self._conn, rest)})
+        if self._recent is not None:
+            known = {name: row for name in rest if (row := self._recent.node(name)) is not None}
+            found.update((name, self._known(row).id) for name, row in known.items())
+            rest = [name for name in rest if name not in known]
+        rows = ledger.nodes_by_hash(self._conn, rest) if rest else ()
+        found.update({row.hash: self._known(row).id for row in rows})
         return found
 
     def ensure(self, wanted: Iterable[NewNode]) -> dict[bytes, int]:
@@ -154,16 +164,28 @@ class Stitch:
             self._dirty.add(node)
             self._restated.add(node)
 
-    def evidence(self, node: int, delta: int) -> None:
-        """Say that a node has more, or less, to show: an open record, events that it owns."""
-        self._rows[node].evidence += delta
-        self._dirty.add(node)
+    def stands(self, node: int, *, is_open: bool) -> None:
+        """Say whether the record of a node is open."""
+        self._shows(node, RECORD, holds=is_open)
+
+    def owns(self, node: int, *, any_event: bool = True) -> None:
+        """Say whether a node owns any event."""
+        self._shows(node, EVENTS, holds=any_event)
+
+    def _shows(self, node: int, piece: int, *, holds: bool) -> None:
+        row = self._rows[node]
+        now = row.evidence | piece if holds else row.evidence & ~piece
+        if row.evidence != now:
+            row.evidence = now
+            self._dirty.add(node)
         self._evident.add(node)
 
     def happened(self, node: int) -> None:
-        """Say that a node owns one event more, which adds to what its individual has and changes nothing else of it."""
-        self._rows[node].evidence += 1
-        self._happened[node] += 1
+        """Say that a node owns an event more, which adds to what its individual has and changes nothing else of it."""
+        if node not in self._happened:
+            row = self._rows[node]
+            self._happened[node] = not row.evidence & EVENTS
+            row.evidence |= EVENTS
 
     def touch(self, node: int) -> None:
         """Have the individual of this node folded anew."""
@@ -255,7 +277,7 @@ class Stitch:
         found: dict[UUID, list[int]] = defaultdict(list)
         for row in self._rows.values():
             own = individual(row)
-            if own is not None and row.kind == 0 and row.evidence > 0:
+            if own is not None and row.kind == 0 and row.evidence:
                 found[own].append(row.id)
         return found
 
@@ -426,18 +448,25 @@ class Stitch:
         pending = self._pending_clusters
         ledger.insert_nodes(self._conn, (self._rows[node] for node in self._new))
         ledger.replace_clusters(self._conn, pending.former, pending.rows)
-        ledger.update_clusters(self._conn, pending.same)
+        ledger.update_clusters(self._conn, [row for row in pending.same if row != self._clusters[row.cluster_id]])
         ledger.insert_memberships(self._conn, pending.moved)
         ledger.write_aliases(self._conn, pending.aliases, pending.created)
         ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
-        counted = self._happened.keys() - self._dirty - self._new.keys()
-        ledger.count_evidence(self._conn, [self._rows[node] for node in sorted(counted)])
+        first = {node for node, owned_none in self._happened.items() if owned_none} - self._dirty - self._new.keys()
+        ledger.write_evidence(self._conn, [self._rows[node] for node in sorted(first)])
         if not self._early:
             self.write_opened()
         gone = set(self._closed)
         stored = self._changed_links & (self._stored | self._early)
         ledger.update_links(self._conn, [self._links[pair] for pair in sorted(stored) if pair not in gone])
         ledger.close_links(self._conn, self._closed, self._at)
+        if self._recent is not None:
+            self._recent.drop(self._rows.values(), {*self._clusters, *(row.person for row in self._rows.values())})
+            self._recent.keep(self._busy, (self._rows[node] for node in self._doers))
+
+    def individuals_before(self) -> dict[int, UUID]:
+        """Return whose the clusters were that were looked at, before this transaction; after `finish`."""
+        return {label: row.individual_id for label, row in self._clusters.items()}
 
     def _resolve(self) -> Outcome:
         changes = self._graph.changes()
@@ -487,13 +516,16 @@ class Stitch:
         changed = [row for row in rows if not self._keeps_its_id(row)]
         former_rows = sorted(former - {row.cluster_id for row in same})
         self._pending_clusters = Clusters(former_rows, changed, same, self._moved(rows, clusters), [], [])
-        outcome = self._outcome(rows, [self._clusters[label] for label in former], clusters)
+        was = [self._clusters[label] for label in former]
+        outcome, self._pending_clusters.aliases = outcome_of(rows, was, clusters, self._rows, self._before, self._load)
+        self._pending_clusters.created = list(outcome.fresh)
         outcome.busy = {row.individual_id: row.cluster_id for row, _ in busy.values()}
         outcome.doers = {node: row.individual_id for row, nodes in busy.values() for node in nodes}
+        self._busy, self._doers = {label: row for label, (row, _) in busy.items()}, list(outcome.doers)
         return outcome
 
     def _cluster_row(self, label: int, members: list[int], individual: UUID) -> ClusterRow:
-        evidence = sum(self._rows[node].evidence for node in members)
+        evidence = sum(PIECES[self._rows[node].evidence] for node in members)
         before = self._clusters.get(label)
         load = before.load_id if before is not None and before.individual_id == individual else self._load
         return ClusterRow(label, individual, evidence, load)
@@ -516,40 +548,6 @@ class Stitch:
                     self._dirty.add(node)
         return moved
 
-    def _outcome(
-        self, rows: list[ClusterRow], former: list[ClusterRow], clusters: dict[int, tuple[list[int], UUID]]
-    ) -> Outcome:
-        was = {row.individual_id: row for row in former if row.evidence > 0}
-        now = {row.individual_id: row for row in rows if row.evidence > 0}
-        created = [individual for individual in now if individual not in was]
-        gone = [individual for individual in was if individual not in now]
-        births_of = {row.birth: row for row in self._rows.values()} if gone else {}
-        self._pending_clusters.aliases = [(individual, births_of[individual].id) for individual in gone]
-        self._pending_clusters.created = created
-        heirs = {individual: births_of[individual].person for individual in gone}
-        members = {individual: clusters[now[individual].cluster_id][0] for individual in created}
-        individuals = {label: individual for label, (_, individual) in clusters.items()}
-        facts = told_of(heirs, individuals, members, self._before, now)
-        fresh = {one for one in gone if was[one].load_id == self._load and self._load is not None}
-        merged = {one for fact in facts if isinstance(fact, Merged) for one in fact.gone}
-        return Outcome(
-            facts=facts,
-            touched={row.individual_id: row.cluster_id for row in now.values()},
-            gone=gone,
-            fresh=set(created),
-            records={
-                row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].kind == 0]
-                for row in now.values()
-            },
-            owners={
-                row.cluster_id: [node for node in clusters[row.cluster_id][0] if self._rows[node].evidence > 0]
-                for row in now.values()
-            },
-            evidence={row.cluster_id: row.evidence for row in now.values()},
-            created=len(created) - len(fresh),
-            merged=len(merged - fresh),
-        )
-
     # -- remembering what was read -------------------------------------------------------------------------------
 
     def _known(self, row: NodeRow) -> NodeRow:
@@ -562,6 +560,10 @@ class Stitch:
 
     def _load_clusters(self, clusters: Collection[int]) -> None:
         missing = [cluster for cluster in clusters if cluster not in self._clusters]
+        if self._recent is not None and missing:
+            known = {label: row for label in missing if (row := self._recent.cluster(label)) is not None}
+            self._clusters.update(known)
+            missing = [label for label in missing if label not in known]
         for row in ledger.clusters_by_id(self._conn, missing) if missing else ():
             self._clusters[row.cluster_id] = row
 

@@ -48,9 +48,9 @@ class Outcome(msgspec.Struct):
     records: dict[int, list[int]]
     """Cluster -> the record nodes in it, of the clusters touched."""
     owners: dict[int, list[int]]
-    """Cluster -> the nodes in it that have anything to show: events are theirs."""
+    """Cluster -> the nodes in it that own events."""
     evidence: dict[int, int]
-    """Cluster -> how many open records and owned events it has."""
+    """Cluster -> how many open records and owners of events it has."""
     created: int
     merged: int
     busy: dict[UUID, int] = {}

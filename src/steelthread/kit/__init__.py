@@ -1,6 +1,6 @@
 """Kit: errors, ids, clock, settings. No word of the domain."""
 
-from steelthread.kit.clock import iso, iso_micros, now
+from steelthread.kit.clock import iso, iso_micros, microseconds, moment_of, now
 from steelthread.kit.crashes import keep_values_out, place_of
 from steelthread.kit.errors import (
     Conflict,
@@ -14,7 +14,7 @@ from steelthread.kit.errors import (
     Unauthorized,
     Unavailable,
 )
-from steelthread.kit.forgetting import forget_remembered, remembered
+from steelthread.kit.forgetting import forget_remembered, remembered, to_be_forgotten
 from steelthread.kit.ids import births, uuid7
 from steelthread.kit.priority import come_soon, give_way
 from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
@@ -41,9 +41,12 @@ __all__ = [
     "iso",
     "iso_micros",
     "keep_values_out",
+    "microseconds",
+    "moment_of",
     "now",
     "open_project",
     "place_of",
     "remembered",
+    "to_be_forgotten",
     "uuid7",
 ]

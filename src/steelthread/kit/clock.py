@@ -10,6 +10,18 @@ def now() -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@lru_cache(16_384)  # those of a batch, each asked for several times
+def microseconds(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(micros: int) -> datetime:
+    """Return microseconds since 1970 as a moment."""
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def iso_micros(micros: int) -> str:

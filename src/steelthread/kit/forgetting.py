@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from functools import _lru_cache_wrapper, lru_cache
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakSet
 
 Returned = TypeVar("Returned")
-_REMEMBERED: "WeakSet[_lru_cache_wrapper[Any]]" = WeakSet()
+
+
+class Remembering(Protocol):
+    """Whatever remembers something of somebody."""
+
+    def cache_clear(self) -> None:
+        """Forget all; it may be called by another thread."""
+
+
+_REMEMBERED: "WeakSet[Remembering]" = WeakSet()
 
 
 def remembered(most: int) -> "Callable[[Callable[..., Returned]], _lru_cache_wrapper[Returned]]":
@@ -18,6 +27,11 @@ def remembered(most: int) -> "Callable[[Callable[..., Returned]], _lru_cache_wra
         return cached
 
     return wrap
+
+
+def to_be_forgotten(one: Remembering) -> None:
+    """Have `forget_remembered` clear something as long as it is there."""
+    _REMEMBERED.add(one)
 
 
 def forget_remembered() -> None:

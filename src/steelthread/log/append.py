@@ -31,20 +31,31 @@ class Log:
         self._vault = vault
 
     def lock(self, conn: psycopg.Connection[Any], lane: str) -> int:
-        """Lock the lane until the transaction ends; return its head, the last number given."""
-        row = conn.execute("select head from log.lane where name = %s for update", (lane,)).fetchone()
+        """Lock the lane until the transaction ends, to change what it speaks of; return its head, the last number given."""
+        return self._locked(conn, lane)[0]
+
+    def turn(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        """Lock the lane as `lock` does; return how often it was, this time included: one more than the last time when nobody else did."""
+        return self._locked(conn, lane)[1]
+
+    def _locked(self, conn: psycopg.Connection[Any], lane: str) -> tuple[int, int]:
+        return self._row(conn, lane, "update log.lane set turn = turn + 1 where name = %s returning head, turn")
+
+    def _row(self, conn: psycopg.Connection[Any], lane: str, sql: str) -> tuple[int, int]:
+        """Return (head, turn) of a lane, which is made when it is new, by a statement that locks its row."""
+        row = conn.execute(sql, (lane,)).fetchone()
         if row is None:
             conn.execute("insert into log.lane (name) values (%s) on conflict do nothing", (lane,))
-            row = conn.execute("select head from log.lane where name = %s for update", (lane,)).fetchone()
+            row = conn.execute(sql, (lane,)).fetchone()
         assert row is not None
-        return int(row[0])
+        return int(row[0]), int(row[1])
 
     def append(self, conn: psycopg.Connection[Any], lane: str, facts: Sequence[AnyFact], hours: int = 24) -> int:
         """Append facts in the caller's transaction, to a partition of so many hours; return the number of the last one.
 
         Whoever listens on the lane's channel (LISTEN/NOTIFY, see `channel`) is told that number when it is committed.
         """
-        head = self.lock(conn, lane)
+        head, _ = self._row(conn, lane, "select head, turn from log.lane where name = %s for update")
         if not facts:
             return head
         last = head + len(facts)

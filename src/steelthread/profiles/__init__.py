@@ -26,7 +26,8 @@ from steelthread.profiles.household import Household, Lodger, household_of, hous
 from steelthread.profiles.keys import RecordKeys
 from steelthread.profiles.read import Reader
 from steelthread.profiles.segment import audiences, external_ids, first_message, links, segment_event, traits
-from steelthread.profiles.tally import Tallies, owners_of, revenue_of
+from steelthread.profiles.sums import Sums
+from steelthread.profiles.tally import EVENTS_SQL, Tallies, evidence_differing, owners_of, owning, revenue_of
 from steelthread.profiles.tally import add as add_to_tallies
 from steelthread.profiles.tally import count_anew as count_tallies
 from steelthread.profiles.tally import differing as tallies_differing
@@ -37,6 +38,7 @@ from steelthread.profiles.views import Names, Opener, View
 
 __all__ = [
     "CONTACT_VALUE",
+    "EVENTS_SQL",
     "ORDER_COMPLETED",
     "RULES",
     "Computed",
@@ -55,6 +57,7 @@ __all__ = [
     "ProfileRules",
     "Reader",
     "RecordKeys",
+    "Sums",
     "Tallies",
     "View",
     "Wanted",
@@ -69,6 +72,7 @@ __all__ = [
     "delete_profiles",
     "events_by_record",
     "events_through",
+    "evidence_differing",
     "export_profiles",
     "external_ids",
     "filling",
@@ -82,6 +86,7 @@ __all__ = [
     "moment_of",
     "move_events",
     "owners_of",
+    "owning",
     "parsed_cursor",
     "reconcile",
     "revenue_of",

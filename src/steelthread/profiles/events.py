@@ -17,6 +17,9 @@ _PROFILE = struct.Struct(">hi16si").pack
 _COUNT = struct.Struct(">ii").pack
 _MOMENT = struct.Struct(">iq").pack
 _EVENT = struct.Struct(">hiqii").pack
+_ONE_NODE = struct.Struct(">iiiIiiiq").pack
+"""An array of one node, as `Int8s` packs it, after its length."""
+_NO_MONEY = 3 * NULL
 _NEVER = -(1 << 63)
 Connection = psycopg.Connection[Any]
 
@@ -63,10 +66,15 @@ def insert_events(conn: Connection, events: Sequence[Event]) -> None:
 
 
 def _packed(one: Event) -> bytes:
+    nodes = one.nodes
+    money = _NO_MONEY
+    if not (one.amount is None and one.currency is None and one.quantity is None):
+        currency = NULL if one.currency is None else field(one.currency.encode())
+        money = numeric(one.amount) + currency + numeric(one.quantity)
     return b"".join((
-        _EVENT(10, 8, one.record_id, 4, one.entity_id), _number(one.owner), field(Int8s(one.nodes).packed),
-        _number(one.parent_id), NULL if one.at is None else _MOMENT(8, micros_2000(moment_of(one.at))),
-        numeric(one.amount), NULL if one.currency is None else field(one.currency.encode()), numeric(one.quantity),
+        _EVENT(10, 8, one.record_id, 4, one.entity_id), _number(one.owner),
+        _ONE_NODE(32, 1, 0, 20, 1, 1, 8, nodes[0]) if len(nodes) == 1 else field(Int8s(nodes).packed),
+        _number(one.parent_id), NULL if one.at is None else _MOMENT(8, micros_2000(moment_of(one.at))), money,
         b"\0\0\0\1\1" if one.uncounted else b"\0\0\0\1\0",
     ))  # fmt: skip
 

@@ -116,8 +116,10 @@ class Folder:
         """Learn sources' priorities and entities' names; before anything is written behind: a question waits for that."""
         self._sources, self._entities = source_names(self._conn), entity_names(self._conn)
 
-    def gather(self, resolved: Resolved, at_hand: Mapping[int, Contribution]) -> "Gathered":
-        """Return what makes the profiles of a batch; records of the batch itself (`at_hand`) are not read again."""
+    def gather(
+        self, resolved: Resolved, at_hand: Mapping[int, Contribution], recent: Mapping[UUID, Sums]
+    ) -> "Gathered":
+        """Return what makes the profiles of a batch; records of the batch itself (`at_hand`) are not read again, nor `recent` sums."""
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
         stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
         contributions = {
@@ -128,7 +130,9 @@ class Folder:
         owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
         owners = {node: cluster for cluster in owning for node in resolved.owners[cluster]}
         tallies = tally.stored(self._conn, owners) if owners else {}
-        return Gathered(contributions, owners, tallies, sums_before(self._conn, resolved.busy))
+        busy = {one: recent[one] for one in resolved.busy if one in recent}
+        busy |= sums_before(self._conn, [one for one in resolved.busy if one not in busy])
+        return Gathered(contributions, owners, tallies, busy)
 
     def fold_batch(self, resolved: Resolved, gathered: "Gathered", came: tally.Tallies, anew: Collection[int]) -> None:
         """Fold what a batch touched, when its nodes and events are written.

@@ -5,7 +5,6 @@ sums give what folding gives, since both are sums of the same tallies.
 """
 
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +13,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.profiles.tally import Tally
+from steelthread.profiles.tally import EXACT, Tally
 from steelthread.store import Moments, Utf8s, Uuids, write
 
 Connection = psycopg.Connection[Any]
@@ -43,11 +42,13 @@ class Sums(msgspec.Struct):
         if known is None:
             known = self.events[entity] = _Sum(0, {})
         known.count += more.count
-        both = Tally(0, known.amounts.get(currency), self.first, self.last)
-        both.join(more)
-        if both.amount is not None:
-            known.amounts[currency] = both.amount
-        self.first, self.last = both.first, both.last
+        if more.amount is not None:
+            before = known.amounts.get(currency)
+            known.amounts[currency] = more.amount if before is None else EXACT.add(before, more.amount)
+        if more.first is not None and (self.first is None or more.first < self.first):
+            self.first = more.first
+        if more.last is not None and (self.last is None or more.last > self.last):
+            self.last = more.last
 
 
 def sums_before(conn: Connection, individuals: Collection[UUID]) -> dict[UUID, Sums]:
@@ -62,9 +63,17 @@ def sums_before(conn: Connection, individuals: Collection[UUID]) -> dict[UUID, S
         ).fetchall()
     found = {}
     for one, events, first, last in rows:
-        with suppress(msgspec.ValidationError):
-            found[one] = Sums(one, _EVENTS(events or "null"), first, last)
+        known = _read(events)
+        if known is not None:
+            found[one] = Sums(one, known, first, last)
     return found
+
+
+def _read(events: str | None) -> dict[str, _Sum] | None:
+    try:
+        return _EVENTS(events or "null")
+    except msgspec.ValidationError:
+        return None
 
 
 def update_sums(conn: Connection, rows: Collection[Sums]) -> None:

@@ -32,7 +32,7 @@ Connection = psycopg.Connection[Any]
 Tallies = dict[tuple[int, int, str], "Tally"]
 """What events come to, by owner, entity and currency (empty for no money)."""
 _Row = tuple[tuple[int, int, str], "Tally"]
-_EXACT = Context(prec=2000, traps=[])
+EXACT = Context(prec=2000, traps=[])
 """Sums as PostgreSQL makes them: no digit is lost, what is no number stays none."""
 _NOUGHT = Decimal(0)
 """Added to an amount it gives it as PostgreSQL writes it: without an exponent, zero without a sign."""
@@ -61,7 +61,7 @@ class Tally(msgspec.Struct):
         """Take an event in."""
         self.count += 1
         if event.amount is not None:
-            self.amount = _EXACT.add(event.amount, _NOUGHT if self.amount is None else self.amount)
+            self.amount = EXACT.add(event.amount, _NOUGHT if self.amount is None else self.amount)
         if event.at is not None:
             at = moment_of(event.at)
             self.first = at if self.first is None or at < self.first else self.first
@@ -71,7 +71,7 @@ class Tally(msgspec.Struct):
         """Take what other events come to in."""
         self.count += other.count
         if other.amount is not None:
-            self.amount = other.amount if self.amount is None else _EXACT.add(self.amount, other.amount)
+            self.amount = other.amount if self.amount is None else EXACT.add(self.amount, other.amount)
         if other.first is not None:
             self.first = other.first if self.first is None else min(self.first, other.first)
         if other.last is not None:
@@ -168,12 +168,42 @@ def owners_of(conn: Connection, records: Collection[int]) -> set[int]:
     return {owner for (owner,) in rows}
 
 
+def owning(conn: Connection, owners: Collection[int]) -> set[int]:
+    """Return which of these nodes own any event."""
+    rows = conn.execute(
+        "select node from unnest(%s::int8[]) as node where exists (select from profiles.event where owner = node)",
+        (Int8s(owners),),
+    )
+    return {node for (node,) in rows}
+
+
 def differing(conn: Connection) -> int:
     """Return how many tallies differ from what the events give."""
     counted = _COUNTED.format("v.owner is not null")
     row = conn.execute(
         f"select count(*) from ((select * from profiles.tally except ({counted})) "
         f"union all (({counted}) except select * from profiles.tally)) d"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+EVENTS_SQL = (
+    "(select coalesce(sum(t.count), 0)::int8 from identity.node n join profiles.tally t on t.owner = n.node_id "
+    "where n.cluster_id = any({}))"
+)
+"""How many events persons have, as a part of a statement; `{}` stands for an array of their clusters."""
+
+
+def evidence_differing(conn: Connection) -> int:
+    """Return how many nodes and clusters say otherwise than their records and events what they have to show."""
+    row = conn.execute(
+        "with shown as materialized (select n.node_id, n.cluster_id, n.evidence, count(r.record_id)::int + "
+        "2 * (exists (select from profiles.event v where v.owner = n.node_id))::int as given from identity.node n "
+        "left join intake.record r on r.record_id = n.node_id and r.is_party and r.closed_at is null group by n.node_id) "
+        "select (select count(*) from shown where evidence <> given) + (select count(*) from (select c.evidence, "
+        "sum((s.given & 1) + (s.given >> 1)) as given from identity.cluster c join shown s using (cluster_id) "
+        "group by c.cluster_id) k where evidence <> given)"
     ).fetchone()
     assert row is not None
     return int(row[0])

@@ -259,7 +259,7 @@ HOLDERS: Sequence[Holder] = (
     ),
     Holder("api.key", "hashes of API keys", "key_id secret_hash scopes created_at revoked_at purposes name roles attributes"),
     Holder("store.migration", "which migrations ran", "package number name checksum at"),
-    Holder("log.lane", "lanes of the log", "name head"),
+    Holder("log.lane", "lanes of the log", "name head turn"),
     Holder("log.partition", "partitions of the log", "partition_id lane period"),
     Holder(
         "log.chunk", "facts, sealed under their partition's key", "lane first_no last_no partition_id at body",

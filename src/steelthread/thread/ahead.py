@@ -51,6 +51,11 @@ class Told(msgspec.Struct, array_like=True):
     rejects: list[Reject] = []
 
 
+def as_told(source: int, message: Message) -> Told:
+    """Return an event of a source that does not come from the log as it stands there."""
+    return Told(0, source, b"", message)
+
+
 class _Frame(msgspec.Struct, array_like=True):
     """A `Told` on its way to the other process; the message is as it came."""
 
@@ -259,6 +264,16 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
     """Return the identifiers of an event that are of a kind which the project has."""
     known = [one for one in identifiers(message, namespace) if space.rules.knows(one[0])]
     return space.rules.untied(known, lambda one: one[0])
+
+
+def parties(message: Message) -> list[tuple[str, str]]:
+    """Return the (entity, key) of the records that a message tells of."""
+    if message.type == "group":
+        return [("Account", message.group_id)] if message.group_id and message.traits else []
+    if message.type != "identify" and not message.traits and not message.once:
+        return []
+    key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
+    return [("Individual", key)] if key else []
 
 
 def walled(ident: Ident) -> Ident:

@@ -1,70 +1,46 @@
 """The micro-batch: prepared records in, one transaction out. Receive, resolve, fold, publish in this order."""
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-import msgspec
 import psycopg
 
 from steelthread import intake, profiles
 from steelthread.identity import NewNode, Outcome, Rule, Stitch, note_unjudged, write_homes
 from steelthread.intake import Load, RecordRow, Witness
+from steelthread.kit import microseconds, moment_of
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
 from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
 from steelthread.thread.prepare import Prepared
+from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.stars import RECORD_KIND, Stars
+from steelthread.thread.types import SourceFacts, Written
 from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
 LANE = "identity"
 _NUMBER = attrgetter("int")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@lru_cache(maxsize=4096)
-def microseconds(moment: datetime) -> int:
-    """Return a moment as microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment_of(micros: int) -> datetime:
-    """Return microseconds since the epoch as a moment."""
-    return _EPOCH + timedelta(microseconds=micros)
-
-
-class SourceFacts(msgspec.Struct, frozen=True):
-    """What the batch needs to know of the source."""
-
-    source_id: int
-    subject: int
-    unique: bool
-
-
-class Written(msgspec.Struct):
-    """What became of a batch."""
-
-    new: set[bytes]
-    changed: set[bytes]
-    outcome: Outcome
-    same: list[int]
-    """Records that the batch showed as they were."""
-    shown: list[int]
-    """Records that the batch showed at all."""
 
 
 class Batch:
     """One batch of prepared records within the caller's transaction."""
 
     def __init__(
-        self, space: Space, conn: Connection, source: SourceFacts, load: Load, witness: Witness | None
+        self,
+        space: Space,
+        conn: Connection,
+        source: SourceFacts,
+        load: Load,
+        witness: Witness | None,
+        recent: Recent | None = None,
     ) -> None:
+        self._recent = recent
         self._space = space
         self._conn = conn
         self._source = source
@@ -72,7 +48,8 @@ class Batch:
         self._as_of = load.as_of
         self._witness = witness
         self._names = Names(space.vault, conn)
-        self._stitch = Stitch(conn, space.policy(self._names.conflict), space.generic_above, load.as_of, load.load_id)
+        policy = space.policy(self._names.conflict)
+        self._stitch = Stitch(conn, policy, space.generic_above, load.as_of, load.load_id, recent)
         self._stars = Stars(space, self._stitch)
         self._told: dict[tuple[int, int], int] = {}
         """Since when a record of this batch tells of an identifier: (record, identifier) -> microseconds since 1970."""
@@ -83,6 +60,7 @@ class Batch:
         self._homes: list[tuple[int, int]] = []
         self._backdated: set[int] = set()
         self._earliest: dict[bytes, datetime] = {}
+        self._looked_up: dict[bytes, RecordRow | None] = {}
         self._outdone: list[Prepared] = []
         self._events: list[profiles.Event] = []
         self._disowned: set[int] = set()
@@ -99,7 +77,8 @@ class Batch:
         self._space.log.lock(self._conn, LANE)
         prepared = Fence(self._space).records(self._conn, prepared)
         winners = self._winners(prepared)
-        stored = intake.records_by_hash(self._conn, list(winners))
+        stored = {name: row for name in winners if (row := self._looked_up.get(name)) is not None}
+        stored |= intake.records_by_hash(self._conn, [name for name in winners if name not in self._looked_up])
         self._yield_to(winners, stored)
         new, changed, retimed = self._classify(winners, stored)
         rows = self._keep(winners, stored, new, changed | retimed)
@@ -119,6 +98,10 @@ class Batch:
         """Say that the record with this key hash was first observed at a moment, or earlier."""
         self._earliest[name] = min(moment, self._earliest.get(name, moment))
 
+    def looked_up(self, names: Collection[bytes], stored: Mapping[bytes, RecordRow]) -> None:
+        """Take over what was found of these key hashes in this transaction, under the lane's lock: it is not read again."""
+        self._looked_up.update((name, stored.get(name)) for name in names)
+
     def close(self, rows: Sequence[RecordRow], at: datetime) -> Outcome:
         """Close records that have gone from their source at a time."""
         self._space.log.lock(self._conn, LANE)
@@ -129,7 +112,7 @@ class Batch:
             self._stitch.unclaim(a, b, strength)
         for row in parties:
             self._stitch.facts(row.record_id, first_name=0, suffix="", unique_source=0)
-            self._stitch.evidence(row.record_id, -1)
+            self._stitch.stands(row.record_id, is_open=False)
         self._stitch.retire([row.record_id for row in parties])
         self._drop_events([row.record_id for row in rows if not row.is_party])
         intake.close_records(self._conn, ids, self._load, at)
@@ -357,7 +340,7 @@ class Batch:
 
     def _specs(self, rows: list[RecordRow], winners: dict[bytes, Prepared]) -> list[NewNode]:
         self._space.know_kinds(self._conn, {ident.name for one in winners.values() for ident in one.idents})
-        specs = []
+        specs, named = [], set()
         for row in rows:
             one = winners[row.key_hash]
             seen = microseconds(row.first_observed_at)
@@ -366,6 +349,9 @@ class Batch:
             elif one.party is not None:
                 specs.append(NewNode(RECORD_KIND, one.party, True, seen))
             for ident in one.idents:
+                if ident.hash in named:
+                    continue  # a node is as the first says who names it
+                named.add(ident.hash)
                 kind = self._space.node_kind(ident.kind)
                 exclusive = ident.exclusive or (kind.index if kind.exclusive else 0)
                 specs.append(NewNode(kind.index, ident.hash, kind.durable, seen, exclusive))
@@ -389,7 +375,7 @@ class Batch:
             unique_source=self._source.source_id if self._source.unique else 0,
         )
         if before is None or before.closed_at is not None:
-            self._stitch.evidence(node, 1)
+            self._stitch.stands(node, is_open=True)
         else:
             self._stitch.touch(node)
         first = microseconds(row.first_observed_at)
@@ -449,7 +435,7 @@ class Batch:
             if event.parent_id is None and (event.uncounted or self._adds_up(event, above)):
                 self._stitch.happened(event.owner)
             else:
-                self._stitch.evidence(event.owner, 1)
+                self._stitch.owns(event.owner)
 
     def _above(self) -> set[int]:
         """Return the records above events of this batch."""
@@ -473,7 +459,6 @@ class Batch:
         for event in events:
             if event.owner is not None:
                 self._stitch.nodes([event.owner])
-                self._stitch.evidence(event.owner, -1)
                 self._disowned.add(event.owner)
         self._disowned |= profiles.owners_of(
             self._conn, {event.parent_id for event in events if event.parent_id is not None}
@@ -487,6 +472,7 @@ class Batch:
         self._redate()
         self._touch_owners()
         self._own_anew(self._stitch.settle())
+        self._leave_bereft()
         folder = self._space.folder(self._conn)
         folder.know_sources()
         self._stitch.write_opened()
@@ -494,12 +480,14 @@ class Batch:
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
         outcome = self._stitch.finish()
-        gathered = folder.gather(outcome, self._contributions)
+        gathered = folder.gather(outcome, self._contributions, self._recent.sums if self._recent else {})
         simple, anew = self._told_apart()
         came = profiles.tallies_of(event for event in simple if event.owner not in anew)
         self._stitch.write()
         self._tally(came, anew)
         folder.fold_batch(outcome, gathered, came, anew)
+        if self._recent is not None:
+            self._recent.keep_sums(self._stitch.individuals_before(), gathered.busy)
         if outcome.touched or outcome.busy:
             changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]
@@ -568,14 +556,23 @@ class Batch:
             self._own(event)
         profiles.move_events(self._conn, moved)
 
+    def _leave_bereft(self) -> None:
+        """Whoever lost events may own none any more: those that are left are asked for, among others' and in this batch."""
+        if self._disowned:
+            left = profiles.owning(self._conn, self._disowned) | {event.owner for event in self._events}
+            self._stitch.nodes(sorted(self._disowned))
+            for owner in sorted(self._disowned - left):
+                self._stitch.owns(owner, any_event=False)
+
     def _own(self, event: profiles.Event) -> bool:
         owner = next((node for node in event.nodes if not self._stitch.row(node).generic), None)
         if owner == event.owner:
             return False
         if event.owner is not None:
-            self._stitch.evidence(event.owner, -1)
+            self._stitch.touch(event.owner)
+            self._disowned.add(event.owner)
         if owner is not None:
-            self._stitch.evidence(owner, 1)
+            self._stitch.owns(owner)
         event.owner = owner
         return True
 

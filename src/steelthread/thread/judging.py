@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 
 from steelthread import identity
+from steelthread.profiles import EVENTS_SQL
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -18,7 +19,7 @@ def quality(space: Space) -> dict[str, Any]:
         model = identity.model_in_force(conn)
         records, sizes = identity.count_records(conn), identity.sizes_of_persons(conn)
         persons = sum(sizes.values())
-        doubts = identity.doubts(conn, model, "", 1000) if model else []
+        doubts = identity.doubts(conn, model, "", 1000, EVENTS_SQL) if model else []
         bridges = sorted((one for one in doubts if one.joined), key=lambda one: (one.mean, one.a, one.b))
         return {
             "records": records,

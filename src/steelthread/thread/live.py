@@ -26,12 +26,13 @@ from steelthread.intake import (
 from steelthread.kit import Unavailable
 from steelthread.model import Folded, Received
 from steelthread.thread.admission import admit, admitted
-from steelthread.thread.ahead import LANE, Ahead, Teller, Told, set_aside
+from steelthread.thread.ahead import LANE, Ahead, Teller, Told, as_told, parties, set_aside
 from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Ident, Prepared
+from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
 from steelthread.vault import unseal
@@ -70,6 +71,7 @@ class LiveThread:
         self._teller = Teller(space)
         self._ahead: Ahead | None = None
         self._fence = Fence(space)
+        self._recent = Recent()
         self._devices: dict[tuple[Any, ...], None] = {}
         """What was told of devices, by source and day: the same need not be written again."""
         self.troubled: set[int] = set()
@@ -102,7 +104,9 @@ class LiveThread:
         duplicates, blocked = self._fold(conn, taken)
         log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
         log.advance(conn, READER, LANE, taken[-1].number)
+        turn = log.turn(conn, OUTCOMES)
         conn.commit()
+        self._recent.end(turn)
         return Step(len(taken), taken[-1].number)
 
     def _taken(self, conn: Connection, position: int, most: int) -> list[Told]:
@@ -138,6 +142,7 @@ class LiveThread:
         grouped, duplicates = self._new(conn, taken)
         told = {id(one.message): one for one in taken}
         blocked: list[int] = []
+        self._recent.begin(self._space.log.turn(conn, OUTCOMES))
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
             numbers = {message.id: place for place, message in messages}
@@ -152,9 +157,9 @@ class LiveThread:
             admission = admit(conn, self._space, number, live.plan, let_in)
             blocked += [numbers[let_in[place].id] for place in admission.blocked]
             self._reject(conn, live, admission.rejects)
-            self._of_source(
-                conn, live, [told.get(id(message)) or _as_told(live, message) for message in admission.admitted]
-            )
+            source = live.facts.source_id
+            let_in_now = [told.get(id(message)) or as_told(source, message) for message in admission.admitted]
+            self._of_source(conn, live, let_in_now, self._recent)
         count_live(conn, {"duplicates": len(duplicates)})
         return duplicates, sorted(blocked)
 
@@ -178,14 +183,14 @@ class LiveThread:
             live = self._readable(conn, number)
             told = self._past_the_fence(conn, live, messages)
             let_in = admitted(self._space, live.plan, told)
-            self._of_source(conn, live, [_as_told(live, message) for message in let_in], again=True)
+            self._of_source(conn, live, [as_told(live.facts.source_id, message) for message in let_in], again=True)
 
     def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
         live = self._readable(conn, number)
         admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
         self._reject(conn, live, admission.rejects, counted=False)
-        self._of_source(conn, live, [_as_told(live, message) for message in admission.admitted])
+        self._of_source(conn, live, [as_told(live.facts.source_id, message) for message in admission.admitted])
         return len(admission.admitted)
 
     def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
@@ -203,12 +208,14 @@ class LiveThread:
         self._space.log.lock(conn, OUTCOMES)
         return self._fence.messages(conn, live.name, live.namespace, messages)
 
-    def _of_source(self, conn: Connection, live: Known, events: list[Told], *, again: bool = False) -> None:
+    def _of_source(
+        self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None, *, again: bool = False
+    ) -> None:
         if not events:
             return
         as_of = moment(max(one.message.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
-        batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load))
+        batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load), recent)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         prepared: list[Prepared] = []
         devices: list[Prepared] = []
@@ -249,6 +256,8 @@ class LiveThread:
 
     def _device(self, live: Known, one: Told) -> list[Prepared]:
         """Prepare the device of an event, unless the same was told of it on that day."""
+        if not (one.message.anonymous_id or "device" in one.message.context):
+            return []  # of a login alone nobody can tell which of their devices it was
         said = (live.facts.source_id, *intake.device_mark(one.message))
         if said in self._devices:
             return []
@@ -280,6 +289,7 @@ class LiveThread:
         vault = self._space.vault
         names = {intake.key_hash(vault, live.name, *party): party for party in told}
         stored = intake.records_by_hash(conn, list(names)) if names else {}
+        batch.looked_up(names, stored)
         keys = vault.keys({row.subject for row in stored.values()})
         for name, party in names.items():
             row = stored.get(name)
@@ -364,11 +374,6 @@ class LiveThread:
         self._devices.clear()
 
 
-def _as_told(live: Known, message: Message) -> Told:
-    """Return an event that does not come from the log as it stands there."""
-    return Told(0, live.facts.source_id, b"", message)
-
-
 def dated(fence: Fence, source: str, idents: Sequence[Ident], state: PartyState) -> list[Ident]:
     """Return the identifiers of a live party's record, each with the time at which it was told first."""
     firsts: dict[bytes, int] = {}
@@ -376,16 +381,6 @@ def dated(fence: Fence, source: str, idents: Sequence[Ident], state: PartyState)
         for _, name, _, _ in fence.hashed([told], source):
             firsts[name] = min(state.since(told), firsts.get(name, state.last))
     return [msgspec.structs.replace(one, first=firsts.get(one.hash, 0)) for one in idents]
-
-
-def parties(message: Message) -> list[tuple[str, str]]:
-    """Return the (entity, key) of the records that a message tells of."""
-    if message.type == "group":
-        return [("Account", message.group_id)] if message.group_id and message.traits else []
-    if message.type != "identify" and not message.traits and not message.once:
-        return []
-    key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
-    return [("Individual", key)] if key else []
 
 
 def _refused(message: Message, reason: str, column: str = "") -> Reject:

@@ -6,7 +6,7 @@ values stay clear; a sealed value leaves its keyed token and its length behind, 
 
 from collections.abc import Mapping as Dict
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,7 @@ _NAMES = ("firstName", "lastName", "middleName", "secondLastName", "personName",
 _AMOUNTS = ("grandTotalAmount", "totalLineAmount", "paymentAmount")
 _PRICES = ("unitPriceAmount", "listPriceAmount")
 _MEASURED = frozenset((*_AMOUNTS, *_PRICES, "orderedQuantity"))
+_WHOLE_NAMES = frozenset(("firstName", "lastName", "personName", "nameSuffix"))
 APART = "apart"
 _NOTHING = (None, None, None, None)
 
@@ -37,6 +38,17 @@ class Ident(msgspec.Struct, array_like=True, frozen=True):
     """A group of identifiers of which a person has one, where the event itself says so; 0 for what the kind says."""
     first: int = 0
     """When it was told first, in microseconds since 1970, where that is known; 0: when the record was first observed."""
+
+
+class _Who(NamedTuple):
+    """What identifies a record, and what its names tell."""
+
+    idents: list[Ident]
+    shown: list[tuple[str, str]]
+    names: list[str]
+    """First name and suffix, and the mark of a visitor apart."""
+    first_token: int
+    blocked: int
 
 
 class Prepared(msgspec.Struct, array_like=True):
@@ -81,17 +93,23 @@ class Prepared(msgspec.Struct, array_like=True):
 class Preparer:
     """Prepares the rows of one source."""
 
-    def __init__(self, source: Source, model: Model, vault: Vault, identifiers: Identifiers) -> None:
+    def __init__(
+        self, source: Source, model: Model, vault: Vault, identifiers: Identifiers, *, live: bool = False
+    ) -> None:
+        """`live`: the same people tell of themselves again and again, so what names a person is remembered."""
+        self._live = live
         self._source = source
         self._model = model
         self._vault = vault
         self._identifiers = identifiers
         self._clear: dict[str, frozenset[str]] = {}
         self._parties: dict[str, bool] = {}
+        self._telling: dict[str, frozenset[str]] = {}
         self.blocked = 0
         self._token = remembered(65_536)(vault.token)
         self._tokens_of = remembered(65_536)(self._tokens)
         self._ident = remembered(16_384)(self._named)
+        self._again = remembered(16_384)(self._named_so)
 
     def row(self, row: MappedRow, row_digest: bytes) -> list[Prepared]:
         """Prepare all records of a row; the extras go with the first."""
@@ -107,26 +125,15 @@ class Preparer:
         return self._parties[entity]
 
     def _record(self, record: MappedRecord, row: MappedRow, row_digest: bytes, extras: dict[str, str]) -> Prepared:
-        found, blocked = self._identifiers.of(record)
-        self.blocked += len(blocked)
-        idents = [self._ident(index, name, value) for index, name, value, _ in found]
+        is_party = self.is_party(record.entity)
+        who = self._called(record, is_party=is_party)
+        self.blocked += who.blocked
         values, direct, facets = self._split(record.entity, record.values)
         parts, direct_parts = self._parts(record.parts)
-        is_organisation = self._identifiers.is_organisation(record.entity)
-        names = (
-            organisation_evidence(str(record.values.get("name") or ""))
-            if is_organisation
-            else name_evidence(record, (value for _, name, value, _ in found if name == "email"))
-        )
         source = self._source.name
-        shown = [(name, value) for _, name, _, value in found]
-        named = [names.first, names.suffix]
-        if self._identifiers.tells_of_a_visitor(found, known=record.party is not None):
-            named.append(APART)  # with other rules it is another record
-        plain = _PACK([record.key, direct, direct_parts, shown, extras, named])
+        plain = _PACK([record.key, direct, direct_parts, who.shown, extras, who.names])
         above = (record.parent, record.parent_source) if record.parent_source else record.parent
         content = _PACK([plain, values, parts, record.party, above, row.observed_at])
-        is_party = self.is_party(record.entity)
         at, amount, currency, quantity = _measures(record, self._model) if not is_party else _NOTHING
         return Prepared(
             entity=record.entity,
@@ -137,12 +144,12 @@ class Preparer:
             changed_at=row.observed_at,
             is_party=is_party,
             plain=plain,
-            has_direct=bool(is_party or direct or any(direct_parts) or idents or extras),
+            has_direct=bool(is_party or direct or any(direct_parts) or who.idents or extras),
             clear=_JSON({"v": values, "p": parts, "f": facets}),
-            idents=idents,
-            first_name=names.first,
-            first_token=self._token("first|" + names.first) if names.first else 0,
-            suffix=names.suffix,
+            idents=who.idents,
+            first_name=who.names[0],
+            first_token=who.first_token,
+            suffix=who.names[1],
             name_tokens=self._name_tokens(record) if is_party else [],
             party=key_hash(self._vault, *record.party) if record.party else None,
             parent=key_hash(self._vault, record.parent_source or source, *record.parent) if record.parent else None,
@@ -151,6 +158,54 @@ class Preparer:
             currency=currency,
             quantity=quantity,
             homes=self._homes(record) if is_party else [],
+        )
+
+    def _called(self, record: MappedRecord, *, is_party: bool) -> _Who:
+        """Return what identifies a record; of one that tells it by the identifiers alone that came with it as it was found before."""
+        telling = self._telling.get(record.entity)
+        if telling is None:
+            telling = self._telling[record.entity] = self._identifiers.telling(record.entity) | _WHOLE_NAMES
+        named, values = tuple(record.identifiers), record.values
+        known = record.party is not None
+        if not (is_party or record.parts or not telling.isdisjoint(values)):
+            return self._again("Individual", named, known)
+        if not self._live or self._identifiers.is_organisation(record.entity):
+            return self._who(record)
+        told = tuple((name, str(value)) for name, value in values.items() if value and name in telling)
+        parts = tuple(
+            (part.entity, *((name, str(value)) for name, value in part.values.items() if value))
+            for part in record.parts
+        )
+        return self._again(record.entity, named, known, told, parts)
+
+    def _named_so(
+        self,
+        entity: str,
+        identifiers: tuple[Any, ...],
+        known: bool,  # noqa: FBT001  # remembered by place
+        told: Any = (),
+        parts: Any = (),
+    ) -> _Who:
+        """Return what the identifiers say that came with a record, and those of its values and parts that tell of whom it is."""
+        held = [MappedPart(name, dict(values)) for name, *values in parts]
+        return self._who(MappedRecord(entity, "", dict(told), held, list(identifiers), ("", "", "") if known else None))
+
+    def _who(self, record: MappedRecord) -> _Who:
+        found, blocked = self._identifiers.of(record)
+        names = (
+            organisation_evidence(str(record.values.get("name") or ""))
+            if self._identifiers.is_organisation(record.entity)
+            else name_evidence(record, (value for _, name, value, _ in found if name == "email"))
+        )
+        told = [names.first, names.suffix]
+        if self._identifiers.tells_of_a_visitor(found, known=record.party is not None):
+            told.append(APART)  # with other rules it is another record
+        return _Who(
+            [self._ident(index, name, value) for index, name, value, _ in found],
+            [(name, value) for _, name, _, value in found],
+            told,
+            self._token("first|" + names.first) if names.first else 0,
+            len(blocked),
         )
 
     def _named(self, index: int, name: str, value: str) -> Ident:

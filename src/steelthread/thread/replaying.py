@@ -28,18 +28,19 @@ from steelthread.intake import (
     Source,
     Waiting,
 )
-from steelthread.kit import NotFound
+from steelthread.kit import NotFound, microseconds
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.profiles import Opener, View
 from steelthread.thread.admission import BLOCKED
 from steelthread.thread.ahead import LANE, walled
 from steelthread.thread.batch import LANE as OUTCOMES
-from steelthread.thread.batch import Batch, SourceFacts, microseconds
+from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import LiveThread, dated
 from steelthread.thread.prepare import Prepared, Preparer
 from steelthread.thread.space import Space
+from steelthread.thread.types import SourceFacts
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]

@@ -25,7 +25,7 @@ def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) ->
     model = identity.model_in_force(conn)
     if model is None:
         return []
-    found = identity.doubts(conn, model, actor, _LOOKED_AT)
+    found = identity.doubts(conn, model, actor, _LOOKED_AT, profiles.EVENTS_SQL)
     money = profiles.revenue_of(conn, {cluster for one in found for cluster in (one.one, one.other)})
     ranked = sorted(found, key=lambda one: (-_rank(one, model, money), one.a, one.b))[:limit]
     views = {

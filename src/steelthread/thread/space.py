@@ -51,6 +51,7 @@ class Space:
         """The matching model in force by its version, opened: one of a million people takes a second to read."""
         self._closing = threading.Event()
         self._kinds: dict[int, Kind] = {}
+        self._node_kinds: dict[int, Kind] = {}
         self._stored_kinds: set[str] = set()
         self._entities: dict[str, int] = {}
         self._lineless: dict[int, bool] = {}
@@ -120,8 +121,10 @@ class Space:
 
     def node_kind(self, index: int) -> Kind:
         """Return the kind of the nodes that identifiers of a kind are."""
-        kind = self.kind(index)
-        return self.rules.kind(self.rules.node_kind(kind.name))
+        known = self._node_kinds.get(index)
+        if known is None:
+            known = self._node_kinds[index] = self.rules.kind(self.rules.node_kind(self.kind(index).name))
+        return known
 
     def know_kinds(self, conn: psycopg.Connection[Any], names: Collection[str]) -> None:
         """Keep the names of kinds, and learn those of schemes seen before."""

@@ -60,7 +60,7 @@ class Stars:
                 self._stitch.unclaim(trace[0][0], node, former)
 
     def _tied(self, trace: Trace) -> list[tuple[int, Rule]]:
-        if not trace:
+        if len(trace) < 2:  # as of most events
             return []
         center, kind = trace[0]
         known = kind == RECORD_KIND or not self._space.rules.is_visitors(self._space.kind(kind).name)

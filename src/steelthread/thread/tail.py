@@ -18,10 +18,9 @@ from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
 from steelthread.thread.admission import admitted
-from steelthread.thread.ahead import LANE, known_identifiers
+from steelthread.thread.ahead import LANE, known_identifiers, parties
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.fence import Fence
-from steelthread.thread.live import parties
 from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, terms_of
 

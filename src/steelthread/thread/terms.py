@@ -15,9 +15,9 @@ from steelthread.identity import Identifiers
 from steelthread.intake import LiveFile, Message, Plan, Reject, Source, moment
 from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.thread.admission import BLOCKED
-from steelthread.thread.batch import SourceFacts
 from steelthread.thread.prepare import Preparer
 from steelthread.thread.space import Space
+from steelthread.thread.types import SourceFacts
 
 Connection = psycopg.Connection[Any]
 WAITS = "waits: its source's contract or file cannot be read"
@@ -64,7 +64,7 @@ def preparer_of(space: Space, name: str, mapping: Source | None) -> Preparer:
     """Return what prepares the events of a source, which has a mapping of its own or speaks the words of Segment."""
     source = mapping or Source(name=name, entities=[], key="")
     country = space.project.settings.project.country
-    return Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country))
+    return Preparer(source, space.model, space.vault, Identifiers(space.rules, space.model, name, country), live=True)
 
 
 def terms_of(space: Space, name: str) -> Terms:

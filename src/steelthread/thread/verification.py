@@ -3,7 +3,7 @@
 from typing import Any
 
 from steelthread import identity
-from steelthread.profiles import Computed, tallies_differing
+from steelthread.profiles import Computed, evidence_differing, tallies_differing
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
 
@@ -13,7 +13,7 @@ def verify(space: Space) -> dict[str, Any]:
     with space.database.connect() as conn:
         conn.execute("set transaction isolation level repeatable read")
         names = Names(space.vault, conn)
-        differing = identity.compare_with_batch(conn, space.policy(names.conflict))
+        differing = identity.compare_with_batch(conn, space.policy(names.conflict)) + evidence_differing(conn)
         counted = tallies_differing(conn)
         folded = _profiles(space, conn)
         computed = Computed(conn, space.vault).differing()

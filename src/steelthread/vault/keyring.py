@@ -60,8 +60,10 @@ class Vault:
         block = index.ljust(64, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-        self._digest_key = hashlib.blake2b(b"digest", key=index, digest_size=32).digest()
-        self._token_key = hashlib.blake2b(b"token", key=index, digest_size=32).digest()
+        digest_key = hashlib.blake2b(b"digest", key=index, digest_size=32).digest()
+        self._digest = hashlib.blake2b(key=digest_key, digest_size=16)
+        token_key = hashlib.blake2b(b"token", key=index, digest_size=32).digest()
+        self._token = hashlib.blake2b(key=token_key, digest_size=8)
 
     # -- data keys -----------------------------------------------------------------------------------------------
 
@@ -83,9 +85,8 @@ class Vault:
             assert shard is not None
             subjects: dict[int, None] = {}
             while len(subjects) < count:
-                subject = shards.new_subject(number)
-                if not shard.holds(subject):
-                    subjects[subject] = None
+                drawn = (shards.new_subject(number, chance) for chance in _random(count - len(subjects), 8))
+                subjects.update((subject, None) for subject in drawn if not shard.holds(subject))
             made = dict(zip(subjects, _random(count, 32), strict=True))
             whole = HEADER + (len(shard.content) - HEADER) // ENTRY * ENTRY
             body = b"".join(map(shard.wrap, made, made.values(), _random(count, 12)))
@@ -223,12 +224,15 @@ class Vault:
 
     def digest(self, content: bytes) -> bytes:
         """Return 16 bytes of keyed BLAKE2b: tells content apart without telling what it is."""
-        return hashlib.blake2b(content, key=self._digest_key, digest_size=16).digest()
+        digest = self._digest.copy()
+        digest.update(content)
+        return digest.digest()
 
     def token(self, text: str) -> int:
         """Return a signed 64-bit keyed hash; never 0."""
-        raw = hashlib.blake2b(text.encode(), key=self._token_key, digest_size=8).digest()
-        return int.from_bytes(raw, "big", signed=True) or 1
+        token = self._token.copy()
+        token.update(text.encode())
+        return int.from_bytes(token.digest(), "big", signed=True) or 1
 
     def _index_key(self) -> bytes:
         return self._named("index.key", create=True)

@@ -6,7 +6,6 @@ wrapped data key (48). A new generation is written beside, synced, renamed over;
 
 import fcntl
 import os
-import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,9 +29,9 @@ def shard_of(subject: int) -> int:
     return subject >> _SHIFT
 
 
-def new_subject(shard: int) -> int:
-    """Return a new subject number of a shard."""
-    return (shard << _SHIFT) | secrets.randbits(_SHIFT)
+def new_subject(shard: int, chance: bytes) -> int:
+    """Return a new subject number of a shard, of 8 random bytes."""
+    return (shard << _SHIFT) | (int.from_bytes(chance, "big") >> (64 - _SHIFT))
 
 
 def shard_path(folder: Path, shard: int) -> Path:

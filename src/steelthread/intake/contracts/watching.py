@@ -29,31 +29,46 @@ class Word(NamedTuple):
     last: int
 
 
+class _Counted(msgspec.Struct):
+    """A word that is being counted."""
+
+    types: set[str]
+    total: int
+    first: int
+    last: int
+
+
 def words_of(messages: Sequence[Message]) -> dict[tuple[str, str], Word]:
     """Return the events and properties of a batch, by name."""
-    types: dict[tuple[str, str], set[str]] = {}
-    totals: dict[tuple[str, str], list[int]] = {}
+    found: dict[tuple[str, str], _Counted] = {}
     for message in messages:
-        name = event_name(message)[:_LONGEST]
-        kinds = {
-            "": "event",
-            **{str(each)[:_LONGEST]: _kind(value) for each, value in islice(_named(message), _MOST_PROPERTIES)},
-        }
+        name, at = event_name(message)[:_LONGEST], message.received
+        named = _within(message) if message.mapped else said(message).items()
+        kinds = {"": "event"}
+        for each, value in islice(named, _MOST_PROPERTIES):
+            kinds[str(each)[:_LONGEST]] = _kind(value)
         for each, kind in kinds.items():
-            word = (name, each)
-            types.setdefault(word, set()).add(kind)
-            at = message.received
-            known = totals.setdefault(word, [0, at, at])
-            known[0] += 1
-            known[1], known[2] = min(known[1], at), max(known[2], at)
-    return {word: Word(frozenset(types[word]), *totals[word]) for word in sorted(types)}
+            known = found.get((name, each))
+            if known is None:
+                known = found[name, each] = _Counted(set(), 0, at, at)
+            known.types.add(kind)
+            known.total += 1
+            if at < known.first:
+                known.first = at
+            elif at > known.last:
+                known.last = at
+    return {
+        word: Word(frozenset(one.types), one.total, one.first, one.last)
+        for word, one in sorted(found.items(), key=_by_word)
+    }
 
 
-def _named(message: Message) -> Iterator[tuple[str, Any]]:
-    """Yield what an event says by name; of a document that a mapping reads, what stands within objects by its path."""
-    if not message.mapped:
-        yield from said(message).items()
-        return
+def _by_word(item: tuple[tuple[str, str], Any]) -> tuple[str, str]:
+    return item[0]
+
+
+def _within(message: Message) -> Iterator[tuple[str, Any]]:
+    """Yield what a document says that a mapping reads: what stands within objects by its path."""
     left: list[tuple[str, Any]] = [("", said(message))]
     while left:
         path, value = left.pop()
@@ -64,7 +79,7 @@ def _named(message: Message) -> Iterator[tuple[str, Any]]:
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, bool):
+    if value is True or value is False:
         return "boolean"
     if isinstance(value, str):
         return "timestamp" if len(value) >= 16 and value[4:5] == "-" and value[10:11] in ("T", " ") else "string"

@@ -17,10 +17,9 @@ _DESKTOP = ("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Debian", "Chrom
 def device(agent: Any, context: dict[str, Any]) -> dict[str, Any]:
     """Return deviceType, osName, browserName and isBot, as far as a user agent and the context's device and os say them."""
     found = dict(_parsed(agent[:_LONGEST])) if isinstance(agent, str) and agent else {}
-    system, kind = _name(context.get("os"), "name"), _name(context.get("device"), "type")
-    if system:
+    if "os" in context and (system := _name(context["os"], "name")):
         found["osName"] = system
-    if kind and "deviceType" not in found:
+    if "device" in context and "deviceType" not in found and (kind := _name(context["device"], "type")):
         found["deviceType"] = "mobile" if kind.casefold() in ("ios", "android") else kind
     return found
 

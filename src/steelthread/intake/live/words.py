@@ -3,7 +3,7 @@
 The names of e-commerce events and their properties are those of Segment's "Ecommerce Spec" (version 2).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,9 +92,9 @@ class Words:
     def event(self, message: Message, identifiers: list[tuple[str, str, str]]) -> MappedRow:
         """Return the records of something that happened: an engagement, or an order with its lines and products."""
         row = MappedRow([], message.timestamp, [], {})
-        name = " ".join(message.event.replace("_", " ").split()).casefold()
-        order = message.properties.get("order_id") or message.properties.get("orderId")
-        if message.type == "track" and name in _ORDERED and order:
+        name = " ".join(message.event.replace("_", " ").split()).casefold() if message.type == "track" else ""
+        order = name in _ORDERED and (message.properties.get("order_id") or message.properties.get("orderId"))
+        if order:
             self._order(row, message, str(order), identifiers)
         else:
             entity = _kind(message, name)
@@ -106,32 +106,39 @@ class Words:
         return row
 
     def _common(self, row: MappedRow, message: Message, entity: str) -> dict[str, Any]:
-        page, agent = _dict(message.context.get("page")), message.context.get("userAgent")
-        campaign = _dict(message.context.get("campaign"))
-        said = {
-            "eventDateTime": iso_micros(message.timestamp),
-            "receivedDateTime": iso_micros(message.received),
-            "eventType": message.event or message.type,
-            "channel": message.context.get("channel"),
-            "pageUrl": message.properties.get("url") or page.get("url"),
-            "pageTitle": message.properties.get("title") or page.get("title"),
-            "referrerUrl": message.properties.get("referrer") or page.get("referrer"),
-            "userAgent": agent,
-            "utmSource": campaign.get("source"),
-            "utmMedium": campaign.get("medium"),
-            "campaignId": campaign.get("name"),
-        }
+        context, told = message.context, message.properties
         known = self._model.entity(entity).attributes
-        values: dict[str, Any] = {
-            name: _text(value) for name, value in said.items() if value not in (None, "") and name in known
-        }
-        if message.properties:  # whole: JSON that is cut off is none
-            values["properties"] = _JSON(message.properties).decode()
-        values.update(device(agent, message.context))
-        country, address = message.context.get("country"), message.context.get("ip")
+        values: dict[str, Any] = {}
+        for name, value in self._said(message):
+            if value is not None and value != "" and name in known:
+                values[name] = value[:_MOST] if type(value) is str else _text(value)
+        if told:  # whole: JSON that is cut off is none
+            values["properties"] = _JSON(told).decode()
+        values.update(device(context.get("userAgent"), context))
+        country, address = context.get("country"), context.get("ip")
         if not (country in (None, "") and address in (None, "")):
             values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
         return values
+
+    def _said(self, message: Message) -> Iterator[tuple[str, Any]]:
+        """Yield what all events say of themselves, and of where they were done."""
+        context, told = message.context, message.properties
+        at = iso_micros(message.timestamp)
+        yield "eventDateTime", at
+        yield "receivedDateTime", at if message.received == message.timestamp else iso_micros(message.received)
+        yield "eventType", message.event or message.type
+        yield "channel", context.get("channel")
+        page = _dict(context.get("page"))
+        if page or told:
+            yield "pageUrl", told.get("url") or page.get("url")
+            yield "pageTitle", told.get("title") or page.get("title")
+            yield "referrerUrl", told.get("referrer") or page.get("referrer")
+        yield "userAgent", context.get("userAgent")
+        campaign = context.get("campaign")
+        if isinstance(campaign, dict):
+            yield "utmSource", campaign.get("source")
+            yield "utmMedium", campaign.get("medium")
+            yield "campaignId", campaign.get("name")
 
     def _own(self, row: MappedRow, message: Message, entity: str, name: str) -> dict[str, Any]:
         said = message.properties

@@ -1,0 +1,49 @@
+"""What a transaction left of people who only own more events: read once, and known to the next one if nobody else came between.
+
+Pseudonymous: keyed hashes and numbers, as the tables have them. Whoever keeps it says by the turn of the identity lane
+whether it still holds.
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+
+from steelthread.identity.ledger import ClusterRow, NodeRow
+
+_MOST = 30_000
+"""How many nodes are known at most; then it begins anew."""
+
+
+class Recent:
+    """Nodes and clusters as they were committed last."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[bytes, NodeRow] = {}
+        self._clusters: dict[int, ClusterRow] = {}
+
+    def node(self, name: bytes) -> NodeRow | None:
+        """Return a copy of the node with a hash, if it is known."""
+        known = self._nodes.get(name)
+        return None if known is None else copy(known)
+
+    def cluster(self, label: int) -> ClusterRow | None:
+        """Return a cluster, if it is known; it is not to be changed."""
+        return self._clusters.get(label)
+
+    def keep(self, busy: Mapping[int, ClusterRow], doers: Iterable[NodeRow]) -> None:
+        """Know the clusters of those who only own more events, and the owners among their nodes."""
+        if len(self._nodes) > _MOST:
+            self.cache_clear()
+        self._clusters.update(busy)
+        self._nodes.update((row.hash, copy(row)) for row in doers)
+
+    def drop(self, nodes: Iterable[NodeRow], clusters: Iterable[int]) -> None:
+        """Know no longer what was looked at: it may have changed."""
+        for row in nodes:
+            self._nodes.pop(row.hash, None)
+        for label in clusters:
+            self._clusters.pop(label, None)
+
+    def cache_clear(self) -> None:
+        """Know nothing any more."""
+        self._nodes.clear()
+        self._clusters.clear()

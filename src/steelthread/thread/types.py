@@ -1,0 +1,25 @@
+"""The nouns of a batch: what it needs to know of its source, and what became of it."""
+
+import msgspec
+
+from steelthread.identity import Outcome
+
+
+class SourceFacts(msgspec.Struct, frozen=True):
+    """What the batch needs to know of the source."""
+
+    source_id: int
+    subject: int
+    unique: bool
+
+
+class Written(msgspec.Struct):
+    """What became of a batch."""
+
+    new: set[bytes]
+    changed: set[bytes]
+    outcome: Outcome
+    same: list[int]
+    """Records that the batch showed as they were."""
+    shown: list[int]
+    """Records that the batch showed at all."""
