@@ -92,3 +92,12 @@ def test_too_many_are_asked_to_wait(desk, monkeypatch):
     monkeypatch.setattr("steelthread.api.sayings._WAITING", 2)
     found = answers(desk, [saying(n) for n in range(4)])
     assert [type(one) for one in found] == [Kept, Kept, Overloaded, Overloaded]
+
+
+def test_a_defect_leaves_nobody_waiting(space, desk, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(Sayings, "_each", lambda *_: 1 / 0)
+        found = answers(desk, [saying(n) for n in range(3)])
+    assert [type(one) for one in found] == [ZeroDivisionError] * 3
+    assert all(isinstance(one, Kept) for one in answers(desk, [saying(n) for n in range(3)]))
+    assert rows(space)[0] == 3

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from steelthread.api import create_api
 from steelthread.app import add_live_source
 from steelthread.intake import LiveSource, Message, source_names
-from steelthread.kit import Overloaded
+from steelthread.kit import Overloaded, Unavailable
 from steelthread.thread import Collector, LiveThread, collector, live_status
 
 
@@ -107,3 +107,18 @@ def test_over_http_it_is_a_429_that_says_when_to_come_again(space, door, monkeyp
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert status(space).accepted == 100
+
+
+def test_a_defect_has_events_sent_again(space, door, monkeypatch):
+    keeper, source, _ = door
+
+    async def together():
+        calls = (keeper.accept(source, messages(number, 1)) for number in range(3))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Collector, "_commit", lambda *_: 1 / 0)
+        told = asyncio.run(together())
+    assert all(isinstance(one, Unavailable) and "send them again" in str(one) for one in told), "nobody waits for good"
+    assert asyncio.run(together()) == [None, None, None]
+    assert status(space).accepted == 3

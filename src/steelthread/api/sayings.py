@@ -49,16 +49,20 @@ class Sayings:
             raise Overloaded("Too many statements wait to be kept: come again in some seconds.")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(saying, loop.create_future())
-        self._queue.append(waiting)
         if self._work is None or self._work.done():
             self._work = loop.create_task(self._keep_all())
+        self._queue.append(waiting)  # not before it is sure that somebody takes it
         return await waiting.answered
 
     async def _keep_all(self) -> None:
         """Keep what waits, and what comes meanwhile, until nothing does."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST))]
-            answers = await asyncio.to_thread(self._each, [one.saying for one in batch])
+            answers: list[Kept | Exception]
+            try:
+                answers = await asyncio.to_thread(self._each, [one.saying for one in batch])
+            except Exception as error:  # noqa: BLE001  # whoever waits is told of a defect, too
+                answers = [error for _ in batch]
             for one, answer in zip(batch, answers, strict=True):
                 if one.answered.done():
                     continue  # the client has gone
@@ -77,8 +81,6 @@ class Sayings:
         except (psycopg.Error, OSError) as error:
             why = f"What was said could not be kept ({type(error).__name__}): say it again."
             return [Unavailable(why) for _ in sayings]
-        except Exception as error:  # noqa: BLE001  # whoever waits is told of a defect, too
-            return [error for _ in sayings]
         return [answer for one in sayings for answer in self._each([one])]
 
     def _together(self, sayings: list[Saying]) -> list[Kept | SteelthreadError]:

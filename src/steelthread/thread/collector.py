@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+import structlog
 from psycopg_pool import ConnectionPool
 
 from steelthread.intake import (
@@ -19,7 +20,7 @@ from steelthread.intake import (
     keep_rejects,
     source_names,
 )
-from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now
+from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now, place_of
 from steelthread.model import Received
 from steelthread.thread.ahead import LANE
 from steelthread.thread.collecting import Collecting
@@ -30,6 +31,7 @@ from steelthread.thread.signals import GPC, Signals
 from steelthread.thread.space import Space
 from steelthread.thread.terms import source_file
 
+_LOG = structlog.get_logger()
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
@@ -141,6 +143,9 @@ class Collector:
             except (Overloaded, Unavailable) as error:
                 _answer(batch, error)
             except (psycopg.Error, OSError, SteelthreadError) as error:
+                _answer(batch, _later(error))
+            except Exception as error:  # noqa: BLE001  # whoever waits is told of a defect, too, and sends again
+                _LOG.error("events could not be kept", error=type(error).__name__, at=place_of(error))
                 _answer(batch, _later(error))
             else:
                 _answer(batch, None)
