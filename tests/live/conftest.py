@@ -113,6 +113,15 @@ def children(parent, part=b"worker"):
     return found
 
 
+def until(found, wanted=bool):
+    """Return what is found as soon as it is what is wanted."""
+    deadline = time.monotonic() + 60
+    while not wanted(one := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return one
+
+
 def _events(answer):
     said = {}
     for line in answer:

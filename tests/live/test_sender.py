@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.activation.receivers import Receiver
-from tests.live.conftest import children
+from tests.live.conftest import children, until
 
 from steelthread.activation import Aim, add_webhook, list_webhooks
 
@@ -18,15 +18,6 @@ def receiver():
     one = Receiver()
     yield one
     one.close()
-
-
-def until(found, wanted=bool):
-    """Return what is found as soon as it is what is wanted."""
-    deadline = time.monotonic() + 60
-    while not wanted(one := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return one
 
 
 def senders(served):

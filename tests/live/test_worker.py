@@ -2,20 +2,10 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from tests.live.conftest import children
-
-
-def until(found, wanted=bool):
-    """Return what is found as soon as it is what is wanted."""
-    deadline = time.monotonic() + 60
-    while not wanted(one := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return one
+from tests.live.conftest import children, until
 
 
 def forks(served):

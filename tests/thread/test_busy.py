@@ -9,7 +9,6 @@ import pytest
 from tests.thread.test_live import message
 
 from steelthread import intake
-from steelthread.identity import ledger
 from steelthread.model import ProfilesChanged, Received
 from steelthread.profiles.sums import Sums
 from steelthread.profiles.tally import Tally
@@ -40,20 +39,6 @@ def stored(space):
             return conn.execute(_BODIES).fetchall()
 
     return read
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """Note which statements a batch asks."""
-    said: list[str] = []
-    ask = ledger._binary
-
-    def note(conn, sql, parameters):
-        said.append(sql)
-        return ask(conn, sql, parameters)
-
-    monkeypatch.setattr(ledger, "_binary", note)
-    return said
 
 
 def viewed(at, **said):

@@ -8,7 +8,6 @@ import pytest
 from tests.thread.test_live import message
 
 from steelthread import intake
-from steelthread.identity import ledger
 from steelthread.kit import forget_remembered
 from steelthread.model import Received
 from steelthread.thread import LiveThread, verify
@@ -43,19 +42,6 @@ def fold(space):
     folding = Folding(space)
     with space.writer() as conn:
         yield lambda messages: folding(messages, conn), folding.thread
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    said: list[str] = []
-    ask = ledger._binary
-
-    def note(conn, sql, parameters):
-        said.append(sql)
-        return ask(conn, sql, parameters)
-
-    monkeypatch.setattr(ledger, "_binary", note)
-    return said
 
 
 def state(space):
