@@ -7,8 +7,9 @@ looked at together: a no of any node counts for all, a yes for its own node only
 """
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from datetime import datetime
-from typing import Literal, NamedTuple, get_args
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Literal, get_args
 
 import msgspec
 
@@ -21,6 +22,9 @@ Use = Literal["", "collect", "stitch", "read", "segment", "activate", "score", "
 Cell = tuple[str, str]
 """(purpose, channel)."""
 _WORDS = frozenset(get_args(Said))
+_PENDING, _EXPIRED = "confirmation pending: ", "expired: "
+_BUTS = ("", _PENDING, _EXPIRED)
+"""Why a yes does not count, the first that there is counts most; nothing for one that does."""
 _AUTOMATIC = ("score", "train", "segment", "activate")
 
 
@@ -37,10 +41,7 @@ class Register(msgspec.Struct, frozen=True, gc=False):
     def told(self) -> str:
         """What was said, in words: made when a decision cites it, of which there are fewer than of what is folded."""
         said = self.said
-        what = "everything" if said.purpose == EVERYTHING else said.purpose.removeprefix("*").replace("_", " ")
-        where = f", {said.channel}" if said.channel else ""
-        by = f" by signal {said.signal}" if said.signal else ""
-        return f"{said.said}{by}: {what}{where}, {said.occurred_at:%Y-%m-%d}"
+        return _told(said.said, said.purpose, said.channel, said.signal, said.occurred_at.date())
 
     @property
     def evidence(self) -> Evidence:
@@ -56,8 +57,16 @@ class Register(msgspec.Struct, frozen=True, gc=False):
             said.source,
             said.valid_until,
             said.signal,
-            str(said.evidence.get("sha256", "")),
+            str(said.evidence.get("sha256", "")) if said.evidence else "",
         )
+
+
+@lru_cache(4096)
+def _told(said: str, purpose: str, channel: str, signal: str, day: date) -> str:
+    what = "everything" if purpose == EVERYTHING else purpose.removeprefix("*").replace("_", " ")
+    where = f", {channel}" if channel else ""
+    by = f" by signal {signal}" if signal else ""
+    return f"{said}{by}: {what}{where}, {day.isoformat()}"
 
 
 class NodeState(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +77,8 @@ class NodeState(msgspec.Struct, frozen=True, gc=False):
     restricted: dict[str, Register]
     minor: Register | None
     authorised: frozenset[str]
+    clear: bool = False
+    """Whether nothing of it speaks against any purpose."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -141,7 +152,8 @@ def _node(node: bytes, ordered: list[Statement]) -> NodeState:
         if register.said.said == "given" and cell in confirmations:
             confirmed = confirmations[cell] >= register.said.occurred_at
             consent[cell] = msgspec.structs.replace(register, confirmed=confirmed)
-    return NodeState(node, consent, restricted, minor, frozenset(authorised))
+    clear = not restricted and minor is None and not any(register.negative for register in consent.values())
+    return NodeState(node, consent, restricted, minor, frozenset(authorised), clear)
 
 
 def _settled(noes: dict[str, Register], one: Register) -> Register:
@@ -157,7 +169,7 @@ def _settled(noes: dict[str, Register], one: Register) -> Register:
     return max(noes.values(), key=lambda no: _order(no.said)) if noes else one
 
 
-class _Verdict(NamedTuple):
+class _Verdict(msgspec.Struct, frozen=True, gc=False):
     """An answer, and what it rests on."""
 
     allow: bool
@@ -189,11 +201,14 @@ class Decider:
         A question without a channel is one for all channels. An unknown purpose or channel is a no. With a place
         (`DE`, `US-CA`; of any other GDPR) its law counts beside purposes.yaml, as it holds at that moment.
         """
-        law = self._law(place, at)
+        law = None if place is None else self._law(place, at)
         verdict = self._under(law, subject, purpose, channel, use, at)
-        reasons = [verdict.front + one.told for one in verdict.registers] if verdict.registers else [verdict.front]
+        registers, front = verdict.registers, verdict.front
         version = self._version if law is None else f"{self._version}+{law.version}"
-        return Decision(verdict.allow, reasons, [one.evidence for one in verdict.registers], version)
+        if not registers:
+            return Decision(verdict.allow, [front], [], version)
+        reasons = [front + one.told for one in registers] if front else [one.told for one in registers]
+        return Decision(verdict.allow, reasons, [one.evidence for one in registers], version)
 
     def allows(
         self, subject: Subject, purpose: str, *, use: Use = "", at: datetime | None = None, place: str | None = None
@@ -258,10 +273,12 @@ class Decider:
         return self._open(subject, one, channel, at)
 
     def _known(self, name: str) -> tuple[Purpose, frozenset[str]] | None:
-        if name not in self._above:
+        known = self._above.get(name)
+        if known is None and name not in self._above:
             found = self._purposes.find(name)
-            self._above[name] = None if found is None else (found, frozenset(self._purposes.above(found.name)))
-        return self._above[name]
+            known = None if found is None else (found, frozenset(self._purposes.above(found.name)))
+            self._above[name] = known
+        return known
 
     def _against(
         self, states: Collection[NodeState], one: Purpose, above: frozenset[str], channel: str
@@ -269,6 +286,8 @@ class Decider:
         """Return what speaks against it: of all nodes, of this purpose and all above."""
         found: list[Register] = []
         for state in states:
+            if state.clear:
+                continue
             if state.restricted and not one.despite_restriction:
                 found += [register for purpose, register in state.restricted.items() if purpose in above]
             if state.minor is not None and one.name not in state.authorised and _needs_an_adult(one):
@@ -283,16 +302,17 @@ class Decider:
         """Nothing speaks against it: say what speaks for it."""
         if one.legal_basis != "consent":
             return _Verdict(True, f"{one.legal_basis}: {one.name} needs no consent, and nobody objected")
-        found: dict[str, list[Register]] = {"": [], "confirmation pending: ": [], "expired: ": []}
+        found: dict[str, list[Register]] = {}
+        cells = ((one.name, channel), (one.name, "")) if channel else ((one.name, ""),)
         for state in subject.states:
             if subject.target is None or state.node in subject.target:
-                for cell in ((one.name, channel), (one.name, "")) if channel else ((one.name, ""),):
+                for cell in cells:
                     register = state.consent.get(cell)
                     if register is not None:
-                        found[_open_but(register, one, at)].append(register)
-        for but, registers in found.items():
-            if registers:
-                return _Verdict(not but, but, registers)
+                        found.setdefault(_open_but(register, one, at), []).append(register)
+        for but in _BUTS if found else ():
+            if but in found:
+                return _Verdict(not but, but, found[but])
         where = f" for {channel}" if channel else ""
         return _Verdict(False, f"no consent: {one.name} needs one, and none was given{where} here")
 
@@ -301,8 +321,8 @@ def _open_but(register: Register, one: Purpose, at: datetime | None) -> str:
     """Return why a yes does not count; empty when it does."""
     said = register.said
     if said.said == "expired" or (at is not None and said.valid_until is not None and said.valid_until <= at):
-        return "expired: "
-    return "confirmation pending: " if one.double_opt_in and not register.confirmed else ""
+        return _EXPIRED
+    return _PENDING if one.double_opt_in and not register.confirmed else ""
 
 
 def _youngest(born: str) -> tuple[bool, int]:
