@@ -18,8 +18,8 @@ _MOST = 100
 """Statements with one commit: an erasure, or an event, of any of these people waits so long."""
 _WAITING = 10_000
 """Statements that may wait for their commit before clients are asked to come again later."""
-
 _OF_ONE = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.DeadlockDetected)
+"""What the database says of one statement among many: by itself each may be kept."""
 
 
 class Kept(msgspec.Struct):

@@ -74,6 +74,7 @@ class Database:
         A plan is made once per connection and question: making one costs more than carrying it out. With `by_key` things are
         looked up by their keys whatever the statistics say: a plan made while tables are young reads all of them, and stays
         as they grow. What an embedded server does for these connections comes soon, what it does by key comes first.
+        Without `autocommit` the caller commits.
         """
         pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             self.conninfo,
