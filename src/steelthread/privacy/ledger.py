@@ -197,14 +197,13 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     `work_mem` of 64MB, `jit` off and `parallel_tuple_cost` of .01 make it fast (benchmarks/privacy.py).
     """
     channels = "" if not channel else "and s.channel in ('', %(channel)s)"
-    against, states = [], "privacy.consent_state s"
+    against = []
     if not purpose.despite_restriction:
         against.append("(s.part = 'r' and s.purpose = any(%(above)s))")
     if purpose.legal_basis == "consent" or purpose.effect != "ordinary" or "sharing" in purpose.covers:
-        against.append("(s.part = 'm' and g.node_hash is null)")
-        states += (
-            " left join (select node_hash from privacy.consent_state where part = 'a' and purpose = %(purpose)s) g "
-            "on g.node_hash = s.node_hash and s.part = 'm'"
+        against.append(
+            "(s.part = 'm' and s.node_hash not in "
+            "(select node_hash from privacy.consent_state where part = 'a' and purpose = %(purpose)s))"
         )
     if purpose.heeds:
         against.append(f"(s.part = 'c' and s.verdict < 0 and s.purpose = any(%(above)s) {channels})")
@@ -212,8 +211,8 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     parameters = {"above": list(above), "channel": channel, "purpose": purpose.name}
     if purpose.legal_basis != "consent":
         refused = (
-            f"select r.subject from ({relation}) r join (select s.node_hash from {states} where s.verdict < 0 and ({no})) s "
-            "using (node_hash)"
+            f"select r.subject from ({relation}) r join "
+            f"(select s.node_hash from privacy.consent_state s where s.verdict < 0 and ({no})) s using (node_hash)"
         )
         return f"select subject from ({relation}) r except {refused}", parameters
     least = 2 if purpose.double_opt_in else 1
@@ -223,7 +222,7 @@ def allowed_sql(purpose: Purpose, above: Sequence[str], channel: str, relation: 
     )
     sql = (
         f"select r.subject from ({relation}) r join (select s.node_hash, (s.verdict > 0) as yes "
-        f"from {states} where ({yes}) or (s.verdict < 0 and ({no}))) s using (node_hash) "
+        f"from privacy.consent_state s where ({yes}) or (s.verdict < 0 and ({no}))) s using (node_hash) "
         "group by r.subject having bool_and(s.yes)"
     )
     return sql, parameters
