@@ -5,12 +5,13 @@ import io
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from steelthread.app import load_file, verify_space
-from steelthread.kit import Invalid, Unavailable
+from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.thread import beside
 from steelthread.thread import load as loading
 
@@ -51,6 +52,14 @@ def test_an_error_of_the_child_is_the_loads(space, crm):
     crm.write_bytes(whole)
     assert load_file(space, "crm", crm).rejected == 0
     assert verify_space(space)["same"]
+
+
+def test_a_child_that_said_why_and_went_is_heard(space, crm):
+    with beside.MapperBeside(space.project, "nobody", crm, 0) as mapper:
+        while children():
+            time.sleep(0.01)
+        with pytest.raises(NotFound, match="no source nobody"):
+            mapper.want([], set())
 
 
 def test_a_child_that_is_killed_stops_the_load_which_goes_on_the_next_time(space, crm):

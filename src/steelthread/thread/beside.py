@@ -119,7 +119,8 @@ class MapperBeside:
         try:
             write_frame(self._in, _ENCODE(message))
         except BrokenPipeError:
-            raise self._gone() from None
+            while True:  # what it said before it went says why, after what it had mapped ahead
+                self._receive()
 
     def _receive(self) -> Hashed | Mapped | Ended:
         frame = self._frames.get()

@@ -53,6 +53,7 @@ _RECORD = 0
 _SLOT = 900
 """Seconds for which an answer is remembered at most: no place's day begins within them."""
 _ALONE: tuple[int, list[bytes]] = (0, [])
+_WHOLE = frozenset({Ruling(collects=True, ties=True)})
 
 
 class _Rules(NamedTuple):
@@ -123,7 +124,8 @@ class Collecting:
 
     def stones(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
         """Return what has a tombstone of all that events name; call `catch_up` before, in the same transaction."""
-        unknown = {name for own in named for _, name, _, _ in own} - self._alive
+        alive = self._alive
+        unknown = {one[1] for own in named for one in own if one[1] not in alive}
         if not unknown:
             return set()
         found = self._fence.stones(conn, unknown)
@@ -156,9 +158,12 @@ class Collecting:
             self._forget_answers()
         if rules.mapping is not None:
             named = [self._mapped(*one, name, rules.mapping) for one in zip(messages, named, strict=True)]
+        rulings = self._rulings_on(conn, name, file, named)
+        if _WHOLE.issuperset(rulings):  # as nearly always
+            return list(messages)
         kept: list[Message | None] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
-        for message, own, answer in zip(messages, named, self._rulings_on(conn, name, file, named), strict=True):
+        for message, own, answer in zip(messages, named, rulings, strict=True):
             one: Message | None = message
             if not answer.collects:
                 one = stripped(message) if file.without == "strip" else None
@@ -187,12 +192,10 @@ class Collecting:
         """Return of each event whether it may be kept, and whether what it names may be tied."""
         at = now()
         slot = int(at.timestamp()) // _SLOT
-        remembered = self._answers.get
         keys = [(name, own[0][1] if len(own) == 1 else b"".join([one[1] for one in own])) for own in named]
-        found = {key: remembered(key, slot, at) for key in keys}
-        unknown = {key: own for key, own in zip(keys, named, strict=True) if found[key] is None}
-        answers = {key: ruling for key, ruling in found.items() if ruling is not None}
-        if unknown:
+        answers = self._answers.among(keys, slot, at)
+        if len(answers) < len(keys):
+            unknown = {key: own for key, own in zip(keys, named, strict=True) if key not in answers}
             said = self._said(conn, unknown.values())
             for key, own in unknown.items():
                 answers[key] = self._answer(key, file, own, said, at, slot)
@@ -211,17 +214,17 @@ class Collecting:
         marks += map(mark_of, nodes)
         numbers, held = said.numbers, said.held
         found = [(node, held[node]) for node in nodes if node in numbers]
-        target = None if any(kind in _PERSONAL for *_, kind in own) else names
+        target = None if any(one[3] in _PERSONAL for one in own) else names
         gists = [(one.gist, target is None or node in target) for node, one in found]
-        same = None if any(one.gist is None for _, one in found) else (key[0], slot, min(len(own), 2), *gists)
-        ruling = None if same is None else self._rulings.get(same)
+        same = (key[0], slot, min(len(own), 2), *gists)
+        ruling = self._rulings.get(same)
         until = None
         if ruling is None:
             states = [state for _, one in found for state in one.states]
             subject = Subject(states, None if target is None else frozenset(target))
             ruling = self._ruling(subject, file, len(own), at)
             until = _ends(subject, at)
-            if same is not None:
+            if all(one.gist is not None for _, one in found):
                 self._rulings[same] = ruling
         if all(one.number != NEVER for _, one in found):
             self._answers.keep(key, slot, until, ruling, marks)

@@ -116,12 +116,14 @@ class Answers:
         """Mark -> the answers that rest on what it stands for."""
         self._rests = 0
 
-    def get(self, key: Key, slot: int, at: datetime) -> Ruling | None:
-        """Return what was decided, where it still holds at a moment, which is in a slot of time."""
-        known = self._answers.get(key)
-        if known is None or known.slot != slot or (known.until is not None and at >= known.until):
-            return None
-        return known.ruling
+    def among(self, keys: Iterable[Key], slot: int, at: datetime) -> dict[Key, Ruling]:
+        """Return what was decided of these, as far as it still holds at a moment, which is in a slot of time."""
+        answers, found = self._answers.get, {}
+        for key in keys:
+            known = answers(key)
+            if known is not None and known[0] == slot and (known[1] is None or at < known[1]):
+                found[key] = known[2]
+        return found
 
     def keep(self, key: Key, slot: int, until: datetime | None, ruling: Ruling, marks: Iterable[int]) -> None:
         """Remember an answer for the rest of its slot, or until a moment before, or until something of it changes."""
