@@ -55,9 +55,9 @@ def test_an_error_of_the_child_is_the_loads(space, crm):
 
 
 def test_a_child_that_said_why_and_went_is_heard(space, crm):
-    with beside.MapperBeside(space.project, "nobody", crm, 0) as mapper:
-        with pytest.raises(NotFound, match="no source nobody"):
-            _ask_until_it_goes(mapper)
+    left = beside.MapperBeside(space.project, "nobody", crm, 0)
+    with left as mapper, pytest.raises(NotFound, match="no source nobody"):
+        _ask_until_it_goes(mapper)
 
 
 def _ask_until_it_goes(mapper):
