@@ -1,16 +1,23 @@
 """The gate at the collector: what is collected for a purpose is kept of those only who allow it, before the first write."""
 
+import random
+from datetime import timedelta
+from uuid import uuid4
+
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
 
 from steelthread.api import create_api
 from steelthread.app import add_live_source
-from steelthread.kit import NotFound
+from steelthread.intake import Message
+from steelthread.kit import NotFound, now
 from steelthread.privacy import fence_counts
 from steelthread.rights import Consents, Saying, record_of_processing
 from steelthread.thread import LiveThread
 from steelthread.thread.collecting import Collecting
+from steelthread.thread.consenting import Consenting, Sent
+from steelthread.thread.fence import Fence
 
 PURPOSES = """purposes:
   operations: {legalBasis: contract}
@@ -264,3 +271,104 @@ def test_documents_are_asked_about_by_what_their_mapping_finds(space):
         assert space.reader(conn).cluster("email:bob@example.com")
         with pytest.raises(NotFound):
             space.reader(conn).cluster("email:ann@example.com")
+
+
+class Asked:
+    """The gate of one collector, and what it answers beside one that remembers nothing."""
+
+    def __init__(self, space, seed):
+        self.space, self.chance = space, random.Random(seed)
+        self.fence, self.consenting = Fence(space), Consenting(space)
+        self.collecting = Collecting(space, self.fence)
+        self.pool, self.desk = space.database.pool(), Consents(space)
+        self.late = []
+        self.answers = set()
+
+    def names(self):
+        return self.chance.choice([f"user_id:u{self.chance.randrange(4)}", f"anonymous_id:w{self.chance.randrange(5)}"])
+
+    def say(self):
+        ref = self.names()
+        if any(ref == busy for busy, _ in self.late):
+            return
+        conn = self.space.database.connect()
+        purpose, said = (
+            self.chance.choice(["analytics", "linking"]),
+            self.chance.choice(["given", "withdrawn", "given"]),
+        )
+        until = now() + timedelta(days=1) if said == "given" and self.chance.random() < 0.2 else None
+        self.desk.say(conn, Saying(ref=ref, purpose=purpose, said=said, valid_until=until))
+        self.late.append((ref, conn))
+        if self.chance.random() < 0.8:
+            self.end()
+
+    def end(self):
+        if self.late:
+            _, conn = self.late.pop(self.chance.randrange(len(self.late)))
+            with conn:
+                if self.chance.random() < 0.2:
+                    conn.rollback()
+
+    def move(self):
+        with self.space.database.connect() as conn:
+            nodes = [row[0] for row in conn.execute("select node_id from identity.node").fetchall()]
+            one, other = self.chance.choice(nodes), self.chance.choice(nodes)
+            conn.execute(
+                "update identity.node set cluster_id = (select cluster_id from identity.node where node_id = %s) "
+                "where node_id = %s", (other, one),
+            )  # fmt: skip
+
+    def message(self):
+        context = {}
+        if self.chance.random() < 0.2:
+            said = {name: self.chance.random() < 0.7 for name in ("Statistics", "Linking")}
+            context = {"consent": {"categoryPreferences": said}}
+        names = [("user_id", f"u{self.chance.randrange(4)}"), ("anonymous_id", f"w{self.chance.randrange(7)}")]
+        given = dict(names[: 1 + self.chance.randrange(2)] if self.chance.random() < 0.5 else names[1:])
+        at = int(now().timestamp() * 1_000_000)
+        return Message(str(uuid4()), "track", at, at, event="Seen", context=context, **given)
+
+    def ask(self):
+        messages = [self.message() for _ in range(3)]
+        named = [self.fence.named(one, "web", "users") for one in messages]
+        if any(ref in {f"{kind}:{value}" for own in named for _, _, value, kind in own} for ref, _ in self.late):
+            return  # whoever speaks of them would wait
+        takes_back = self.chance.random() < 0.15
+        self.collecting.begin(self.pool)
+        with self.pool.connection() as conn, conn.transaction(force_rollback=takes_back):
+            sent = [Sent(one, "web", own) for one, own in zip(messages, named, strict=True)]
+            self.consenting.heed(conn, sent)
+            self.collecting.learn(self.consenting.told)
+            self.collecting.catch_up(conn)
+            found = self.collecting.messages(conn, "web", messages, named)
+            anew = Collecting(self.space, self.fence)
+            anew.catch_up(conn)
+            assert found == anew.messages(conn, "web", messages, named)
+        if not takes_back:
+            self.consenting.settled()
+            self.collecting.settled()
+        self.answers |= {"dropped" if one is None else "kept" for one in found}
+
+
+def remembers_what_it_would_be_told(space, seed, steps):
+    site = Site(space, purpose="analytics", link_purpose="linking")
+    for number in range(4):
+        given = {"Statistics": True, "Linking": True}
+        site.send("identify", given, userId=f"u{number}", anonymousId=f"w{number}", traits={"first_name": f"F{number}"})
+    asked = Asked(space, seed)
+    for _ in range(steps):
+        asked.chance.choices([asked.ask, asked.say, asked.end, asked.move], [6, 2, 1, 1])[0]()
+    while asked.late:
+        asked.end()
+    assert asked.answers == {"dropped", "kept"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_remembered_is_what_would_be_told_anew(space, seed):
+    remembers_what_it_would_be_told(space, seed, 150)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(10, 50))
+def test_what_is_remembered_is_what_would_be_told_anew_soak(space, seed):
+    remembers_what_it_would_be_told(space, seed, 300)

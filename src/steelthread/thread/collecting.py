@@ -39,8 +39,6 @@ _FAMILIES = (
     "where n.hash = any(%s)"
 )
 """All nodes of the persons behind some: in one statement, so that nobody is between two clusters."""
-_NUMBERS = "select node_hash, max(derived) from privacy.consent_state where node_hash = any(%s) group by 1"
-"""Under which number it was derived what holds of each node of which anything was said."""
 _REMEMBERED = 100_000
 _PERSONAL = frozenset({"user_id", "record"})
 """Kinds of what stands for a person, and so for every device of hers."""
@@ -119,6 +117,7 @@ class Collecting:
         self._has_asked = True
         changed = self._changes.since(conn)
         self._answers.forget(changed)
+        self._nodes.forget(changed)
         if changed is None or len(self._alive) > _REMEMBERED:
             self._alive.clear()
 
@@ -255,9 +254,7 @@ class Collecting:
                     families[name][1].append(member)
                 else:
                     families[name] = (mark_of_cluster(cluster), [member])
-            learnt = self._nodes.learnt
-            numbers: dict[bytes, int] = {name: learnt[name] for name in every if name in learnt}
-            numbers.update(cursor.execute(_NUMBERS, (Byteas(sorted(every - learnt.keys())),)).fetchall())
+        numbers = self._nodes.numbers(conn, every)
         return _Said(numbers, self._nodes.read(conn, numbers), families)
 
 
