@@ -369,6 +369,6 @@ def test_what_is_remembered_is_what_would_be_told_anew(space, seed):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(10, 50))
+@pytest.mark.parametrize("seed", range(10, 30))
 def test_what_is_remembered_is_what_would_be_told_anew_soak(space, seed):
     remembers_what_it_would_be_told(space, seed, 300)
