@@ -168,6 +168,9 @@ def check(folder, kills, seed):
     finally:
         ended.set()
         service.stop()
+    until = time.monotonic() + 20  # it looks after its server between two steps
+    while service.victims("worker") and time.monotonic() < until:
+        time.sleep(0.1)
     assert not service.victims("worker"), "the worker goes with its server"
 
 

@@ -31,9 +31,9 @@ def test_the_snippet_loses_nothing_and_asks_first(served, faulty):
     told = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
     assert done.stderr == ""
     assert not proxy.left
+    profile = served.profile("email:plain@example.com")  # waits until all that was acknowledged is folded in
     names = sorted(one["values"]["eventType"] for one in served.timeline("user_id:user-plain"))
     assert names == ["Early", "Leaving", "Signed Up", "group", "page"]
-    profile = served.profile("email:plain@example.com")
     assert profile["attributes"]["lastName"]["value"] == "Lee"
     assert served.profile(f"anonymous_id:{told['plain']['visitor']}")["individualId"] == profile["individualId"]
     page = next(one for one in served.timeline("user_id:user-plain") if one["values"]["eventType"] == "page")
