@@ -39,6 +39,8 @@ _FAMILIES = (
     "where n.hash = any(%s)"
 )
 """All nodes of the persons behind some: in one statement, so that nobody is between two clusters."""
+_NUMBERS = "select node_hash, max(derived) from privacy.consent_state where node_hash = any(%s) group by 1"
+"""Under which number it was derived what holds of each node of which anything was said."""
 _REMEMBERED = 100_000
 _PERSONAL = frozenset({"user_id", "record"})
 """Kinds of what stands for a person, and so for every device of hers."""
@@ -51,7 +53,6 @@ _RECORD = 0
 _SLOT = 900
 """Seconds for which an answer is remembered at most: no place's day begins within them."""
 _ALONE: tuple[int, list[bytes]] = (0, [])
-_WHOLE = frozenset({Ruling(collects=True, ties=True)})
 
 
 class _Rules(NamedTuple):
@@ -117,14 +118,12 @@ class Collecting:
         self._has_asked = True
         changed = self._changes.since(conn)
         self._answers.forget(changed)
-        self._nodes.forget(changed)
         if changed is None or len(self._alive) > _REMEMBERED:
             self._alive.clear()
 
     def stones(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
         """Return what has a tombstone of all that events name; call `catch_up` before, in the same transaction."""
-        alive = self._alive
-        unknown = {one[1] for own in named for one in own if one[1] not in alive}
+        unknown = {name for own in named for _, name, _, _ in own} - self._alive
         if not unknown:
             return set()
         found = self._fence.stones(conn, unknown)
@@ -157,12 +156,9 @@ class Collecting:
             self._forget_answers()
         if rules.mapping is not None:
             named = [self._mapped(*one, name, rules.mapping) for one in zip(messages, named, strict=True)]
-        rulings = self._rulings_on(conn, name, file, named)
-        if _WHOLE.issuperset(rulings):  # as nearly always
-            return list(messages)
         kept: list[Message | None] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
-        for message, own, answer in zip(messages, named, rulings, strict=True):
+        for message, own, answer in zip(messages, named, self._rulings_on(conn, name, file, named), strict=True):
             one: Message | None = message
             if not answer.collects:
                 one = stripped(message) if file.without == "strip" else None
@@ -191,10 +187,12 @@ class Collecting:
         """Return of each event whether it may be kept, and whether what it names may be tied."""
         at = now()
         slot = int(at.timestamp()) // _SLOT
+        remembered = self._answers.get
         keys = [(name, own[0][1] if len(own) == 1 else b"".join([one[1] for one in own])) for own in named]
-        answers = self._answers.among(keys, slot, at)
-        if len(answers) < len(keys):
-            unknown = {key: own for key, own in zip(keys, named, strict=True) if key not in answers}
+        found = {key: remembered(key, slot, at) for key in keys}
+        unknown = {key: own for key, own in zip(keys, named, strict=True) if found[key] is None}
+        answers = {key: ruling for key, ruling in found.items() if ruling is not None}
+        if unknown:
             said = self._said(conn, unknown.values())
             for key, own in unknown.items():
                 answers[key] = self._answer(key, file, own, said, at, slot)
@@ -213,17 +211,17 @@ class Collecting:
         marks += map(mark_of, nodes)
         numbers, held = said.numbers, said.held
         found = [(node, held[node]) for node in nodes if node in numbers]
-        target = None if any(one[3] in _PERSONAL for one in own) else names
+        target = None if any(kind in _PERSONAL for *_, kind in own) else names
         gists = [(one.gist, target is None or node in target) for node, one in found]
-        same = (key[0], slot, min(len(own), 2), *gists)
-        ruling = self._rulings.get(same)
+        same = None if any(one.gist is None for _, one in found) else (key[0], slot, min(len(own), 2), *gists)
+        ruling = None if same is None else self._rulings.get(same)
         until = None
         if ruling is None:
             states = [state for _, one in found for state in one.states]
             subject = Subject(states, None if target is None else frozenset(target))
             ruling = self._ruling(subject, file, len(own), at)
             until = _ends(subject, at)
-            if all(one.gist is not None for _, one in found):
+            if same is not None:
                 self._rulings[same] = ruling
         if all(one.number != NEVER for _, one in found):
             self._answers.keep(key, slot, until, ruling, marks)
@@ -254,7 +252,9 @@ class Collecting:
                     families[name][1].append(member)
                 else:
                     families[name] = (mark_of_cluster(cluster), [member])
-        numbers = self._nodes.numbers(conn, every)
+            learnt = self._nodes.learnt
+            numbers: dict[bytes, int] = {name: learnt[name] for name in every if name in learnt}
+            numbers.update(cursor.execute(_NUMBERS, (Byteas(sorted(every - learnt.keys())),)).fetchall())
         return _Said(numbers, self._nodes.read(conn, numbers), families)
 
 

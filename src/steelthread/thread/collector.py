@@ -229,35 +229,21 @@ class Collector:
             else:
                 kept.append(event.fact)
         for source, mine in sorted(grouped.items()):
-            if stones:
-                mine = self._past(conn, source, mine, stones)  # noqa: PLW2901  # what is left of them
-            if source not in asking:
-                kept += [event.fact for event in mine]
-                continue
-            messages = [event.message for event in mine if event.message is not None]
-            name = self._source(conn, source)[0]
-            allowed = self._collecting.messages(conn, name, messages, [event.named for event in mine])
-            for event, one in zip(mine, allowed, strict=True):
-                if one is event.message:
-                    kept.append(event.fact)
-                elif one is not None:
-                    kept.append(Received(source=source, message=_ENCODE(one)))
+            messages = [one.message for one in mine if one.message is not None]
+            passed = self._fence.past(conn, messages, [one.named for one in mine], stones)
+            whole = {id(one.message): one for one in mine}
+            if source in asking:
+                whose = self._source(conn, source)
+                events_of = map(whole.get, map(id, passed))
+                named = [
+                    event.named if event else self._fence.named(one, *whose)
+                    for event, one in zip(events_of, passed, strict=True)
+                ]
+                passed = [one for one in self._collecting.messages(conn, whose[0], passed, named) if one is not None]
+            for one in passed:
+                same = whole.get(id(one))
+                kept.append(same.fact if same else Received(source=source, message=_ENCODE(one)))
         return kept
-
-    def _past(
-        self, conn: psycopg.Connection[Any], source: int, events: list[Arrived], stones: set[bytes]
-    ) -> list[Arrived]:
-        """Return what the fence lets past of the events of a source, without what has a tombstone."""
-        messages = [event.message for event in events if event.message is not None]
-        whole = {id(event.message): event for event in events}
-        left = []
-        for one in self._fence.past(conn, messages, [event.named for event in events], stones):
-            event = whole.get(id(one))
-            if event is None:
-                fact = Received(source=source, message=_ENCODE(one))
-                event = Arrived(fact, one, named=self._fence.named(one, *self._source(conn, source)))
-            left.append(event)
-        return left
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""
