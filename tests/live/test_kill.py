@@ -64,7 +64,7 @@ class Service:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes()
-                if kind == "worker" and b"worker" in command and str(self.folder).encode() in command:
+                if kind == "worker" and b"worker" in command.split(b"\0") and str(self.folder).encode() in command:
                     found.append(int(process.name))
                 if kind == "backend" and command.startswith(b"postgres: ") and b"steelthread" in command:
                     found += [int(process.name)] if (process / "cwd").readlink().is_relative_to(self.folder) else []

@@ -9,7 +9,7 @@ from steelthread import intake
 from steelthread.intake import LiveSource, Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
-from steelthread.thread import LiveThread, live_status, verify
+from steelthread.thread import LiveThread, Space, live_status, verify
 
 T0 = 1_790_000_000_000_000
 SECOND = 1_000_000
@@ -94,6 +94,24 @@ def test_a_message_that_comes_again_counts_once(live, profile, space):
         assert msgspec.to_builtins(live_status(space, conn)) == {
             "accepted": 3, "folded": 3, "lagSeconds": 0.0, "rejected": 0, "duplicates": 2,
         }  # fmt: skip
+
+
+def test_a_step_that_is_rolled_back_leaves_nothing_that_the_next_one_relies_on(live, profile, space, monkeypatch):
+    events = [
+        message("identify", user_id="u1", traits={"email": "ann@example.com"}),
+        message("track", user_id="u1", event="Seen"),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(space.log, "advance", lambda *_: 1 / 0)  # the database is killed before the very first commit
+        with pytest.raises(ZeroDivisionError):
+            live(events)
+    live([])
+    assert profile("user_id:u1")["counts"] == {"records": 1, "CustomEngagement": 1}
+    with Space(space.project) as another:
+        assert another.entities({"Individual"}) == {"Individual": space.entities({"Individual"})["Individual"]}
+        with another.database.connect() as conn:
+            assert another.reader(conn).profile("email:ann@example.com")["counts"]["CustomEngagement"] == 1
+    assert verify(space)["same"]
 
 
 def test_two_logins_on_one_device_stay_two_people(live, profile):

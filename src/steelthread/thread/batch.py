@@ -198,7 +198,7 @@ class Batch:
         new: set[bytes],
         changed: set[bytes],
     ) -> list[RecordRow]:
-        entities = self._space.entities(self._conn, {one.entity for one in winners.values()})
+        entities = self._space.entities({one.entity for one in winners.values()})
         fresh = [winners[name] for name in winners if name in new]
         numbers = self._numbers(fresh)
         owned = [one for one in fresh if one.has_direct and not one.subject]
@@ -339,7 +339,7 @@ class Batch:
         return [(link.a, link.b, link.strength) for link in links if link.asserted > traced.get((link.a, link.b), 0)]
 
     def _specs(self, rows: list[RecordRow], winners: dict[bytes, Prepared]) -> list[NewNode]:
-        self._space.know_kinds(self._conn, {ident.name for one in winners.values() for ident in one.idents})
+        self._space.know_kinds({ident.name for one in winners.values() for ident in one.idents})
         specs, named = [], set()
         for row in rows:
             one = winners[row.key_hash]

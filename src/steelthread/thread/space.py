@@ -126,15 +126,21 @@ class Space:
             known = self._node_kinds[index] = self.rules.kind(self.rules.node_kind(self.kind(index).name))
         return known
 
-    def know_kinds(self, conn: psycopg.Connection[Any], names: Collection[str]) -> None:
-        """Keep the names of kinds, and learn those of schemes seen before."""
-        if not self._stored_kinds:
-            self._stored_kinds = set(kind_names(conn).values())
-            for name in sorted(self._stored_kinds):
+    def know_kinds(self, names: Collection[str]) -> None:
+        """Keep the names of kinds, and learn those of schemes seen before.
+
+        What is new is committed at once: the caller's transaction may be rolled back, or its server be killed, and what is
+        remembered here has to be there all the same.
+        """
+        if self._stored_kinds.issuperset(names):
+            return
+        with self.database.connect() as own:
+            stored = set(kind_names(own).values())
+            for name in sorted(stored):
                 self.rules.kind(name)
-        for name in sorted(set(names) - self._stored_kinds):
-            keep_kind(conn, self.rules.kind(name).index, name)
-            self._stored_kinds.add(name)
+            for name in sorted(set(names) - stored):
+                keep_kind(own, self.rules.kind(name).index, name)
+        self._stored_kinds = stored.union(names)
 
     @property
     def generic_above(self) -> dict[int, int]:
@@ -155,10 +161,12 @@ class Space:
         numbers = [self.rules.kind(f"party_id.{scheme}").index for scheme in sorted(self.rules.exclusive_schemes)]
         return Policy(limits=limits, conflicts=conflicts, weighed=numbers)
 
-    def entities(self, conn: psycopg.Connection[Any], names: Collection[str]) -> dict[str, int]:
-        """Return the numbers of entities, cached."""
+    def entities(self, names: Collection[str]) -> dict[str, int]:
+        """Return the numbers of entities, remembered; a new one is committed at once, as a kind is."""
         if any(name not in self._entities for name in names):
-            self._entities.update(intake.entity_ids(conn, names))
+            with self.database.connect() as own:
+                numbers = intake.entity_ids(own, names)
+            self._entities.update(numbers)
         return self._entities
 
     def has_no_lines(self, conn: psycopg.Connection[Any], entity: int) -> bool:

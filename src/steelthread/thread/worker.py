@@ -10,7 +10,7 @@ import psycopg
 import structlog
 
 from steelthread.intake import forget_messages, forget_volume
-from steelthread.kit import SteelthreadError, Unavailable, now
+from steelthread.kit import SteelthreadError, Unavailable, now, place_of
 from steelthread.log import channel
 from steelthread.profiles import forget_old
 from steelthread.thread.ahead import LANE
@@ -93,7 +93,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001  # the loop's edge: one event must not stop all others
                 conn.rollback()
                 thread.forget_sources()
-                _LOG.warning("a batch cannot be folded in", events=most, error=type(error).__name__)
+                _LOG.warning("a batch cannot be folded in", events=most, error=type(error).__name__, at=place_of(error))
                 if most == 1:
                     return thread.set_aside(conn, error).read
                 most = max(1, most // 16)
