@@ -35,6 +35,9 @@ from steelthread.thread import Collector, Heard, Space
 
 _READERS = 6
 """Connections for whoever looks people up."""
+_KEEPERS = 3
+"""Connections of the collector, which commits one batch after another, and looks meanwhile how far folding has come."""
+_MOST_ASKED = ("/v1/batch", "/v1/track", "/v1/page", "/v1/identify", "/api/decisions", "/api/context", "/api/consents")
 
 
 def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> FastAPI:
@@ -48,11 +51,11 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     install(api)
     pool = space.database.pool()
     api.state.pool = pool
-    api.state.readers = space.database.pool(_READERS, by_key=True) if reads else pool
+    api.state.readers = space.database.pool(_READERS, by_key=True, first=True) if reads else pool
     purposes = load_purposes(space.project.folder / "purposes.yaml")
     api.state.access = Access(space.project.folder, purposes, space.model)
     api.state.key_cache = KeyCache(lambda hashed: _caller(pool, hashed), time.monotonic)
-    collector = Collector(space, pool)
+    collector = Collector(space, space.database.pool(_KEEPERS, by_key=True))
     files = SourceFiles(space.project.folder, space.model)
     if collects:
         collect = Collect(collector, Doorkeeper(pool), files, _surroundings(space))
@@ -76,9 +79,15 @@ def create_api(space: Space, *, collects: bool = True, reads: bool = True) -> Fa
     _health(api, space)
     asyncapi(api)
     metrics(api, space)
-    # Routes are tried one by one: what pages wait for comes first.
-    api.router.routes.sort(key=lambda route: not getattr(route, "path", "").startswith("/api/profiles/"))
+    api.router.routes.sort(key=lambda route: _rank(getattr(route, "path", "")))
     return api
+
+
+def _rank(path: str) -> int:
+    """Return the place of a route: they are tried one by one, and of 160 the last would wait for all others."""
+    if path in _MOST_ASKED:
+        return _MOST_ASKED.index(path)
+    return len(_MOST_ASKED) + (not path.startswith("/api/profiles/"))
 
 
 def _surroundings(space: Space) -> Surroundings:

@@ -7,6 +7,7 @@ token under a key of the keyring, so the log outlives erasure.
 
 import hashlib
 import hmac
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -82,9 +83,12 @@ class Audit:
         """Sign with the space's key."""
         return self._key.sign(content)
 
-    def append(self, conn: Connection, entries: Sequence[Entry]) -> int:
-        """Append in the caller's transaction; return the number of the last entry."""
-        before, bodies = self._append(conn, entries)
+    def append(self, conn: Connection, entries: Sequence[Entry], pause: float = 0.0) -> int:
+        """Append in the caller's transaction; return the number of the last entry.
+
+        With a `pause` (seconds) the other threads come first after each entry: signing holds the interpreter.
+        """
+        before, bodies = self._append(conn, entries, pause)
         return before.size + len(bodies) - 1
 
     def append_proved(self, conn: Connection, entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -100,7 +104,7 @@ class Audit:
             for number, body in enumerate(bodies, before.size)
         ]
 
-    def _append(self, conn: Connection, entries: Sequence[Entry]) -> tuple[Edge, list[bytes]]:
+    def _append(self, conn: Connection, entries: Sequence[Entry], pause: float = 0.0) -> tuple[Edge, list[bytes]]:
         """Append; return the edge of the tree before, and what was written."""
         row = conn.execute("select size, peaks from privacy.audit_tree for update").fetchone()
         assert row is not None
@@ -115,6 +119,8 @@ class Audit:
             numbers.append(number)
             bodies.append(body)
             signatures.append(self.sign(checker.signed_head(edge.size, edge.root)))
+            if pause:
+                time.sleep(pause)
         conn.execute(
             "with grown as (update privacy.audit_tree set size = %s, peaks = %s) "
             "insert into privacy.audit select number, %s, body, signature "

@@ -41,9 +41,12 @@ class Auditor:
                 found.append(self.audit.token(individual.bytes))
         return found
 
-    def note(self, conn: Connection, *entries: Entry) -> None:
-        """Append in the caller's transaction, after a change of the configuration since the last entry."""
-        self.audit.append(conn, [*self._changed(conn), *entries])
+    def note(self, conn: Connection, *entries: Entry, pause: float = 0.0) -> None:
+        """Append in the caller's transaction, after a change of the configuration since the last entry.
+
+        `pause`: seconds for which the other threads of the process come first after each entry.
+        """
+        self.audit.append(conn, [*self._changed(conn), *entries], pause)
 
     def read(self, actor: str, what: str, purpose: str, refs: Sequence[str] = ()) -> None:
         """Note that somebody reads about people for a purpose; it is durable before they see anything."""

@@ -67,13 +67,13 @@ class Database:
         return conn
 
     def pool(
-        self, max_size: int = 8, *, by_key: bool = False, autocommit: bool = True
+        self, max_size: int = 8, *, by_key: bool = False, first: bool = False, autocommit: bool = True
     ) -> ConnectionPool[psycopg.Connection[Any]]:
         """Return a pool of connections for many small questions that somebody waits for; it closes with the database.
 
         A plan is made once per connection and question: making one costs more than carrying it out. With `by_key` things are
         looked up by their keys whatever the statistics say: a plan made while tables are young reads all of them, and stays
-        as they grow. What an embedded server does for these connections comes soon, what it does by key comes first.
+        as they grow. What an embedded server does for these connections comes soon, or even `first`.
         Without `autocommit` the caller commits.
         """
         pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
@@ -81,7 +81,7 @@ class Database:
             min_size=1,
             max_size=max_size,
             open=True,
-            configure=partial(self._come_soon, first=by_key),
+            configure=partial(self._come_soon, first=first),
             check=_check,
             kwargs={
                 "application_name": "steelthread",

@@ -27,17 +27,19 @@ DATABASE = "steelthread"
 _MEBI = 1 << 20
 
 
-def _buffers() -> str:
-    """Return how much memory the server may share: an eighth of the machine's, at most 1 GiB; it is taken as it is used."""
+def _memory(share: int, least: int, most: int) -> str:
+    """Return so much of the machine's memory, in MiB at least and at most; it is taken as it is used."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return f"{max(128, min(4096, memory // 8 // _MEBI))}MB"
+    return f"{max(least, min(most, memory // share // _MEBI))}MB"
 
 
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
-    "shared_buffers": _buffers(),
+    "shared_buffers": _memory(8, 128, 4096),
+    "min_dynamic_shared_memory": _memory(64, 0, 256),  # hash tables of parallel queries: else mapped anew for each
+    "max_parallel_workers_per_gather": str(max(1, min(4, (os.cpu_count() or 1) - 1))),  # who asks works, too
     "max_wal_size": "6GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "off",
