@@ -15,9 +15,9 @@ from steelthread.intake import SHARED_NAMESPACE, Message
 from steelthread.kit import Conflict, now
 from steelthread.privacy import Tombstones
 from steelthread.rights import Consents, DoubleOptIn, Saying, erase, erase_batch, removing
-from steelthread.thread.consenting import Sent
+from steelthread.thread.arrived import GPC, Arrived
 from steelthread.thread.fence import Fence
-from steelthread.thread.signals import GPC, Signals
+from steelthread.thread.signals import Signals
 
 AIM = Aim("marketing", "email")
 (WHO,) = refs([1])
@@ -197,14 +197,14 @@ def said_of(space, ref):
 
 def test_a_signal_of_a_browser_waits_for_the_end_of_an_erasure(space, asked):
     message = Message("m1", "page", 1_780_000_000_000_000, 1_780_000_000_000_000, user_id="kim", context={GPC: True})
-    named = Fence(space).named(message, "web", SHARED_NAMESPACE)
-    sent = [Sent(message, "web", named)]
-    ((_, name, _, _),) = named
+    sent = Arrived.of(1, "web", message)
+    sent.named = Fence(space).named(message, "web", SHARED_NAMESPACE)
+    ((_, name, _, _),) = sent.named
     stones = Tombstones(space.vault)
 
     def heed():
         with space.database.connect() as conn:
-            Signals(space).heed(conn, sent)
+            Signals(space).heed(conn, [sent])
             conn.commit()
 
     with space.database.connect() as conn, space.database.connect() as other:

@@ -15,8 +15,9 @@ from steelthread.kit import NotFound, now
 from steelthread.privacy import fence_counts
 from steelthread.rights import Consents, Saying, record_of_processing
 from steelthread.thread import LiveThread
+from steelthread.thread.arrived import Arrived
 from steelthread.thread.collecting import Collecting
-from steelthread.thread.consenting import Consenting, Sent
+from steelthread.thread.consenting import Consenting
 from steelthread.thread.fence import Fence
 
 PURPOSES = """purposes:
@@ -330,24 +331,27 @@ class Asked:
 
     def ask(self):
         messages = [self.message() for _ in range(3)]
-        named = [self.fence.named(one, "web", "users") for one in messages]
-        if any(ref in {f"{kind}:{value}" for own in named for _, _, value, kind in own} for ref, _ in self.late):
+        events = [Arrived.of(1, "web", one) for one in messages]
+        for event, one in zip(events, messages, strict=True):
+            event.named = self.fence.named(one, "web", "users")
+        named = {f"{kind}:{value}" for event in events for _, _, value, kind in event.named}
+        if any(ref in named for ref, _ in self.late):
             return  # whoever speaks of them would wait
         takes_back = self.chance.random() < 0.15
         self.collecting.begin(self.pool)
         with self.pool.connection() as conn, conn.transaction(force_rollback=takes_back):
-            sent = [Sent(one, "web", own) for one, own in zip(messages, named, strict=True)]
-            self.consenting.heed(conn, sent)
+            self.consenting.heed(conn, events)
             self.collecting.learn(self.consenting.told)
             self.collecting.catch_up(conn)
-            found = self.collecting.messages(conn, "web", messages, named)
+            found = self.collecting.allowed(conn, "web", events)
             anew = Collecting(self.space, self.fence)
             anew.catch_up(conn)
-            assert found == anew.messages(conn, "web", messages, named)
+            assert found == anew.allowed(conn, "web", events)
         if not takes_back:
             self.consenting.settled()
             self.collecting.settled()
-        self.answers |= {"dropped" if one is None else "kept" for one in found}
+        self.answers |= {"kept"} if found else set()
+        self.answers |= {"dropped"} if len(found) < len(events) else set()
 
 
 def answers_of_a_history(space, seed, steps):

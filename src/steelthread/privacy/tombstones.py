@@ -14,7 +14,6 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from steelthread.kit import remembered
 from steelthread.store import Byteas, Uuids
 from steelthread.vault import Vault
 
@@ -22,7 +21,6 @@ Connection = psycopg.Connection[Any]
 JOURNAL = "erasures.jsonl"
 _TOKEN = 16
 _TAIL = 1 << 16
-_REMEMBERED = 65_536
 
 
 class Line(msgspec.Struct, rename="camel"):
@@ -44,7 +42,6 @@ class Tombstones:
         block = vault.secret("suppression").ljust(64, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-        self._tokens = remembered(_REMEMBERED)(self.token)
 
     def token(self, name: bytes) -> bytes:
         """Return the tombstone of a node's hash, a record's hash or a universal ID: HMAC-SHA-256 under the pepper."""
@@ -53,14 +50,17 @@ class Tombstones:
         outer.update(inner.digest())
         return outer.digest()[:_TOKEN]
 
-    def any(self, conn: Connection) -> bool:
-        """Whether anybody was ever erased: the fence costs nothing before."""
-        row = conn.execute("select exists (select from privacy.tombstone)").fetchone()
-        return bool(row and row[0])
+    def generation(self, conn: Connection) -> str | None:
+        """Return what changes whenever tombstones are set, None where there are none: the fence costs nothing before."""
+        row = conn.execute(
+            "select xid::text from privacy.tombstone_generation where exists (select from privacy.tombstone)"
+        ).fetchone()
+        return row[0] if row else None
 
     def among(self, conn: Connection, names: Collection[bytes]) -> set[bytes]:
         """Return those of these hashes that have a tombstone."""
-        tokens = {self._tokens(name): name for name in names}
+        token = self.token
+        tokens = {token(name): name for name in names}
         with conn.cursor(binary=True) as cursor:
             rows = cursor.execute(
                 "select token from privacy.tombstone where token = any(%s)", (Byteas(sorted(tokens)),)

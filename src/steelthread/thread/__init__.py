@@ -4,6 +4,7 @@ Read `load` for the way of a file, `live` for that of an event, `batch` for what
 person's word.
 """
 
+from steelthread.thread.arrived import GPC
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
 from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
@@ -24,7 +25,6 @@ from steelthread.thread.removal import lock_identity, take_out, tell_erased
 from steelthread.thread.replaying import Replayed, kept_events, replay, replay_live_rejects
 from steelthread.thread.resolving import ResolveResult, resolve_all
 from steelthread.thread.reviewing import review, review_queue
-from steelthread.thread.signals import GPC
 from steelthread.thread.space import Restored, Space
 from steelthread.thread.status import LiveStatus, accepted, is_all_folded, live_status
 from steelthread.thread.tail import Tail, shown

@@ -71,11 +71,16 @@ class Batch:
         self._mended: frozenset[bytes] = frozenset()
         self._computing = Computing(space, conn)
 
-    def write(self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset()) -> Written:
-        """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew."""
+    def write(
+        self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset(), fence: Fence | None = None
+    ) -> Written:
+        """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew.
+
+        A `fence` is one that remembers whom it let in before.
+        """
         self._mended = mended
         self._space.log.lock(self._conn, LANE)
-        prepared = Fence(self._space).records(self._conn, prepared)
+        prepared = (fence or Fence(self._space)).records(self._conn, prepared)
         winners = self._winners(prepared)
         stored = {name: row for name in winners if (row := self._looked_up.get(name)) is not None}
         stored |= intake.records_by_hash(self._conn, [name for name in winners if name not in self._looked_up])

@@ -6,7 +6,7 @@ names, and the person behind its strongest identifier: a no of any of them count
 what the event names, or for the person where it names a login. What the event itself brings of consent is heard first.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from steelthread.privacy import (
     mark_of_cluster,
 )
 from steelthread.store import Byteas
+from steelthread.thread.arrived import Arrived
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence, Named
 from steelthread.thread.remembering import NEVER, Answers, Held, Key, Nodes, Ruling
@@ -39,8 +40,6 @@ _FAMILIES = (
     "where n.hash = any(%s)"
 )
 """All nodes of the persons behind some: in one statement, so that nobody is between two clusters."""
-_NUMBERS = "select node_hash, max(derived) from privacy.consent_state where node_hash = any(%s) group by 1"
-"""Under which number it was derived what holds of each node of which anything was said."""
 _REMEMBERED = 100_000
 _PERSONAL = frozenset({"user_id", "record"})
 """Kinds of what stands for a person, and so for every device of hers."""
@@ -52,7 +51,7 @@ _PARTIES = ("Individual", "Account")
 _RECORD = 0
 _SLOT = 900
 """Seconds for which an answer is remembered at most: no place's day begins within them."""
-_ALONE: tuple[int, list[bytes]] = (0, [])
+_YES = Ruling(collects=True, ties=True)
 
 
 class _Rules(NamedTuple):
@@ -64,9 +63,8 @@ class _Rules(NamedTuple):
 class _Said(NamedTuple):
     """What holds of nodes, and who belongs to whom."""
 
-    numbers: Mapping[bytes, int]
-    """The nodes of which anything was said."""
     held: Mapping[bytes, Held]
+    """Of the nodes of which anything was said."""
     families: Mapping[bytes, tuple[int, list[bytes]]]
     """Node that is the strongest of an event -> the mark of the person behind it, and all her nodes."""
 
@@ -83,8 +81,6 @@ class Collecting:
         self._files: dict[str, _Rules] = {}
         self._changes = Changes()
         self._has_asked = False
-        self._alive: set[bytes] = set()
-        """What had no tombstone; a new one is a change of everything."""
         self._nodes = Nodes()
         self._answers = Answers()
         self._rulings: dict[Hashable, Ruling] = {}
@@ -118,17 +114,7 @@ class Collecting:
         self._has_asked = True
         changed = self._changes.since(conn)
         self._answers.forget(changed)
-        if changed is None or len(self._alive) > _REMEMBERED:
-            self._alive.clear()
-
-    def stones(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
-        """Return what has a tombstone of all that events name; call `catch_up` before, in the same transaction."""
-        unknown = {name for own in named for _, name, _, _ in own} - self._alive
-        if not unknown:
-            return set()
-        found = self._fence.stones(conn, unknown)
-        self._alive |= unknown - found
-        return found
+        self._nodes.forget(changed)
 
     def settled(self) -> None:
         """Take note that the transaction that asked is committed: its answers hold."""
@@ -143,37 +129,43 @@ class Collecting:
         file = self._rules(name).file
         return bool(file.purpose or file.link_purpose)
 
-    def messages(
-        self, conn: Connection, name: str, messages: Sequence[Message], named: Sequence[Named]
-    ) -> list[Message | None]:
-        """Return each event of a source as it may be kept, None for one that may not; what was left out is counted.
+    def allowed(self, conn: Connection, name: str, events: list[Arrived]) -> list[Arrived]:
+        """Return the events of a source as they may be kept, without those that may not; what was left out is counted.
 
-        `named` is what the events name by themselves. Call `catch_up` before, in the same transaction.
+        It is known what the events name by themselves. Call `catch_up` before, in the same transaction.
         """
         rules = self._rules(name)
         file = rules.file
         if self._policy.refresh():
             self._forget_answers()
+        named = [event.named or [] for event in events]
         if rules.mapping is not None:
-            named = [self._mapped(*one, name, rules.mapping) for one in zip(messages, named, strict=True)]
-        kept: list[Message | None] = []
+            mapping = rules.mapping
+            named = [
+                self._mapped(event.message, name, mapping) if event.mapped else own
+                for event, own in zip(events, named, strict=True)
+            ]
+        rulings = self._rulings_on(conn, name, file, named)
+        if rulings.count(_YES) == len(rulings):  # as nearly always
+            return events
+        kept: list[Arrived] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
-        for message, own, answer in zip(messages, named, self._rulings_on(conn, name, file, named), strict=True):
-            one: Message | None = message
+        for event, own, answer in zip(events, named, rulings, strict=True):
+            left: Message | None = None
             if not answer.collects:
-                one = stripped(message) if file.without == "strip" else None
-                counts["droppedWithoutConsent" if one is None else "strippedWithoutConsent"] += 1
-            elif not (answer.ties or message.mapped):
-                one = _alone(message, own)
-                counts["unlinkedWithoutConsent"] += one is not message
-            kept.append(one)
+                left = stripped(event.message) if file.without == "strip" else None
+                counts["droppedWithoutConsent" if left is None else "strippedWithoutConsent"] += 1
+            elif answer.ties or event.mapped or (left := _alone(event.message, own)) is None:
+                kept.append(event)
+            else:
+                counts["unlinkedWithoutConsent"] += 1
+            if left is not None:
+                kept.append(Arrived.of(event.fact.source, name, left))
         count_fence(conn, counts)
         return kept
 
-    def _mapped(self, message: Message, own: Named, name: str, mapping: DocumentMapping) -> Named:
-        """Return all that an event names; a document, what the source's mapping finds in it, its records included."""
-        if not message.mapped:
-            return own
+    def _mapped(self, message: Message, name: str, mapping: DocumentMapping) -> Named:
+        """Return all that the source's mapping finds in a document, its records included."""
         try:
             row = mapping.map(message.properties)
         except RowRejected:
@@ -187,11 +179,9 @@ class Collecting:
         """Return of each event whether it may be kept, and whether what it names may be tied."""
         at = now()
         slot = int(at.timestamp()) // _SLOT
-        remembered = self._answers.get
         keys = [(name, own[0][1] if len(own) == 1 else b"".join([one[1] for one in own])) for own in named]
-        found = {key: remembered(key, slot, at) for key in keys}
-        unknown = {key: own for key, own in zip(keys, named, strict=True) if found[key] is None}
-        answers = {key: ruling for key, ruling in found.items() if ruling is not None}
+        answers = self._answers.among(keys, slot, at)
+        unknown = {key: own for key, own in zip(keys, named, strict=True) if key not in answers}
         if unknown:
             said = self._said(conn, unknown.values())
             for key, own in unknown.items():
@@ -204,26 +194,26 @@ class Collecting:
         nodes = dict.fromkeys(names)
         marks = []
         for name in _strongest(own):
-            mark, members = said.families.get(name, _ALONE)
-            if members:
-                marks.append(mark)
-                nodes.update(dict.fromkeys(members))
+            family = said.families.get(name)
+            if family is not None:
+                marks.append(family[0])
+                nodes.update(dict.fromkeys(family[1]))
         marks += map(mark_of, nodes)
-        numbers, held = said.numbers, said.held
-        found = [(node, held[node]) for node in nodes if node in numbers]
-        target = None if any(kind in _PERSONAL for *_, kind in own) else names
+        held = said.held
+        found = [(node, held[node]) for node in nodes if node in held]
+        target = None if any(one[3] in _PERSONAL for one in own) else names
         gists = [(one.gist, target is None or node in target) for node, one in found]
-        same = None if any(one.gist is None for _, one in found) else (key[0], slot, min(len(own), 2), *gists)
-        ruling = None if same is None else self._rulings.get(same)
+        same = (key[0], slot, min(len(own), 2), *gists)
+        ruling = self._rulings.get(same)
         until = None
         if ruling is None:
             states = [state for _, one in found for state in one.states]
             subject = Subject(states, None if target is None else frozenset(target))
             ruling = self._ruling(subject, file, len(own), at)
             until = _ends(subject, at)
-            if same is not None:
+            if all(one.gist is not None for _, one in found):
                 self._rulings[same] = ruling
-        if all(one.number != NEVER for _, one in found):
+        if NEVER not in [one.number for _, one in found]:
             self._answers.keep(key, slot, until, ruling, marks)
         return ruling
 
@@ -242,7 +232,7 @@ class Collecting:
         """Return what holds of all that events name, and of the persons behind the strongest of it."""
         every = {name for own in named for _, name, _, _ in own}
         if not every:
-            return _Said({}, {}, {})
+            return _Said({}, {})
         strongest = {name for own in named for name in _strongest(own)}
         families: dict[bytes, tuple[int, list[bytes]]] = {}
         with conn.cursor(binary=True) as cursor:
@@ -252,10 +242,8 @@ class Collecting:
                     families[name][1].append(member)
                 else:
                     families[name] = (mark_of_cluster(cluster), [member])
-            learnt = self._nodes.learnt
-            numbers: dict[bytes, int] = {name: learnt[name] for name in every if name in learnt}
-            numbers.update(cursor.execute(_NUMBERS, (Byteas(sorted(every - learnt.keys())),)).fetchall())
-        return _Said(numbers, self._nodes.read(conn, numbers), families)
+        numbers = self._nodes.numbers(conn, every)
+        return _Said(self._nodes.read(conn, numbers), families)
 
 
 def _strongest(own: Named) -> list[bytes]:
@@ -287,11 +275,14 @@ def stripped(message: Message) -> Message | None:
     )  # fmt: skip
 
 
-def _alone(message: Message, own: Named) -> Message:
-    """Return an event that ties no device to anything: without devices beside another identifier, else with the strongest one."""
+def _alone(message: Message, own: Named) -> Message | None:
+    """Return an event that ties no device to anything: without devices beside another identifier, else with the strongest one.
+
+    None for one that ties none as it is.
+    """
     devices = [(strength, value) for strength, _, value, kind in own if kind in _DEVICES]
     if not devices or len(own) == 1:
-        return message
+        return None
     kept = "" if len(devices) < len(own) else min(devices)[1]
     context = message.context
     if isinstance(context.get("device"), dict):

@@ -18,22 +18,21 @@ from steelthread.intake import (
     begin_replay,
     count_live,
     keep_rejects,
-    source_names,
 )
 from steelthread.kit import Overloaded, SteelthreadError, Unavailable, now, place_of
 from steelthread.model import Received
+from steelthread.privacy import count_fence
 from steelthread.thread.ahead import LANE
+from steelthread.thread.arrived import Arrived
 from steelthread.thread.collecting import Collecting
-from steelthread.thread.consenting import Consenting, Sent, brings_consent
-from steelthread.thread.fence import Fence, Named
+from steelthread.thread.consenting import Consenting
+from steelthread.thread.fence import Fence, Named, without
 from steelthread.thread.live import READER
-from steelthread.thread.signals import GPC, Signals
+from steelthread.thread.signals import Signals
 from steelthread.thread.space import Space
 from steelthread.thread.terms import source_file
 
 _LOG = structlog.get_logger()
-_ENCODE = msgspec.msgpack.Encoder().encode
-_DECODE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _LONGEST_SHOWN = 64_000
 _WAITING_BYTES = 64 << 20
@@ -43,17 +42,6 @@ _CALM = 8_000
 """Events that may wait to be folded in; from there on answers are given later."""
 _PATIENCE = 15.0
 """Seconds for which an answer is held back before the client is asked to come again later."""
-
-
-class Arrived(msgspec.Struct):
-    """An event on its way into the log."""
-
-    fact: Received
-    message: Message | None = None
-    """As it can be read: there from the first when it brings signals of privacy, else when a gate asks."""
-    signals: bool = False
-    named: Named = []
-    """All that it names, when a gate asks."""
 
 
 class _Waiting(msgspec.Struct):
@@ -85,7 +73,9 @@ class Collector:
         self._signals = Signals(space)
         self._consenting = Consenting(space)
         self._collecting = Collecting(space, self._fence)
-        self._names: dict[int, tuple[str, str]] = {}
+        self._namespaces: dict[str, str] = {}
+        self._asks = False
+        """Whether a gate asked what the last events name: it will ask of the next ones."""
 
     async def accept(self, source: LiveSource, messages: list[Message]) -> None:
         """Return when the events are durable; Overloaded when too much waits already, Unavailable without a database."""
@@ -95,9 +85,10 @@ class Collector:
         """Make events ready to be kept: who lets go of the messages then holds little while it waits for its turn."""
         events = []
         for message in messages:
-            fact = Received(source=source.source_id, message=_ENCODE(message))
-            signals = message.context.get(GPC) is True or brings_consent(message.context)
-            events.append(Arrived(fact, message if signals else None, signals))
+            event = Arrived.of(source.source_id, source.name, message)
+            if self._asks or event.signals or event.gpc:
+                event.named = self._named(source.name, message)
+            events.append(event)
         return Packed(events)
 
     async def keep(self, packed: Packed) -> None:
@@ -171,47 +162,45 @@ class Collector:
         if asking or stands:
             self._collecting.settled()
 
-    def _asked(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> tuple[set[int], bool]:
-        """Read what events name, where a gate has to know it; return the sources that ask, and whether anybody was erased."""
+    def _asked(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> tuple[set[str], bool]:
+        """Have it said what events name, where a gate asks; return the sources that ask, and whether anybody was erased."""
         stands = bool(events) and self._fence.stands(conn)
-        asking = {one for one in {event.fact.source for event in events} if self._asks(conn, one)}
-        for event in events:
-            if stands or event.signals or event.fact.source in asking:
-                event.message = event.message or _DECODE(event.fact.message)
-                event.named = self._fence.named(event.message, *self._source(conn, event.fact.source))
+        asking = {one for one in {event.source for event in events} if self._collecting.asks(one)}
+        self._asks = stands or bool(asking)
+        if self._asks:
+            for event in events:
+                if event.named is None and (stands or event.source in asking):
+                    event.named = self._named(event.source, event.message)
         return asking, stands
-
-    def _asks(self, conn: psycopg.Connection[Any], source: int) -> bool:
-        return self._collecting.asks(self._source(conn, source)[0])
 
     def _heed(self, conn: psycopg.Connection[Any], events: list[Arrived]) -> list[tuple[int, Reject]]:
         """Keep what signals say; return those that cannot be read, to be listed: their events are taken all the same."""
-        heard = [(one, one.message) for one in events if one.signals and one.message is not None]
+        heard = [one for one in events if one.signals or one.gpc]
         if not heard:
             return []
-        sent = [Sent(message, self._source(conn, one.fact.source)[0], one.named) for one, message in heard]
-        asked = [one for one in sent if one.message.context.get(GPC) is True]
-        self._collecting.learn(self._signals.heed(conn, asked))
-        problems = self._consenting.heed(conn, sent)
+        asked = [one for one in heard if one.gpc]
+        if asked:
+            self._collecting.learn(self._signals.heed(conn, asked))
+        problems = self._consenting.heed(conn, heard)
         self._collecting.learn(self._consenting.told)
         return [
             (
-                heard[place][0].fact.source,
-                Reject(0, "context.consent", problem, False, ["message"], [_shown(heard[place][1])]),
+                heard[place].fact.source,
+                Reject(0, "context.consent", problem, False, ["message"], [_shown(heard[place].message)]),
             )
             for place, problem in problems
         ]
 
-    def _source(self, conn: psycopg.Connection[Any], source: int) -> tuple[str, str]:
-        """Return the name of a source, and the namespace of its user ids."""
-        if source not in self._names:
-            name, _ = source_names(conn)[source]
-            file, _ = source_file(self._space, name)
-            self._names[source] = (name, file.user_namespace or SHARED_NAMESPACE)
-        return self._names[source]
+    def _named(self, source: str, message: Message) -> Named:
+        """Return all that an event of a source names."""
+        namespace = self._namespaces.get(source)
+        if namespace is None:
+            file, _ = source_file(self._space, source)
+            namespace = self._namespaces[source] = file.user_namespace or SHARED_NAMESPACE
+        return self._fence.named(message, source, namespace)
 
     def _admitted(
-        self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[int], *, stands: bool
+        self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[str], *, stands: bool
     ) -> list[Received]:
         """Return what may be kept: nothing of whoever was erased, and for a purpose of those only who allow it.
 
@@ -220,30 +209,35 @@ class Collector:
         if not (asking or stands):
             return [event.fact for event in events]
         self._collecting.catch_up(conn)
-        stones = self._collecting.stones(conn, [event.named for event in events]) if stands else set()
+        if stands and (stones := self._fence.among(conn, [event.named or [] for event in events])):
+            events = self._past(conn, events, stones)
+        if not asking:
+            return [event.fact for event in events]
         kept = []
-        grouped: dict[int, list[Arrived]] = defaultdict(list)
+        grouped: dict[str, list[Arrived]] = defaultdict(list)
         for event in events:
-            if stones or event.fact.source in asking:
-                grouped[event.fact.source].append(event)
-            else:
-                kept.append(event.fact)
+            grouped[event.source].append(event)
         for source, mine in sorted(grouped.items()):
-            messages = [one.message for one in mine if one.message is not None]
-            passed = self._fence.past(conn, messages, [one.named for one in mine], stones)
-            whole = {id(one.message): one for one in mine}
-            if source in asking:
-                whose = self._source(conn, source)
-                events_of = map(whole.get, map(id, passed))
-                named = [
-                    event.named if event else self._fence.named(one, *whose)
-                    for event, one in zip(events_of, passed, strict=True)
-                ]
-                passed = [one for one in self._collecting.messages(conn, whose[0], passed, named) if one is not None]
-            for one in passed:
-                same = whole.get(id(one))
-                kept.append(same.fact if same else Received(source=source, message=_ENCODE(one)))
+            allowed = self._collecting.allowed(conn, source, mine) if source in asking else mine
+            kept += [event.fact for event in allowed]
         return kept
+
+    def _past(self, conn: psycopg.Connection[Any], events: list[Arrived], stones: set[bytes]) -> list[Arrived]:
+        """Return the events that the fence lets past, without what has a tombstone."""
+        left, counts = [], {"droppedEvents": 0, "strippedEvents": 0}
+        for event in events:
+            named = event.named or []
+            if stones.isdisjoint([one[1] for one in named]):
+                left.append(event)
+                continue
+            message = without(event.message, named, stones)
+            counts["droppedEvents" if message is None else "strippedEvents"] += 1
+            if message is not None:
+                one = Arrived.of(event.fact.source, event.source, message)
+                one.named = self._named(one.source, message)
+                left.append(one)
+        count_fence(conn, counts)
+        return left
 
     async def _calm(self, batch: list[_Waiting]) -> None:
         """Hold answers back while folding trails too far behind: a client that waits sends no more."""

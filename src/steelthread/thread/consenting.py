@@ -23,12 +23,11 @@ import msgspec
 import psycopg
 
 from steelthread import privacy
-from steelthread.intake import Message, moment
+from steelthread.intake import moment
 from steelthread.kit import now, uuid7
 from steelthread.privacy import (
     METHODS,
     NEGATIVES,
-    SIGNAL_FIELDS,
     Derived,
     Ears,
     HeardSignal,
@@ -39,15 +38,14 @@ from steelthread.privacy import (
     Statement,
     Told,
     Tombstones,
-    found_in,
 )
+from steelthread.thread.arrived import Arrived
 from steelthread.thread.fence import Named
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
 SCOPES: Mapping[str, Scope] = {"anonymous_id": "device", "device_id": "device", "cookie": "device", "user_id": "party"}
 """Kinds of identifiers of which a browser or an app speaks."""
-_FIELDS = frozenset(SIGNAL_FIELDS)
 _DAY = timedelta(days=1)
 _EPOCH, _MICROSECOND = moment(0), timedelta(microseconds=1)
 _REMEMBERED = 100_000
@@ -75,15 +73,6 @@ _Sighting = tuple[int, Scope, bool, str, str]
 """(microseconds since 1970, scope, whether it is a login beside a browser, content, source): nearly every event has one."""
 
 
-class Sent(msgspec.Struct, frozen=True):
-    """An event, and the source that sent it."""
-
-    message: Message
-    source: str
-    named: Named
-    """All that it names."""
-
-
 class _Known(msgspec.Struct, gc=False):
     """A signal without any no, as a node was last heard to send it."""
 
@@ -93,11 +82,6 @@ class _Known(msgspec.Struct, gc=False):
     """Microseconds since 1970."""
     waiting: "_Sighting | None" = None
     """The last sighting, while it is not written."""
-
-
-def brings_consent(context: Mapping[str, Any]) -> bool:
-    """Whether an event's context holds anything of consent."""
-    return not _FIELDS.isdisjoint(context)
 
 
 class Consenting:
@@ -116,7 +100,7 @@ class Consenting:
         self.told = Derived()
         """All that was ever said of whoever the last events said something new of."""
 
-    def heed(self, conn: Connection, events: Sequence[Sent]) -> list[tuple[int, str]]:
+    def heed(self, conn: Connection, events: Sequence[Arrived]) -> list[tuple[int, str]]:
         """Keep what the signals of events say, in the caller's transaction; return (place of the event, what is wrong).
 
         Nothing is kept of whoever was erased. Call `settled` when the transaction is committed.
@@ -157,7 +141,7 @@ class Consenting:
         while len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
 
-    def _unknown(self, events: Sequence[Sent]) -> list[_Seen]:
+    def _unknown(self, events: Sequence[Arrived]) -> list[_Seen]:
         """Return the sightings that have to be taken in: of what is not remembered, and those that waited long enough."""
         repeated: list[tuple[Key, _Known, int, _Sighting]] = []
         fresh: dict[Key, list[_Seen]] = {}
@@ -186,15 +170,13 @@ class Consenting:
         return [_seen(key, _NOWHERE, known.waiting)] if known and known.waiting else []
 
 
-def _sightings(events: Sequence[Sent]) -> Iterator[tuple[Key, int, _Sighting]]:
+def _sightings(events: Sequence[Arrived]) -> Iterator[tuple[Key, int, _Sighting]]:
     """Yield the signals of events, each at each node of which it speaks, with the event's place."""
     for place, event in enumerate(events):
-        signals = found_in(event.message.context)
-        if signals:
-            at = min(event.message.timestamp, event.message.received)
+        if event.signals and event.named:
             for node, scope, beside in _speakers(event.named):
-                for signal, content in signals:
-                    yield (node, signal), place, (at, scope, beside, content, event.source)
+                for signal, content in event.signals:
+                    yield (node, signal), place, (event.at, scope, beside, content, event.source)
 
 
 def _speakers(named: Named) -> list[tuple[bytes, Scope, bool]]:

@@ -22,6 +22,7 @@ _UNPACK = msgspec.msgpack.Decoder().decode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _CLEAR = msgspec.json.Decoder().decode
+_REMEMBERED = 65_536
 Named = list[tuple[int, bytes, str, str]]
 """All that an event names: (strength, hash, value as told, kind)."""
 
@@ -32,29 +33,43 @@ class Fence:
     def __init__(self, space: Space) -> None:
         self._space = space
         self._tombstones = Tombstones(space.vault)
-        self._hashed = remembered(65_536)(self._hash)
+        self._hashed = remembered(_REMEMBERED)(self._hash)
+        self._generation: str | None = None
+        self._alive: set[bytes] = set()
+        """What had no tombstone in this generation of them."""
 
     def stands(self, conn: Connection) -> bool:
         """Whether anybody was ever erased."""
-        return self._tombstones.any(conn)
+        generation = self._tombstones.generation(conn)
+        if generation != self._generation or len(self._alive) > _REMEMBERED:
+            self._alive.clear()
+            self._generation = generation
+        return generation is not None
 
     def among(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
-        """Return what has a tombstone of all that events name."""
-        return self.stones(conn, {name for own in named for _, name, _, _ in own})
-
-    def stones(self, conn: Connection, names: Collection[bytes]) -> set[bytes]:
-        """Return those of some hashes that have a tombstone."""
-        return self._tombstones.among(conn, names)
+        """Return what has a tombstone of all that events name; call `stands` before, in the same transaction."""
+        alive = self._alive
+        unknown = {one[1] for own in named for one in own if one[1] not in alive}
+        if not unknown:
+            return set()
+        stones = self._tombstones.among(conn, unknown)
+        alive |= unknown - stones
+        return stones
 
     # -- records of files ----------------------------------------------------------------------------------------
 
     def records(self, conn: Connection, prepared: Sequence[Prepared]) -> Sequence[Prepared]:
-        """Return the records that may be kept, without identifiers that have a tombstone."""
-        if not self._tombstones.any(conn):
+        """Return the records that may be kept, without identifiers that have a tombstone.
+
+        Each record's own name is asked for, that of an event once in its life: it is not remembered.
+        """
+        if not self.stands(conn):
             return prepared
-        names = {name for one in prepared for name in (one.key_hash, one.party, one.parent) if name}
+        names = {name for one in prepared for name in (one.party, one.parent) if name}
         names |= {ident.hash for one in prepared for ident in one.idents}
-        stones = self._tombstones.among(conn, names)
+        names -= self._alive
+        stones = self._tombstones.among(conn, names.union(one.key_hash for one in prepared))
+        self._alive |= names - stones
         if not stones:
             return prepared
         kept, counts = [], {"droppedRecords": 0, "strippedRecords": 0}
@@ -124,7 +139,7 @@ class Fence:
         self, conn: Connection, source: str, namespace: str, messages: list[Message], *, counted: bool = True
     ) -> list[Message]:
         """Return the live events that may be kept, without identifiers that have a tombstone."""
-        if not self._tombstones.any(conn):
+        if not self.stands(conn):
             return messages
         told = [self.named(message, source, namespace) for message in messages]
         return self.past(conn, messages, told, self.among(conn, told), counted=counted)
@@ -136,18 +151,12 @@ class Fence:
         """Do the same where it is known what the events name, and what of it has a tombstone."""
         if not stones:
             return messages
-        kept, counts = [], {"droppedEvents": 0, "strippedEvents": 0}
-        for message, named in zip(messages, told, strict=True):
-            gone = [value for _, name, value, _ in named if name in stones]
-            strongest = min(named)[0] if named else 0
-            if gone and any(name in stones for strength, name, _, _ in named if strength == strongest):
-                counts["droppedEvents"] += 1
-                continue
-            if gone:
-                counts["strippedEvents"] += 1
-            kept.append(_scrubbed(message, gone) if gone else message)
+        past = [without(message, named, stones) for message, named in zip(messages, told, strict=True)]
+        kept = [one for one in past if one is not None]
         if counted:
-            count_fence(conn, counts)
+            unlike = sum(one is not message for one, message in zip(past, messages, strict=True))
+            dropped = len(past) - len(kept)
+            count_fence(conn, {"droppedEvents": dropped, "strippedEvents": unlike - dropped})
         return kept
 
     def named(self, message: Message, source: str, namespace: str) -> Named:
@@ -178,6 +187,17 @@ class Fence:
         if kind == "email":
             found.append((known.strength, blind(kind, provider_key(key)), value, kind))
         return found
+
+
+def without(message: Message, named: Named, stones: Collection[bytes]) -> Message | None:
+    """Return an event without what has a tombstone; None for one of somebody who was erased."""
+    gone = [value for _, name, value, _ in named if name in stones]
+    if not gone:
+        return message
+    strongest = min(named)[0]
+    if any(name in stones for strength, name, _, _ in named if strength == strongest):
+        return None
+    return _scrubbed(message, gone)
 
 
 def _scrubbed(message: Message, gone: Collection[str]) -> Message:

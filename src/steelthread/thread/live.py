@@ -237,7 +237,7 @@ class LiveThread:
             mended |= {one.row_digest for one in prepared}
         prepared += devices  # each takes its place by its day, on a replay too
         if prepared:
-            batch.write(prepared, mended)
+            batch.write(prepared, mended, self._fence)
         self._reject(conn, live, rejects, counted=not again)
 
     def _mapped(self, live: Known, message: Message, rejects: list[Reject]) -> list[Prepared]:

@@ -1,7 +1,8 @@
 """What the gate at the collector remembers: what holds of nodes, and its answers, each with what it rests on.
 
 What holds of a node is remembered under the number under which it was derived, so it is true as long as that number is the
-same. An answer is remembered until one of its marks is among those of which a change is noted (`privacy.Changes`).
+same. The number, and an answer, are remembered until a mark of theirs is among those of which a change is noted
+(`privacy.Changes`).
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from steelthread.kit import now
-from steelthread.privacy import Derived, NodeState, Statement, fold, gist, statements_of
+from steelthread.privacy import Derived, NodeState, Statement, fold, gist, mark_of, statements_of
+from steelthread.store import Byteas
 
 Connection = psycopg.Connection[Any]
 Key = tuple[str, bytes]
@@ -34,6 +36,7 @@ class Held(NamedTuple):
     """The same number for all of whom the same was said, as far as a decision goes by it; None: decide each time."""
 
 
+_NUMBERS = "select node_hash, max(derived) from privacy.consent_state where node_hash = any(%s) group by 1"
 _UNKNOWN = Held(NEVER, [], None)
 
 
@@ -47,6 +50,10 @@ class Nodes:
         """No number is given twice: rulings are remembered by them."""
         self.learnt: dict[bytes, int] = {}
         """Of which nodes the present transaction said something, and the number under which their state was derived."""
+        self._sure: dict[bytes, int | None] = {}
+        """The numbers of nodes of which no change was noted since; None of whoever nothing was said of."""
+        self._marked: dict[int, list[bytes]] = {}
+        """Mark -> the nodes of which it is that are in `_sure`."""
 
     def learn(self, derived: Derived) -> None:
         """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
@@ -60,6 +67,31 @@ class Nodes:
                 self._keep(state.node, derived.number, [state])
                 self.learnt[state.node] = derived.number
 
+    def forget(self, changed: Iterable[int] | None) -> None:
+        """Be sure no more of the numbers of nodes with these marks; of none without."""
+        if changed is None or len(self._sure) > _REMEMBERED:
+            self._sure.clear()
+            self._marked.clear()
+            return
+        for mark in changed:
+            for node in self._marked.pop(mark, ()):
+                del self._sure[node]
+
+    def numbers(self, conn: Connection, nodes: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the number of each node of which anything was said; what is not sure is read."""
+        sure, learnt = self._sure, self.learnt
+        fresh = [node for node in nodes if node not in sure]
+        asked = [node for node in fresh if node not in learnt]
+        read: dict[bytes, int] = {}
+        if asked:
+            with conn.cursor(binary=True) as cursor:
+                read = dict(cursor.execute(_NUMBERS, (Byteas(sorted(asked)),)).fetchall())
+        for node in fresh:
+            sure[node] = read.get(node)
+            self._marked.setdefault(mark_of(node), []).append(node)
+        sure.update((node, learnt[node]) for node in nodes if node in learnt)
+        return {node: number for node in nodes if (number := sure[node]) is not None}
+
     def read(self, conn: Connection, numbers: Mapping[bytes, int]) -> Mapping[bytes, Held]:
         """Return what holds of nodes, which was derived under these numbers; read is what is not remembered so."""
         held = self._held
@@ -71,7 +103,7 @@ class Nodes:
             told, at = _by_node(statements_of(conn, stale)), now()
             for node in stale:
                 self._fold(node, told.get(node, []), numbers[node], at)
-        return held
+        return {node: held[node] for node in numbers}
 
     def _fold(self, node: bytes, said: list[Statement], number: int, at: datetime) -> None:
         again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
@@ -116,12 +148,14 @@ class Answers:
         """Mark -> the answers that rest on what it stands for."""
         self._rests = 0
 
-    def get(self, key: Key, slot: int, at: datetime) -> Ruling | None:
-        """Return what was decided, where it still holds at a moment, which is in a slot of time."""
-        known = self._answers.get(key)
-        if known is None or known.slot != slot or (known.until is not None and at >= known.until):
-            return None
-        return known.ruling
+    def among(self, keys: Iterable[Key], slot: int, at: datetime) -> dict[Key, Ruling]:
+        """Return what was decided of these, as far as it still holds at a moment, which is in a slot of time."""
+        answers, found = self._answers.get, {}
+        for key in keys:
+            known = answers(key)
+            if known is not None and known[0] == slot and (known[1] is None or at < known[1]):
+                found[key] = known[2]
+        return found
 
     def keep(self, key: Key, slot: int, until: datetime | None, ruling: Ruling, marks: Iterable[int]) -> None:
         """Remember an answer for the rest of its slot, or until a moment before, or until something of it changes."""

@@ -13,11 +13,9 @@ from steelthread import privacy
 from steelthread.kit import now, uuid7
 from steelthread.privacy import Derived, Scope, Statement, Tombstones
 from steelthread.store import Byteas
-from steelthread.thread.consenting import SCOPES, Sent
+from steelthread.thread.arrived import Arrived
+from steelthread.thread.consenting import SCOPES
 from steelthread.thread.space import Space
-
-GPC = "globalPrivacyControl"
-"""The field of an event's `context` that says that the signal was there."""
 
 
 class Signals:
@@ -26,14 +24,14 @@ class Signals:
     def __init__(self, space: Space) -> None:
         self._stones = Tombstones(space.vault)
 
-    def heed(self, conn: psycopg.Connection[Any], events: Sequence[Sent]) -> Derived:
+    def heed(self, conn: psycopg.Connection[Any], events: Sequence[Arrived]) -> Derived:
         """Keep the opt-out of whoever messages name, in the caller's transaction; return all that was ever said of those.
 
         Not where it stands already, where somebody answered the signal with a yes, and of whoever was erased.
         """
         named: dict[bytes, tuple[Scope, str]] = {}
         for one in events:
-            for _, name, _, kind in one.named:
+            for _, name, _, kind in one.named or ():
                 if kind in SCOPES:
                     named.setdefault(name, (SCOPES[kind], one.source))
         if not named:

@@ -1,0 +1,90 @@
+"""The fence remembers who had no tombstone, and asks anew when one was set, whoever set it."""
+
+from uuid import uuid4
+
+import pytest
+
+from steelthread.intake import SHARED_NAMESPACE, Message
+from steelthread.kit import now
+from steelthread.privacy import Tombstones
+from steelthread.thread.fence import Fence
+
+AT = 1_780_000_000_000_000
+
+
+def event(user):
+    return Message(f"m-{user}", "track", AT, AT, user_id=user, event="Clicked")
+
+
+@pytest.fixture
+def fence(space):
+    return Fence(space)
+
+
+@pytest.fixture
+def conns(space):
+    with space.database.connect() as conn, space.database.connect() as other:
+        erase(space, other, "nobody")
+        other.commit()
+        yield conn, other
+
+
+def name_of(space, user):
+    ((_, name, _, _),) = Fence(space).named(event(user), "web", SHARED_NAMESPACE)
+    return name
+
+
+def erase(space, conn, user):
+    stones = Tombstones(space.vault)
+    stones.set(conn, uuid4(), now(), [stones.token(name_of(space, user))])
+
+
+def kept(fence, conn, *users):
+    left = fence.messages(conn, "web", SHARED_NAMESPACE, [event(user) for user in users])
+    conn.commit()
+    return [message.user_id for message in left]
+
+
+def test_whoever_is_erased_after_she_was_let_in_is_let_in_no_more(space, fence, conns):
+    conn, other = conns
+    assert kept(fence, conn, "ann", "ben") == ["ann", "ben"]
+    erase(space, other, "ann")
+    assert kept(fence, conn, "ann", "ben") == ["ann", "ben"], "it is not committed"
+    other.commit()
+    assert kept(fence, conn, "ann", "ben") == ["ben"]
+    assert kept(fence, conn, "ann", "ben") == ["ben"], "a stone is asked for each time"
+
+
+def test_what_was_rolled_back_is_not_taken_for_what_is_set_after_it(space, fence, conns):
+    conn, other = conns
+    erase(space, conn, "zoe")
+    assert fence.messages(conn, "web", SHARED_NAMESPACE, [event("ann"), event("zoe")]) == [event("ann")]
+    conn.rollback()
+    erase(space, other, "ann")
+    other.commit()
+    assert kept(fence, conn, "ann", "zoe") == ["zoe"]
+
+
+def test_whoever_comes_back_is_let_in(space, fence, conns):
+    conn, other = conns
+    erase(space, other, "ann")
+    other.commit()
+    assert kept(fence, conn, "ann") == []
+    assert Tombstones(space.vault).lift(other, [name_of(space, "ann")])
+    other.commit()
+    assert kept(fence, conn, "ann") == ["ann"]
+    erase(space, other, "ann")
+    other.commit()
+    assert kept(fence, conn, "ann") == []
+
+
+def test_nobody_is_asked_for_who_was_alive_in_this_generation(fence, conns, monkeypatch):
+    conn, _ = conns
+    asked = []
+    among = Tombstones.among
+    monkeypatch.setattr(Tombstones, "among", lambda own, *told: asked.append(len(told[1])) or among(own, *told))
+    assert kept(fence, conn, "ann", "ben") == ["ann", "ben"]
+    assert kept(fence, conn, "ben", "ann", "cid") == ["ben", "ann", "cid"]
+    assert asked == [2, 1]
+    assert kept(fence, conn, "ben") == ["ben"]
+    assert asked == [2, 1]
