@@ -1,5 +1,6 @@
 """Events prepared beside a step are what the step would have made of them; a process beside that dies loses nothing."""
 
+import itertools
 import multiprocessing
 import threading
 
@@ -10,6 +11,7 @@ from steelthread import intake
 from steelthread.app import add_live_source
 from steelthread.intake import Message
 from steelthread.model import Received
+from steelthread.thread import LiveThread, live, live_status, verify
 from steelthread.thread.ahead import Ahead, Beside, Teller
 from steelthread.thread.terms import preparer_of, terms_of
 
@@ -109,3 +111,31 @@ def test_nobody_waits_for_a_process_that_is_gone(ahead):
     ahead.begin(0, 100)
     assert ahead.take(0) == []
     assert ahead.is_gone
+
+
+def test_what_is_at_hand_is_folded_in_once_whatever_becomes_of_a_step(space, received, ahead, monkeypatch):
+    received(2600)
+    monkeypatch.setattr(live, "MOST", 600)
+    thread, steps, advance = LiveThread(space), [], space.log.advance
+    thread._ahead = ahead
+    with space.writer() as conn:
+        for number in itertools.count():
+            with monkeypatch.context() as patch:
+                fails = number in (1, 3)
+                patch.setattr(space.log, "advance", (lambda *_: 1 / 0) if fails else advance)
+                try:
+                    steps.append(thread.step(conn, 600).read)
+                except ZeroDivisionError:
+                    conn.rollback()
+                    thread.forget_sources()
+                    steps += [thread.step(conn, most).read for most in (37, 1)]  # as a worker looks for what is wrong
+                if steps[-1] == 0:
+                    break
+    assert sum(steps) == 2600
+    assert max(steps) == 600
+    with space.database.connect() as conn:
+        status = live_status(space, conn)
+        counted = conn.execute("select sum(count) from profiles.tally").fetchone()[0]
+        assert counted == conn.execute("select count(*) from profiles.event where parent_id is null").fetchone()[0]
+    assert (status.folded, status.rejected, status.duplicates) == (2600, 0, 0)
+    assert verify(space)["same"]

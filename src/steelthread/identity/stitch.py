@@ -34,9 +34,15 @@ class Stitch:
         at: datetime,
         load: int | None = None,
         recent: Recent | None = None,
+        asked: psycopg.Connection[Any] | None = None,
     ) -> None:
-        """`recent` is what the transaction before left, where nobody else had the lane since."""
+        """`recent` is what the transaction before left, where nobody else had the lane since.
+
+        `asked` is another connection for what is asked while computing: it need not wait for what is written behind. Only
+        where this transaction wrote nothing of the graph before, and with the lane locked.
+        """
         self._conn = conn
+        self._asked = asked or conn
         self._recent = recent
         self._generic_above = generic_above
         self._at = at
@@ -78,11 +84,11 @@ class Stitch:
     def nodes_of_clusters(self, clusters: Collection[int]) -> Iterable[Node]:
         """Return all nodes of these atoms."""
         read = ledger.nodes_of_clusters if self._threshold is None else ledger.nodes_of_atoms
-        return [self._known(row) for row in read(self._conn, clusters)]
+        return [self._known(row) for row in read(self._asked, clusters)]
 
     def rows_of_persons(self, persons: Collection[int]) -> Iterable[NodeRow]:
         """Return all nodes of these persons as the database has them, known ones as they are now."""
-        return [self._known(row) for row in ledger.nodes_of_clusters(self._conn, persons)] if persons else []
+        return [self._known(row) for row in ledger.nodes_of_clusters(self._asked, persons)] if persons else []
 
     def rows(self, nodes: Collection[int]) -> Iterable[NodeRow]:
         """Return the rows of these nodes."""
@@ -96,13 +102,13 @@ class Stitch:
     def nodes(self, ids: Collection[int]) -> Iterable[Node]:
         """Return these nodes."""
         missing = [node for node in ids if node not in self._rows]
-        for row in ledger.nodes_by_id(self._conn, missing) if missing else ():
+        for row in ledger.nodes_by_id(self._asked, missing) if missing else ():
             self._known(row)
         return [self._rows[node] for node in ids]
 
     def links_of_nodes(self, nodes: Collection[int]) -> Iterable[Link]:
         """Return every link in force with an end among these nodes."""
-        found = [row for row in ledger.links_touching(self._conn, nodes) if _pair(row) not in self._early]
+        found = [row for row in ledger.links_touching(self._asked, nodes) if _pair(row) not in self._early]
         self._fetch(end for row in found for end in (row.a, row.b))
         links = []
         for row in found:
@@ -196,7 +202,7 @@ class Stitch:
     def load_links(self, nodes: Collection[int]) -> list[LinkRow]:
         """Load the open links whose stronger end is one of these nodes."""
         known = [node for node in nodes if node in self._rows and node not in self._new]
-        rows = ledger.links_from(self._conn, known) if known else []
+        rows = ledger.links_from(self._asked, known) if known else []
         self._fetch(end for row in rows for end in (row.a, row.b))
         return [self._remember(row) for row in rows]
 
@@ -378,7 +384,7 @@ class Stitch:
 
     def _load_asserted(self) -> None:
         wanted = {a for a, b, _ in self._deltas if a not in self._new and b not in self._new}
-        for row in ledger.links_from(self._conn, wanted) if wanted else ():
+        for row in ledger.links_from(self._asked, wanted) if wanted else ():
             self._fetch((row.a, row.b))
             self._remember(row)
 
@@ -564,16 +570,16 @@ class Stitch:
             known = {label: row for label in missing if (row := self._recent.cluster(label)) is not None}
             self._clusters.update(known)
             missing = [label for label in missing if label not in known]
-        for row in ledger.clusters_by_id(self._conn, missing) if missing else ():
+        for row in ledger.clusters_by_id(self._asked, missing) if missing else ():
             self._clusters[row.cluster_id] = row
 
     def _fetch(self, nodes: Iterable[int]) -> None:
         missing = {node for node in nodes if node not in self._rows}
-        for row in ledger.nodes_by_id(self._conn, missing) if missing else ():
+        for row in ledger.nodes_by_id(self._asked, missing) if missing else ():
             self._known(row)
 
     def _fetch_links(self, nodes: Collection[int]) -> None:
-        rows = ledger.links_touching(self._conn, [node for node in nodes if node not in self._new])
+        rows = ledger.links_touching(self._asked, [node for node in nodes if node not in self._new])
         rows = [row for row in rows if _pair(row) not in self._early]
         self._fetch(end for row in rows for end in (row.a, row.b))
         for row in rows:

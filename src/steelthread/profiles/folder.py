@@ -117,11 +117,19 @@ class Folder:
         self._sources, self._entities = source_names(self._conn), entity_names(self._conn)
 
     def gather(
-        self, resolved: Resolved, at_hand: Mapping[int, Contribution], recent: Mapping[UUID, Sums]
+        self,
+        resolved: Resolved,
+        at_hand: Mapping[int, Contribution],
+        recent: Mapping[UUID, Sums],
+        asked: Connection | None = None,
     ) -> "Gathered":
-        """Return what makes the profiles of a batch; records of the batch itself (`at_hand`) are not read again, nor `recent` sums."""
+        """Return what makes the profiles of a batch; records of the batch itself (`at_hand`) are not read again, nor `recent` sums.
+
+        `asked` is another connection for it, where the transaction wrote nothing of these yet.
+        """
+        conn = asked or self._conn
         wanted = [record for records in resolved.records.values() for record in records if record not in at_hand]
-        stored = {one.record: one for one in self._stored(wanted)} if wanted else {}
+        stored = {one.record: one for one in self._stored(conn, wanted)} if wanted else {}
         contributions = {
             cluster: [one for one in (at_hand.get(node) or stored.get(node) for node in records) if one is not None]
             for cluster, records in resolved.records.items()
@@ -129,9 +137,9 @@ class Folder:
         self._plain = self._keys.of(self._conn, tied(contributions.values()))
         owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
         owners = {node: cluster for cluster in owning for node in resolved.owners[cluster]}
-        tallies = tally.stored(self._conn, owners) if owners else {}
+        tallies = tally.stored(conn, owners) if owners else {}
         busy = {one: recent[one] for one in resolved.busy if one in recent}
-        busy |= sums_before(self._conn, [one for one in resolved.busy if one not in busy])
+        busy |= sums_before(conn, [one for one in resolved.busy if one not in busy])
         return Gathered(contributions, owners, tallies, busy)
 
     def fold_batch(self, resolved: Resolved, gathered: "Gathered", came: tally.Tallies, anew: Collection[int]) -> None:
@@ -187,7 +195,7 @@ class Folder:
         nodes = self._conn.execute(
             "select cluster_id, node_id from identity.node where kind = 0 and cluster_id = any(%s)", (Int8s(clusters),)
         ).fetchall()
-        stored = {one.record: one for one in self._stored([node for _, node in nodes])}
+        stored = {one.record: one for one in self._stored(self._conn, [node for _, node in nodes])}
         contributions: dict[int, list[Contribution]] = defaultdict(list)
         for cluster, node in nodes:
             if node in stored:
@@ -202,8 +210,8 @@ class Folder:
             ],
         )
 
-    def _stored(self, records: Sequence[int]) -> list[Contribution]:
-        with self._conn.cursor(binary=True) as cursor:
+    def _stored(self, conn: Connection, records: Sequence[int]) -> list[Contribution]:
+        with conn.cursor(binary=True) as cursor:
             rows = cursor.execute(
                 "select r.record_id, r.source_id, e.name, r.observed_at, convert_to(r.clear::text, 'UTF8'), "
                 "r.first_observed_at from intake.record r join intake.entity e using (entity_id) "

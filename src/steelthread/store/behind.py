@@ -20,9 +20,22 @@ class WriteBehind(psycopg.Connection[Any]):
     The first error of a write is raised by what is asked next (at the latest by `commit`); the writes after it are left out.
     """
 
+    asker: "Callable[[], Connection] | None" = None
+    """Opens the connection of `asked`."""
+    _asked: "Connection | None" = None
     _beside: ThreadPoolExecutor | None = None
     _writes: "list[Future[bool]]"
     _writer: int = 0
+
+    @property
+    def asked(self) -> "Connection | None":
+        """Another connection, on which a question waits for no write: for what this transaction changed nothing about.
+
+        It sees what was committed before, so whoever else may change it has to be kept from it by a lock.
+        """
+        if self._asked is None and self.asker is not None:
+            self._asked = self.asker()
+        return self._asked
 
     def later(self, work: Callable[[Connection], None]) -> None:
         """Have something written beside; it may use the connection as it likes."""
@@ -70,6 +83,9 @@ class WriteBehind(psycopg.Connection[Any]):
         if self._beside is not None:
             self._beside.shutdown()
             self._beside = None
+        if self._asked is not None:
+            self._asked.close()
+            self._asked = None
         super().close()
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -12,6 +13,7 @@ from steelthread.identity import NewNode, Outcome, Rule, Stitch, note_unjudged, 
 from steelthread.intake import Load, RecordRow, Witness
 from steelthread.kit import microseconds, moment_of
 from steelthread.model import AnyFact, ProfilesChanged, RecordsClosed, RecordsKept
+from steelthread.store import carry_out
 from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
@@ -39,7 +41,10 @@ class Batch:
         load: Load,
         witness: Witness | None,
         recent: Recent | None = None,
+        asked: Connection | None = None,
     ) -> None:
+        """`asked` is another connection for questions that this transaction changes nothing about, as `Stitch` takes it."""
+        self._asked = asked
         self._recent = recent
         self._space = space
         self._conn = conn
@@ -49,7 +54,7 @@ class Batch:
         self._witness = witness
         self._names = Names(space.vault, conn)
         policy = space.policy(self._names.conflict)
-        self._stitch = Stitch(conn, policy, space.generic_above, load.as_of, load.load_id, recent)
+        self._stitch = Stitch(conn, policy, space.generic_above, load.as_of, load.load_id, recent, asked)
         self._stars = Stars(space, self._stitch)
         self._told: dict[tuple[int, int], int] = {}
         """Since when a record of this batch tells of an identifier: (record, identifier) -> microseconds since 1970."""
@@ -485,7 +490,8 @@ class Batch:
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
         outcome = self._stitch.finish()
-        gathered = folder.gather(outcome, self._contributions, self._recent.sums if self._recent else {})
+        asked = None if self._backdated else self._asked  # a record that was dated back is to be read as it is now
+        gathered = folder.gather(outcome, self._contributions, self._recent.sums if self._recent else {}, asked)
         simple, anew = self._told_apart()
         came = profiles.tallies_of(event for event in simple if event.owner not in anew)
         self._stitch.write()
@@ -496,8 +502,11 @@ class Batch:
         if outcome.touched or outcome.busy:
             changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]
-        self._space.log.append(self._conn, LANE, facts)
+        carry_out(self._conn, partial(self._publish, facts))
         return outcome
+
+    def _publish(self, facts: list[AnyFact], conn: Connection) -> None:
+        self._space.log.append(conn, LANE, facts)
 
     def _redate(self) -> None:
         """A link is as old as the oldest assertion that still holds: the record's own, or an event's that names it."""

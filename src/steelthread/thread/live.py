@@ -25,6 +25,7 @@ from steelthread.intake import (
 )
 from steelthread.kit import Unavailable
 from steelthread.model import Folded, Received
+from steelthread.store import WriteBehind
 from steelthread.thread.admission import admit, admitted
 from steelthread.thread.ahead import LANE, Ahead, Teller, Told, as_told, parties, set_aside
 from steelthread.thread.alerting import alert, end_troubles
@@ -70,6 +71,8 @@ class LiveThread:
         self._sources: dict[int, Known] = {}
         self._teller = Teller(space)
         self._ahead: Ahead | None = None
+        self._next: tuple[int, list[Told]] = (0, [])
+        """Events that are at hand already, and the number after which they come."""
         self._fence = Fence(space)
         self._recent = Recent()
         self._devices: dict[tuple[Any, ...], None] = {}
@@ -84,7 +87,7 @@ class LiveThread:
         try:
             yield
         finally:
-            self._ahead = None
+            self._ahead, self._next = None, (0, [])
             if ahead is not None:
                 ahead.close()
 
@@ -102,6 +105,7 @@ class LiveThread:
             conn.rollback()
             return Step(0, position)
         duplicates, blocked = self._fold(conn, taken)
+        self._look_ahead(taken, most)
         log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
         log.advance(conn, READER, LANE, taken[-1].number)
         turn = log.turn(conn, OUTCOMES)
@@ -111,14 +115,29 @@ class LiveThread:
 
     def _taken(self, conn: Connection, position: int, most: int) -> list[Told]:
         """Return the next events, those first that were prepared; when there are many, begin to prepare those after them."""
-        ahead = self._ahead.take(position) if self._ahead else []
-        taken = ahead if len(ahead) <= most else []
+        (after, taken), self._next = self._next, (0, [])
+        if after != position or most != MOST:
+            taken = []
+        if len(taken) >= _MANY:
+            return taken
+        if self._ahead:
+            more = self._ahead.take(taken[-1].number if taken else position)
+            taken = [*taken, *more[: most - len(taken)]]
         if len(taken) < most:
             after = taken[-1].number if taken else position
             taken += self._teller.told(self._space.log.read(conn, LANE, after, most - len(taken)))
         if self._ahead and len(taken) >= _MANY and most == MOST:
             self._ahead.begin(taken[-1].number, most)
         return taken
+
+    def _look_ahead(self, taken: Sequence[Told], most: int) -> None:
+        """Have the next events at hand, and those after them begun, while PostgreSQL still writes what this step gave."""
+        if self._ahead is None or len(taken) < _MANY or most != MOST:
+            return
+        after = taken[-1].number
+        ahead = self._ahead.take(after)
+        self._next = (after, ahead)
+        self._ahead.begin(ahead[-1].number if ahead else after, most)
 
     def set_aside(self, conn: Connection, error: Exception) -> Step:
         """Keep the next event as a reject: it cannot be folded in, and must not hold up the others."""
@@ -140,8 +159,10 @@ class LiveThread:
     def _fold(self, conn: Connection, taken: Sequence[Told]) -> tuple[list[int], list[int]]:
         """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
         grouped, duplicates = self._new(conn, taken)
+        count_live(conn, {"duplicates": len(duplicates)})
         told = {id(one.message): one for one in taken}
         blocked: list[int] = []
+        asked = conn.asked if isinstance(conn, WriteBehind) else None
         self._recent.begin(self._space.log.turn(conn, OUTCOMES))
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
@@ -159,8 +180,8 @@ class LiveThread:
             self._reject(conn, live, admission.rejects)
             source = live.facts.source_id
             let_in_now = [told.get(id(message)) or as_told(source, message) for message in admission.admitted]
-            self._of_source(conn, live, let_in_now, self._recent)
-        count_live(conn, {"duplicates": len(duplicates)})
+            self._of_source(conn, live, let_in_now, self._recent, asked)
+            asked = None  # of what this source gave the next one has to know
         return duplicates, sorted(blocked)
 
     def _new(self, conn: Connection, taken: Sequence[Told]) -> tuple[dict[int, list[tuple[int, Message]]], list[int]]:
@@ -209,13 +230,14 @@ class LiveThread:
         return self._fence.messages(conn, live.name, live.namespace, messages)
 
     def _of_source(
-        self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None, *, again: bool = False
-    ) -> None:
+        self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None,
+        asked: Connection | None = None, *, again: bool = False,
+    ) -> None:  # fmt: skip
         if not events:
             return
         as_of = moment(max(one.message.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
-        batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load), recent)
+        batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load), recent, asked)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         prepared: list[Prepared] = []
         devices: list[Prepared] = []

@@ -111,6 +111,13 @@ class Space:
         conn = self.database.writer()
         look_up_by_key(conn)
         conn.commit()
+        conn.asker = self._asker
+        return conn
+
+    def _asker(self) -> psycopg.Connection[Any]:
+        conn = self.database.connect()
+        conn.autocommit = True
+        look_up_by_key(conn)
         return conn
 
     def kind(self, index: int) -> Kind:
