@@ -193,7 +193,7 @@ class Collecting:
         names = [one[1] for one in own]
         nodes = dict.fromkeys(names)
         marks = []
-        for name in _strongest(own):
+        for name in names if len(own) == 1 else _strongest(own):
             family = said.families.get(name)
             if family is not None:
                 marks.append(family[0])
@@ -201,7 +201,7 @@ class Collecting:
         marks += map(mark_of, nodes)
         held = said.held
         found = [(node, held[node]) for node in nodes if node in held]
-        target = None if any(one[3] in _PERSONAL for one in own) else names
+        target = names if _PERSONAL.isdisjoint([one[3] for one in own]) else None
         gists = [(one.gist, target is None or node in target) for node, one in found]
         same = (key[0], slot, min(len(own), 2), *gists)
         ruling = self._rulings.get(same)
@@ -230,10 +230,12 @@ class Collecting:
 
     def _said(self, conn: Connection, named: Collection[Named]) -> _Said:
         """Return what holds of all that events name, and of the persons behind the strongest of it."""
-        every = {name for own in named for _, name, _, _ in own}
+        every = {one[1] for own in named for one in own}
         if not every:
             return _Said({}, {})
-        strongest = {name for own in named for name in _strongest(own)}
+        strongest: set[bytes] = set()
+        for own in named:
+            strongest.update([own[0][1]] if len(own) == 1 else _strongest(own))
         families: dict[bytes, tuple[int, list[bytes]]] = {}
         with conn.cursor(binary=True) as cursor:
             for name, cluster, member in cursor.execute(_FAMILIES, (Byteas(sorted(strongest)),)).fetchall():
@@ -247,10 +249,8 @@ class Collecting:
 
 
 def _strongest(own: Named) -> list[bytes]:
-    if len(own) == 1:
-        return [own[0][1]]
-    least = min((strength for strength, *_ in own), default=0)
-    return [name for strength, name, _, _ in own if strength == least]
+    least = min([one[0] for one in own], default=0)
+    return [one[1] for one in own if one[0] == least]
 
 
 def _ends(subject: Subject, at: datetime) -> datetime | None:

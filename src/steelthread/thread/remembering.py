@@ -5,7 +5,7 @@ same. The number, and an answer, are remembered until a mark of theirs is among 
 (`privacy.Changes`).
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any, NamedTuple
@@ -157,14 +157,14 @@ class Answers:
                 found[key] = known[2]
         return found
 
-    def keep(self, key: Key, slot: int, until: datetime | None, ruling: Ruling, marks: Iterable[int]) -> None:
+    def keep(self, key: Key, slot: int, until: datetime | None, ruling: Ruling, marks: Collection[int]) -> None:
         """Remember an answer for the rest of its slot, or until a moment before, or until something of it changes."""
         if len(self._answers) >= _REMEMBERED or self._rests >= _MARKS_EACH * _REMEMBERED:
             self.forget(None)
         self._answers[key] = _Answer(slot, until, ruling)
         resting = self._resting
+        self._rests += len(marks)
         for mark in marks:
-            self._rests += 1
             keys = resting.get(mark)
             if keys is None:
                 resting[mark] = [key]
