@@ -331,8 +331,9 @@ class Asked:
         return Message(str(uuid4()), "track", at, at, event="Seen", context=context, **given)
 
     def ask(self):
-        if self.consenting._due and self.consenting._due[0][0] < time.monotonic() - 50:
-            while self.late:  # what waits is written soon, of whomever: whoever speaks of them would wait
+        due = self.consenting._due
+        if self.consenting._taken or (due and due[0][0] < time.monotonic() - 50):
+            while self.late:  # what waits, or was taken back, is written now, of whomever: it would wait for them
                 self.end()
         messages = [self.message() for _ in range(3)]
         events = [Arrived.of(1, "web", one) for one in messages]
