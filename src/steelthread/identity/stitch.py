@@ -27,15 +27,9 @@ class Stitch:
     """The graph work of one transaction; also the live graph's source of what is not loaded yet."""
 
     def __init__(
-        self,
-        conn: psycopg.Connection[Any],
-        policy: Policy,
-        generic_above: dict[int, int],
-        at: datetime,
-        load: int | None = None,
-        recent: Recent | None = None,
-        asked: psycopg.Connection[Any] | None = None,
-    ) -> None:
+        self, conn: psycopg.Connection[Any], policy: Policy, generic_above: dict[int, int], at: datetime, load: int | None = None,
+        recent: Recent | None = None, asked: psycopg.Connection[Any] | None = None,
+    ) -> None:  # fmt: skip
         """`recent` is what the transaction before left, where nobody else had the lane since.
 
         `asked` is another connection for what is asked while computing: it need not wait for what is written behind. Only
