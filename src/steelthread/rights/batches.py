@@ -34,6 +34,8 @@ Connection = psycopg.Connection[Any]
 AT_ONCE = 250
 """People in one transaction: the stream of events waits that long."""
 _PAGE = 2000
+_PUT_IN_ORDER = "select gin_clean_pending_list('profiles.event_nodes_idx')"
+"""What came since the index was last vacuumed stands in a list, through which every question for a node's events goes."""
 _CONTEXT = b"erasure batch"
 _LOCK = 0x57EE1E7A5E
 _PACK = msgspec.msgpack.Encoder().encode
@@ -275,6 +277,7 @@ class _Run:
         """Take people away, some hundred in a transaction."""
         with self._space.writer() as conn:
             while items := self._items(conn, "waiting", 0, AT_ONCE):
+                conn.execute(_PUT_IN_ORDER)
                 lock_identity(self._space, conn)
                 refs = self._refs(items)
                 people, others = people_of(self._space, conn, refs, {})
