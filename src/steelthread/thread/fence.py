@@ -142,13 +142,7 @@ class Fence:
         if not self.stands(conn):
             return messages
         told = [self.named(message, source, namespace) for message in messages]
-        return self.past(conn, messages, told, self.among(conn, told), counted=counted)
-
-    def past(
-        self, conn: Connection, messages: list[Message], told: Sequence[Named], stones: Collection[bytes], *,
-        counted: bool = True,
-    ) -> list[Message]:  # fmt: skip
-        """Do the same where it is known what the events name, and what of it has a tombstone."""
+        stones = self.among(conn, told)
         if not stones:
             return messages
         past = [without(message, named, stones) for message, named in zip(messages, told, strict=True)]
