@@ -280,7 +280,8 @@ class Asked:
 
     def __init__(self, space, seed):
         self.space, self.chance = space, random.Random(seed)
-        self.fence, self.consenting = Fence(space), Consenting(space)
+        self.fence = Fence(space)
+        self.consenting = Consenting(space, self.fence)
         self.collecting = Collecting(space, self.fence)
         self.pool, self.desk = space.database.pool(), Consents(space)
         self.late = []
@@ -345,6 +346,7 @@ class Asked:
         takes_back = self.chance.random() < 0.15
         self.collecting.begin(self.pool)
         with self.pool.connection() as conn, conn.transaction(force_rollback=takes_back):
+            self.fence.stands(conn)
             self.consenting.heed(conn, events)
             self.collecting.learn(self.consenting.told)
             self.collecting.catch_up(conn)

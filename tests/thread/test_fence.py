@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from steelthread.intake import SHARED_NAMESPACE, Message
+from steelthread.intake import SHARED_NAMESPACE, Message, identifiers
 from steelthread.kit import now
 from steelthread.privacy import Tombstones
 from steelthread.thread.fence import Fence
@@ -88,3 +88,25 @@ def test_nobody_is_asked_for_who_was_alive_in_this_generation(fence, conns, monk
     assert asked == [2, 1]
     assert kept(fence, conn, "ben") == ["ben"]
     assert asked == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"user_id": " ann "},
+        {"anonymous_id": "cookie"},
+        {"user_id": " "},
+        {"user_id": "x" * 513},
+        {"user_id": "ann", "anonymous_id": "cookie"},
+        {"user_id": "ann", "traits": {"email": "Ann@Example.com"}},
+        {"anonymous_id": "cookie", "context": {"device": {"id": "phone"}}},
+        {"anonymous_id": "cookie", "external_ids": [("device_id", "phone")]},
+        {},
+    ],
+    ids=["login", "visitor", "blank", "too long", "both", "address", "device", "further", "nobody"],
+)
+def test_an_event_names_what_its_identifiers_name(fence, told):
+    message = Message("m", "track", AT, AT, **told)
+    named = fence.named(message, "web", SHARED_NAMESPACE)
+    assert named == fence.hashed(identifiers(message, SHARED_NAMESPACE), "web")
+    assert {kind for _, _, _, kind in named} == {kind for kind, _, _ in identifiers(message, SHARED_NAMESPACE)}

@@ -45,7 +45,7 @@ _KEPT = 90.0
 
 def mark_of(node: bytes) -> int:
     """Return the mark under which changes of a node are noted: one of 2**20, as `privacy.mark` has it."""
-    return int.from_bytes(node[:3].ljust(3, b"\0")) >> 4
+    return int.from_bytes(node[:3] if len(node) > 2 else node.ljust(3, b"\0")) >> 4
 
 
 def mark_of_cluster(cluster: int) -> int:

@@ -10,7 +10,7 @@ import psycopg
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas, Moments, Words
+from steelthread.store import Byteas, Int8s, Moments, Uuids, Words
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
@@ -30,9 +30,10 @@ _NAMES = [one.strip() for one in STATEMENT_COLUMNS.split(",")]
 _PACKED: dict[str, Any] = {
     **{name: Words for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
     **{name: Moments for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "timestamptz"},
-    "node_hash": Byteas,
+    **{name: Byteas for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "bytea"},
+    "event_id": Uuids,
 }
-"""How columns are packed; those that may be null as lists."""
+"""How columns are packed."""
 _JSON = msgspec.json.Encoder(enc_hook=str).encode
 _LOCK = 7_735_002
 """Advisory lock class under which the state of a node is derived: two statements on one node wait for each other."""
@@ -79,7 +80,7 @@ def _append(conn: Connection, statements: Sequence[Statement], *, reread: bool) 
         ),
         strict=True,
     )  # fmt: skip
-    packed = [_PACKED.get(name, list)(column) for name, column in zip(_NAMES, columns, strict=True)]
+    packed = [_PACKED[name](column) for name, column in zip(_NAMES, columns, strict=True)]
     new = conn.execute(_APPEND, packed).rowcount
     if reread or new < len(statements):
         known = nodes  # one of them may be there already, with other words
@@ -166,9 +167,9 @@ def _derive(conn: Connection, told: Sequence[Statement], number: int, at: dateti
         node, part, purpose, channel, verdict, until = zip(*rows, strict=True)
         conn.execute(
             'insert into privacy.consent_state select node, part::"char", purpose, channel, verdict, until, %s from unnest('
-            "%s::bytea[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[]) "
+            "%s::bytea[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::timestamptz[]) "
             "as told (node, part, purpose, channel, verdict, until)",
-            (number, Byteas(node), Words(part), Words(purpose), Words(channel), list(verdict), Moments(until)),
+            (number, Byteas(node), Words(part), Words(purpose), Words(channel), Int8s(verdict), Moments(until)),
         )
     return Derived(number, told, states, later)
 

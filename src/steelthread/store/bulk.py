@@ -52,12 +52,12 @@ class Int8s(_Array):
 
 
 class Byteas(_Array):
-    """bytea[]."""
+    """bytea[], with None for no value."""
 
     element, array = 17, 1001
 
-    def __init__(self, values: Iterable[bytes]) -> None:
-        super().__init__([_LENGTH(len(value)) + value for value in values])
+    def __init__(self, values: Iterable[bytes | None]) -> None:
+        super().__init__([NULL if value is None else _LENGTH(len(value)) + value for value in values])
 
 
 class Uuids(_Array):
@@ -75,9 +75,7 @@ class Moments(_Array):
     element, array = 1184, 1185
 
     def __init__(self, values: Iterable[datetime | None]) -> None:
-        super().__init__(
-            [NULL if value is None else _INT8(8, (value - _EPOCH_2000) // _MICROSECOND) for value in values]
-        )
+        super().__init__([NULL if value is None else _INT8(8, micros_2000(value)) for value in values])
 
 
 class Numerics(_Array):

@@ -30,7 +30,7 @@ from steelthread.store import Byteas
 from steelthread.thread.arrived import Arrived
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence, Named
-from steelthread.thread.remembering import NEVER, Answers, Held, Key, Nodes, Ruling
+from steelthread.thread.remembering import NEVER, YES, Answers, Held, Key, Nodes, Ruling, ruling_of
 from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, source_file
 
@@ -51,7 +51,6 @@ _PARTIES = ("Individual", "Account")
 _RECORD = 0
 _SLOT = 900
 """Seconds for which an answer is remembered at most: no place's day begins within them."""
-_YES = Ruling(collects=True, ties=True)
 
 
 class _Rules(NamedTuple):
@@ -138,7 +137,7 @@ class Collecting:
         file = rules.file
         if self._policy.refresh():
             self._forget_answers()
-        named = [event.named or [] for event in events]
+        named = [event.named or () for event in events]
         if rules.mapping is not None:
             mapping = rules.mapping
             named = [
@@ -146,7 +145,7 @@ class Collecting:
                 for event, own in zip(events, named, strict=True)
             ]
         rulings = self._rulings_on(conn, name, file, named)
-        if rulings.count(_YES) == len(rulings):  # as nearly always
+        if rulings.count(YES) == len(rulings):  # as nearly always
             return events
         kept: list[Arrived] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
@@ -169,11 +168,11 @@ class Collecting:
         try:
             row = mapping.map(message.properties)
         except RowRejected:
-            return []  # it will be listed, and is nobody's
+            return ()  # it will be listed, and is nobody's
         told = [one for record in row.records for one in record.identifiers]
         keys = [(record.entity, record.key) for record in row.records if record.entity in _PARTIES]
         records = [(_RECORD, key_hash(self._space.vault, name, *key), "", "record") for key in keys]
-        return records + self._fence.hashed(told, name)
+        return (*records, *self._fence.hashed(told, name))
 
     def _rulings_on(self, conn: Connection, name: str, file: LiveFile, named: Sequence[Named]) -> list[Ruling]:
         """Return of each event whether it may be kept, and whether what it names may be tied."""
@@ -191,17 +190,14 @@ class Collecting:
     def _answer(self, key: Key, file: LiveFile, own: Named, said: _Said, at: datetime, slot: int) -> Ruling:
         """Decide about an event; the answer is remembered with all that it rests on."""
         names = [one[1] for one in own]
+        families = [said.families.get(name) for name in (names if len(own) == 1 else _strongest(own))]
+        behind = [one for one in families if one is not None]
         nodes = dict.fromkeys(names)
-        marks = []
-        for name in names if len(own) == 1 else _strongest(own):
-            family = said.families.get(name)
-            if family is not None:
-                marks.append(family[0])
-                nodes.update(dict.fromkeys(family[1]))
-        marks += map(mark_of, nodes)
-        held = said.held
-        found = [(node, held[node]) for node in nodes if node in held]
-        target = names if _PERSONAL.isdisjoint([one[3] for one in own]) else None
+        for _, members in behind:
+            nodes.update(dict.fromkeys(members))
+        marks = [mark for mark, _ in behind] + [mark_of(node) for node in nodes]
+        found = [(node, one) for node in nodes if (one := said.held.get(node)) is not None]
+        target = names if all(one[3] not in _PERSONAL for one in own) else None
         gists = [(one.gist, target is None or node in target) for node, one in found]
         same = (key[0], slot, min(len(own), 2), *gists)
         ruling = self._rulings.get(same)
@@ -223,7 +219,7 @@ class Collecting:
             self._rulings.clear()
         collects = not (named and file.purpose) or self._allows(subject, file.purpose, "collect", at)
         ties = not (named > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
-        return Ruling(collects, ties)
+        return ruling_of(collects=collects, ties=ties)
 
     def _allows(self, subject: Subject, purpose: str, use: Use, at: datetime) -> bool:
         return self._policy.decider.allows(subject, purpose, use=use, at=at, place=self._place)

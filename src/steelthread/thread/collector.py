@@ -71,7 +71,7 @@ class Collector:
         self._loads: dict[int, int] = {}
         self._fence = Fence(space)
         self._signals = Signals(space)
-        self._consenting = Consenting(space)
+        self._consenting = Consenting(space, self._fence)
         self._collecting = Collecting(space, self._fence)
         self._namespaces: dict[str, str] = {}
         self._asks = False
@@ -209,7 +209,7 @@ class Collector:
         if not (asking or stands):
             return [event.fact for event in events]
         self._collecting.catch_up(conn)
-        if stands and (stones := self._fence.among(conn, [event.named or [] for event in events])):
+        if stands and (stones := self._fence.among(conn, [event.named or () for event in events])):
             events = self._past(conn, events, stones)
         if not asking:
             return [event.fact for event in events]
@@ -226,7 +226,7 @@ class Collector:
         """Return the events that the fence lets past, without what has a tombstone."""
         left, counts = [], {"droppedEvents": 0, "strippedEvents": 0}
         for event in events:
-            named = event.named or []
+            named = event.named or ()
             if stones.isdisjoint([one[1] for one in named]):
                 left.append(event)
                 continue

@@ -40,7 +40,7 @@ from steelthread.privacy import (
     Tombstones,
 )
 from steelthread.thread.arrived import Arrived
-from steelthread.thread.fence import Named
+from steelthread.thread.fence import Fence, Named
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -87,7 +87,8 @@ class _Known(msgspec.Struct, gc=False):
 class Consenting:
     """Keeps what signals say, in one space."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, fence: Fence) -> None:
+        self._fence = fence
         self._stones = Tombstones(space.vault)
         self._policy = Policy(space.project.folder)
         self._ears = Ears(self._policy.purposes)
@@ -103,7 +104,8 @@ class Consenting:
     def heed(self, conn: Connection, events: Sequence[Arrived]) -> list[tuple[int, str]]:
         """Keep what the signals of events say, in the caller's transaction; return (place of the event, what is wrong).
 
-        Nothing is kept of whoever was erased. Call `settled` when the transaction is committed.
+        Nothing is kept of whoever was erased: the fence was asked before, in this transaction, whether it `stands`. Call
+        `settled` when it is committed.
         """
         self._due.extendleft((0.0, key) for key in self._taken)  # the transaction before this one failed
         self._taken, self.told = {}, Derived()
@@ -119,6 +121,7 @@ class Consenting:
         nodes = {one.node for one in seen}
         privacy.lock_nodes(conn, nodes)
         nodes -= self._stones.among(conn, nodes)
+        self._fence.let_in(nodes)
         batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes), privacy.were_refused(conn, nodes))
         for one in sorted((one for one in seen if one.node in nodes), key=lambda one: (one.at, one.place)):
             batch.take(one)
@@ -143,21 +146,16 @@ class Consenting:
 
     def _unknown(self, events: Sequence[Arrived]) -> list[_Seen]:
         """Return the sightings that have to be taken in: of what is not remembered, and those that waited long enough."""
-        repeated: list[tuple[Key, _Known, int, _Sighting]] = []
         fresh: dict[Key, list[_Seen]] = {}
-        remembered = self._known.get
-        for key, place, sighting in _sightings(events):
-            known = remembered(key)
-            if known is not None and (known.alone or sighting[2]) and known.digest == _digest(sighting[3]):
-                repeated.append((key, known, place, sighting))
-            else:
-                fresh.setdefault(key, []).append(_seen(key, place, sighting))
         present = time.monotonic()
         while self._due and self._due[0][0] <= present - _WRITTEN_SECONDS:
             fresh.setdefault(self._due.popleft()[1], [])
-        for key, known, place, sighting in repeated:
-            if key in fresh:
-                fresh[key].append(_seen(key, place, sighting))
+        remembered = self._known.get
+        for key, place, sighting in _sightings(events):
+            known = remembered(key)
+            again = known is not None and (known.alone or sighting[2]) and known.digest == _digest(sighting[3])
+            if known is None or not again or key in fresh:
+                fresh.setdefault(key, []).append(_seen(key, place, sighting))
             elif sighting[0] > known.last_at:
                 if known.waiting is None:
                     self._due.append((present, key))
@@ -173,17 +171,22 @@ class Consenting:
 def _sightings(events: Sequence[Arrived]) -> Iterator[tuple[Key, int, _Sighting]]:
     """Yield the signals of events, each at each node of which it speaks, with the event's place."""
     for place, event in enumerate(events):
-        if event.signals and event.named:
-            for node, scope, beside in _speakers(event.named):
-                for signal, content in event.signals:
-                    yield (node, signal), place, (event.at, scope, beside, content, event.source)
+        signals, named = event.signals, event.named
+        if not (signals and named):
+            continue
+        if len(named) == 1:  # as of most events
+            ((_, node, _, kind),) = named
+            if (scope := SCOPES.get(kind)) is not None:
+                for signal, content in signals:
+                    yield (node, signal), place, (event.at, scope, False, content, event.source)
+            continue
+        for node, scope, beside in _speakers(named):
+            for signal, content in signals:
+                yield (node, signal), place, (event.at, scope, beside, content, event.source)
 
 
 def _speakers(named: Named) -> list[tuple[bytes, Scope, bool]]:
     """Return the nodes of which an event's signals speak, and whether each is a login beside a browser."""
-    if len(named) == 1:
-        scope = SCOPES.get(named[0][3])
-        return [] if scope is None else [(named[0][1], scope, False)]
     scopes = {name: SCOPES[kind] for _, name, _, kind in named if kind in SCOPES}
     browser = "device" in scopes.values()
     return [(node, scope, browser and scope == "party") for node, scope in scopes.items()]

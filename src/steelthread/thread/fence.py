@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 
 from steelthread.identity import NODES_OF, matching_key, provider_key
-from steelthread.intake import Message, identifiers
+from steelthread.intake import Message, has_one_name, identifiers, name_of
 from steelthread.kit import remembered
 from steelthread.privacy import Tombstones, count_fence
 from steelthread.thread.prepare import Ident, Prepared
@@ -23,7 +23,8 @@ _PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _CLEAR = msgspec.json.Decoder().decode
 _REMEMBERED = 65_536
-Named = list[tuple[int, bytes, str, str]]
+_ALIVE = 131_072
+Named = tuple[tuple[int, bytes, str, str], ...]
 """All that an event names: (strength, hash, value as told, kind)."""
 
 
@@ -34,6 +35,7 @@ class Fence:
         self._space = space
         self._tombstones = Tombstones(space.vault)
         self._hashed = remembered(_REMEMBERED)(self._hash)
+        self._one_name = remembered(_REMEMBERED)(self._hash_name)
         self._generation: str | None = None
         self._alive: set[bytes] = set()
         """What had no tombstone in this generation of them."""
@@ -41,7 +43,7 @@ class Fence:
     def stands(self, conn: Connection) -> bool:
         """Whether anybody was ever erased."""
         generation = self._tombstones.generation(conn)
-        if generation != self._generation or len(self._alive) > _REMEMBERED:
+        if generation != self._generation or len(self._alive) > _ALIVE:
             self._alive.clear()
             self._generation = generation
         return generation is not None
@@ -55,6 +57,10 @@ class Fence:
         stones = self._tombstones.among(conn, unknown)
         alive |= unknown - stones
         return stones
+
+    def let_in(self, alive: Collection[bytes]) -> None:
+        """Take note of what was found to have no tombstone since `stands` was called, in the same transaction."""
+        self._alive.update(alive)
 
     # -- records of files ----------------------------------------------------------------------------------------
 
@@ -155,32 +161,28 @@ class Fence:
 
     def named(self, message: Message, source: str, namespace: str) -> Named:
         """Return all that a message names, the mailbox behind an address included; it may be shared, so leave it as it is."""
-        told = identifiers(message, namespace)
-        if len(told) != 1:
-            return self.hashed(told, source)
-        kind, scope, value = told[0]
-        return self._hashed(kind, scope or source, value)
+        if has_one_name(message):
+            return self._one_name(message.user_id, message.anonymous_id, namespace, source)
+        return self.hashed(identifiers(message, namespace), source)
+
+    def _hash_name(self, user_id: str, anonymous_id: str, namespace: str, source: str) -> Named:
+        return self.hashed(name_of(user_id, anonymous_id, namespace), source)
 
     def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> Named:
         """Return what identifiers (kind, namespace, value) name."""
-        found: Named = []
-        for kind, scope, value in told:
-            found += self._hashed(kind, scope or source, value)
-        return found
+        return tuple([one for kind, scope, value in told for one in self._hashed(kind, scope or source, value)])
 
     def _hash(self, kind: str, scope: str, value: str) -> Named:
         if not self._space.rules.knows(kind):
-            return []
+            return ()
         known = self._space.rules.kind(kind)
         key = self._key(kind, value)
         if key is None:
-            return []
+            return ()
         blind = self._space.vault.blind
         scoped = f"{scope}/{key}" if known.scoped else key
-        found = [(known.strength, blind(NODES_OF.get(kind, kind), scoped), value, kind)]
-        if kind == "email":
-            found.append((known.strength, blind(kind, provider_key(key)), value, kind))
-        return found
+        own = (known.strength, blind(NODES_OF.get(kind, kind), scoped), value, kind)
+        return (own, (known.strength, blind(kind, provider_key(key)), value, kind)) if kind == "email" else (own,)
 
 
 def without(message: Message, named: Named, stones: Collection[bytes]) -> Message | None:

@@ -8,8 +8,9 @@ same. The number, and an answer, are remembered until a mark of theirs is among 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Generic, TypeVar
 
+import msgspec
 import psycopg
 
 from steelthread.kit import now
@@ -17,27 +18,49 @@ from steelthread.privacy import Derived, NodeState, Statement, fold, gist, mark_
 from steelthread.store import Byteas
 
 Connection = psycopg.Connection[Any]
+_Item = TypeVar("_Item")
 Key = tuple[str, bytes]
 """Source, and all that an event names."""
 NEVER = -1
 """The number of what will be other some day by itself."""
 _REMEMBERED = 100_000
+_FEW = 16
 _MARKS_EACH = 8
 """On how many marks an answer rests, at most on the average."""
 
 
-class Held(NamedTuple):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """What holds of a node."""
 
     number: int
-    states: list[NodeState]
+    states: tuple[NodeState, ...]
     """One; none where all that was said is still to come."""
     gist: int | None
     """The same number for all of whom the same was said, as far as a decision goes by it; None: decide each time."""
 
 
 _NUMBERS = "select node_hash, max(derived) from privacy.consent_state where node_hash = any(%s) group by 1"
-_UNKNOWN = Held(NEVER, [], None)
+_UNKNOWN = Held(NEVER, (), None)
+
+
+class _Marked(Generic[_Item]):
+    """Things by the marks that they rest on: tuples, as long as they are few, which nobody searches for garbage."""
+
+    def __init__(self) -> None:
+        self._by_mark: dict[int, tuple[_Item, ...] | list[_Item]] = {}
+
+    def add(self, mark: int, item: _Item) -> None:
+        found = self._by_mark.get(mark, ())
+        if isinstance(found, list):
+            found.append(item)
+        else:
+            self._by_mark[mark] = (*found, item) if len(found) < _FEW else [*found, item]
+
+    def pop(self, mark: int) -> Collection[_Item]:
+        return self._by_mark.pop(mark, ())
+
+    def clear(self) -> None:
+        self._by_mark.clear()
 
 
 class Nodes:
@@ -52,8 +75,8 @@ class Nodes:
         """Of which nodes the present transaction said something, and the number under which their state was derived."""
         self._sure: dict[bytes, int | None] = {}
         """The numbers of nodes of which no change was noted since; None of whoever nothing was said of."""
-        self._marked: dict[int, list[bytes]] = {}
-        """Mark -> the nodes of which it is that are in `_sure`."""
+        self._marked = _Marked[bytes]()
+        """The nodes in `_sure`."""
 
     def learn(self, derived: Derived) -> None:
         """Take note of all that was said of some nodes, as it was read in this transaction: it is not read again."""
@@ -64,7 +87,7 @@ class Nodes:
                 self.learnt.pop(node, None)
         for state in derived.states:
             if state.node not in derived.later:
-                self._keep(state.node, derived.number, [state])
+                self._keep(state.node, derived.number, (state,))
                 self.learnt[state.node] = derived.number
 
     def forget(self, changed: Iterable[int] | None) -> None:
@@ -74,7 +97,7 @@ class Nodes:
             self._marked.clear()
             return
         for mark in changed:
-            for node in self._marked.pop(mark, ()):
+            for node in self._marked.pop(mark):
                 del self._sure[node]
 
     def numbers(self, conn: Connection, nodes: Iterable[bytes]) -> dict[bytes, int]:
@@ -88,7 +111,7 @@ class Nodes:
                 read = dict(cursor.execute(_NUMBERS, (Byteas(sorted(asked)),)).fetchall())
         for node in fresh:
             sure[node] = read.get(node)
-            self._marked.setdefault(mark_of(node), []).append(node)
+            self._marked.add(mark_of(node), node)
         sure.update((node, learnt[node]) for node in nodes if node in learnt)
         return {node: number for node in nodes if (number := sure[node]) is not None}
 
@@ -107,9 +130,9 @@ class Nodes:
 
     def _fold(self, node: bytes, said: list[Statement], number: int, at: datetime) -> None:
         again = any(one.occurred_at > at for one in said)  # it will hold some day: not to be remembered
-        self._keep(node, NEVER if again else number, fold(said, at))
+        self._keep(node, NEVER if again else number, tuple(fold(said, at)))
 
-    def _keep(self, node: bytes, number: int, states: list[NodeState]) -> None:
+    def _keep(self, node: bytes, number: int, states: tuple[NodeState, ...]) -> None:
         same = gist(states[0]) if len(states) == 1 else None
         number_of_same = None
         if same is not None:
@@ -126,14 +149,23 @@ def _by_node(statements: Sequence[Statement]) -> dict[bytes, list[Statement]]:
     return told
 
 
-class Ruling(NamedTuple):
+class Ruling(msgspec.Struct, frozen=True, gc=False):
     """What may be done with an event."""
 
     collects: bool
     ties: bool
 
 
-class _Answer(NamedTuple):
+_RULINGS = {(collects, ties): Ruling(collects, ties) for collects in (True, False) for ties in (True, False)}
+YES = _RULINGS[True, True]
+
+
+def ruling_of(*, collects: bool, ties: bool) -> Ruling:
+    """Return the one ruling that says so: they are remembered by the hundred thousand."""
+    return _RULINGS[collects, ties]
+
+
+class _Answer(msgspec.Struct, frozen=True, gc=False):
     slot: int
     until: datetime | None
     ruling: Ruling
@@ -144,8 +176,7 @@ class Answers:
 
     def __init__(self) -> None:
         self._answers: dict[Key, _Answer] = {}
-        self._resting: dict[int, list[Key]] = {}
-        """Mark -> the answers that rest on what it stands for."""
+        self._resting = _Marked[Key]()
         self._rests = 0
 
     def among(self, keys: Iterable[Key], slot: int, at: datetime) -> dict[Key, Ruling]:
@@ -153,8 +184,8 @@ class Answers:
         answers, found = self._answers.get, {}
         for key in keys:
             known = answers(key)
-            if known is not None and known[0] == slot and (known[1] is None or at < known[1]):
-                found[key] = known[2]
+            if known is not None and known.slot == slot and (known.until is None or at < known.until):
+                found[key] = known.ruling
         return found
 
     def keep(self, key: Key, slot: int, until: datetime | None, ruling: Ruling, marks: Collection[int]) -> None:
@@ -162,14 +193,9 @@ class Answers:
         if len(self._answers) >= _REMEMBERED or self._rests >= _MARKS_EACH * _REMEMBERED:
             self.forget(None)
         self._answers[key] = _Answer(slot, until, ruling)
-        resting = self._resting
         self._rests += len(marks)
         for mark in marks:
-            keys = resting.get(mark)
-            if keys is None:
-                resting[mark] = [key]
-            else:
-                keys.append(key)
+            self._resting.add(mark, key)
 
     def forget(self, changed: Iterable[int] | None) -> None:
         """Forget the answers that rest on these marks; all of them without."""
@@ -179,7 +205,7 @@ class Answers:
             self._rests = 0
             return
         for mark in changed:
-            keys = self._resting.pop(mark, ())
+            keys = self._resting.pop(mark)
             self._rests -= len(keys)
             for key in keys:
                 self._answers.pop(key, None)

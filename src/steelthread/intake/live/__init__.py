@@ -7,7 +7,7 @@ from steelthread.intake.live.decoding import Decoded, Refusal
 from steelthread.intake.live.devices import DEVICE, device_mark, device_record
 from steelthread.intake.live.dialects import Path, paths
 from steelthread.intake.live.homes import Home, homes_of
-from steelthread.intake.live.identifiers import SHARED_NAMESPACE, identifiers
+from steelthread.intake.live.identifiers import SHARED_NAMESPACE, has_one_name, identifiers, name_of
 from steelthread.intake.live.keys import key_digest, live_sources, make_write_key, revoke_write_key, source_of_key
 from steelthread.intake.live.messages import count_live, forget_messages, keep_messages, live_counts
 from steelthread.intake.live.posthog import api_key as posthog_key
@@ -50,6 +50,7 @@ __all__ = [
     "device_record",
     "document",
     "forget_messages",
+    "has_one_name",
     "homes_of",
     "identifiers",
     "keep_messages",
@@ -58,6 +59,7 @@ __all__ = [
     "live_sources",
     "make_write_key",
     "moment",
+    "name_of",
     "paths",
     "posthog_config",
     "posthog_key",

@@ -9,10 +9,10 @@ SHARED_NAMESPACE = "users"
 _LONGEST = 512
 
 
-def identifiers(message: Message, namespace: str) -> list[tuple[str, str, str]]:
-    """Return the identifiers of an event, each once: login, anonymous id, device, address told with it, others."""
+def has_one_name(message: Message) -> bool:
+    """Whether an event tells a login or an anonymous id, and no more, as most do."""
     context = message.context
-    if not (
+    return not (
         (message.user_id and message.anonymous_id)
         or message.traits
         or message.once
@@ -20,10 +20,21 @@ def identifiers(message: Message, namespace: str) -> list[tuple[str, str, str]]:
         or message.type == "alias"
         or "traits" in context
         or "device" in context
-    ):  # as most events are: one name, and no more
-        kind, value = ("user_id", message.user_id) if message.user_id else ("anonymous_id", message.anonymous_id)
-        text = value.strip()
-        return [(kind, namespace if kind == "user_id" else "", text)] if text and len(text) <= _LONGEST else []
+    )
+
+
+def name_of(user_id: str, anonymous_id: str, namespace: str) -> list[tuple[str, str, str]]:
+    """Return the identifier of an event that `has_one_name`; none where it is empty, or too long for one."""
+    kind, scope, value = ("user_id", namespace, user_id) if user_id else ("anonymous_id", "", anonymous_id)
+    text = value.strip()
+    return [(kind, scope, text)] if text and len(text) <= _LONGEST else []
+
+
+def identifiers(message: Message, namespace: str) -> list[tuple[str, str, str]]:
+    """Return the identifiers of an event, each once: login, anonymous id, device, address told with it, others."""
+    if has_one_name(message):
+        return name_of(message.user_id, message.anonymous_id, namespace)
+    context = message.context
     told: list[tuple[str, Any]] = []
     if message.user_id:
         told.append(("user_id", message.user_id))

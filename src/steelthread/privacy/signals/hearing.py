@@ -75,28 +75,31 @@ class Hearing(msgspec.Struct, frozen=True):
     """How long a yes counts from then on."""
 
 
-def found_in(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
+def found_in(context: Mapping[str, Any]) -> tuple[tuple[Signal, str], ...]:
     """Return the signals of an event's context, each as it came: strings letter by letter, objects as JSON.
 
     `consent` is what the client says, `consentManagement` RudderStack's form of it, `consentQuery` the URL's parameters.
     """
-    fields = [(name, context[name]) for name in SIGNAL_FIELDS if name in context]
-    if not fields:
-        return []
+    if "consentManagement" in context or "consentQuery" in context:
+        said = {name: context[name] for name in SIGNAL_FIELDS if name in context}
+    elif "consent" in context:
+        said = {"consent": context["consent"]}
+    else:
+        return ()
     try:
-        packed = _PACK_EXACTLY(fields)
+        packed = _PACK_EXACTLY(said)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return _found(dict(fields))  # what is none of JSON's
-    return list(_remembered(packed)) if len(packed) <= _SHORT else _found(dict(fields))
+        return _found(said)  # what is none of JSON's
+    return _remembered(packed) if len(packed) <= _SHORT else _found(said)
 
 
 @lru_cache(maxsize=4096)
 def _remembered(packed: bytes) -> tuple[tuple[Signal, str], ...]:
     """Return the signals of the fields of a context: people of one site send the same few."""
-    return tuple(_found(dict(_UNPACK(packed))))
+    return _found(_UNPACK(packed))
 
 
-def _found(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
+def _found(context: Mapping[str, Any]) -> tuple[tuple[Signal, str], ...]:
     said, query = context.get("consent"), context.get("consentQuery")
     listed: dict[Signal, list[str]] = {}
     for one in (said, query):
@@ -118,7 +121,7 @@ def _found(context: Mapping[str, Any]) -> list[tuple[Signal, str]]:
         categories["consent"] = said
     if "consentManagement" in context:
         categories["consentManagement"] = context["consentManagement"]
-    return [*found, ("categories", _text(categories))] if categories else found
+    return (*found, ("categories", _text(categories))) if categories else tuple(found)
 
 
 def _text(said: Any) -> str:
