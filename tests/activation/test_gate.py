@@ -16,6 +16,7 @@ from tests.activation.receivers import Receiver
 from steelthread import privacy
 from steelthread.activation import Aim, Deliverer, add_webhook, list_webhooks, sendings, set_aim, verified
 from steelthread.activation import sending as attempts
+from steelthread.activation.queries import reader_of
 from steelthread.activation.sending import Sender
 from steelthread.api import create_api
 from steelthread.app import add_live_source
@@ -94,6 +95,14 @@ def standing(space, name="shop"):
         return next(one for one in list_webhooks(conn) if one.name == name)
 
 
+def is_through(space, name="shop"):
+    """Whether all that the log tells was queued, and nothing of it waits."""
+    with space.database.connect() as conn:
+        (number,) = conn.execute("select webhook_id from activation.webhook where name = %s", (name,)).fetchone()
+        read = space.log.reached(conn, reader_of(number), OUTCOMES) == space.log.head(conn, OUTCOMES)
+    return read and not standing(space, name).waiting
+
+
 def log_of(space):
     with space.database.connect() as conn:
         return sendings(conn, "", None, 1_000_000)
@@ -131,7 +140,7 @@ def test_10_nothing_is_sent_after_a_withdrawal_was_acknowledged(space, load, rec
     change(space, who.values())
     ended.set()
     changing.join()
-    until(lambda: not standing(space).waiting)
+    until(lambda: is_through(space))
     told, blocked = defaultdict(list), defaultdict(list)
     for one in log_of(space):
         (told if one.allowed else blocked)[one.individual_id].append(one)
