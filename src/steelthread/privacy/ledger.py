@@ -10,7 +10,7 @@ import psycopg
 from steelthread.privacy.decide import NodeState, fold
 from steelthread.privacy.purposes import EVERYTHING, Purpose
 from steelthread.privacy.types import OBJECTIONS, Statement
-from steelthread.store import Byteas, Int8s, Moments, Uuids, Words
+from steelthread.store import Byteas, Int8s, Moments, Words
 
 Connection = psycopg.Connection[Any]
 STATEMENT_COLUMNS = (
@@ -31,9 +31,9 @@ _PACKED: dict[str, Any] = {
     **{name: Words for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "text"},
     **{name: Moments for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "timestamptz"},
     **{name: Byteas for name, kind in zip(_NAMES, _TYPES, strict=True) if kind == "bytea"},
-    "event_id": Uuids,
+    "event_id": list,
 }
-"""How columns are packed."""
+"""How columns are packed; ids of events come as text, too."""
 _JSON = msgspec.json.Encoder(enc_hook=str).encode
 _LOCK = 7_735_002
 """Advisory lock class under which the state of a node is derived: two statements on one node wait for each other."""
