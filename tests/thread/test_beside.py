@@ -1,6 +1,7 @@
 """The mapper in a process of its own: its errors are the loader's, its death stops the load, and loading goes on after."""
 
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from steelthread.app import load_file, verify_space
-from steelthread.kit import Invalid, NotFound, Unavailable
+from steelthread.kit import DISK_FULL, Invalid, NotFound, Unavailable
 from steelthread.thread import beside
 from steelthread.thread import load as loading
 
@@ -133,3 +134,16 @@ def test_a_mapper_that_is_stopped_and_goes_on_loses_nothing(space, crm):
         stopper.join()
     assert stops
     assert (result.read, result.accepted) == (20_000, 20_000)
+
+
+def test_a_child_that_meets_a_full_disk_says_so(monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(beside, "_mapper", full)
+    requests, answers = io.BytesIO(), io.BytesIO()
+    beside.write_frame(requests, beside._ENCODE(beside.Start("", "", "", 0, 1)))
+    requests.seek(0)
+    beside.serve(requests, answers)
+    answers.seek(0)
+    assert beside._ANSWER.decode(beside.read_frame(answers)) == beside.Failed("Unavailable", DISK_FULL)

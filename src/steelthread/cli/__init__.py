@@ -46,7 +46,7 @@ from steelthread.cli import (  # noqa: F401  # each registers its commands
     webhooks,
 )
 from steelthread.cli.shell import app, complain
-from steelthread.kit import Misused, SteelthreadError, keep_values_out
+from steelthread.kit import DISK_FULL, Misused, SteelthreadError, keep_values_out
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _told(error: psycopg.Error | OSError) -> str:
     """Say what happened and what to do, without the values that such errors like to quote."""
     again = "What was committed stays: run the same command again to go on."
     if isinstance(error, psycopg.errors.DiskFull) or getattr(error, "errno", None) == errno.ENOSPC:
-        return f"The disk is full: free some space. {again}"
+        return DISK_FULL
     if isinstance(error, psycopg.OperationalError):
         return (
             f"The database went away ({type(error).__name__}): a full disk is the usual reason, its log says more "

@@ -3,6 +3,7 @@
 from steelthread.kit.clock import iso, iso_micros, microseconds, moment_of, now
 from steelthread.kit.crashes import keep_values_out, place_of
 from steelthread.kit.errors import (
+    DISK_FULL,
     Conflict,
     Forbidden,
     Invalid,
@@ -20,6 +21,7 @@ from steelthread.kit.priority import come_soon, give_way
 from steelthread.kit.settings import FILE, MailSettings, Project, Settings, open_project
 
 __all__ = [
+    "DISK_FULL",
     "FILE",
     "Conflict",
     "Forbidden",

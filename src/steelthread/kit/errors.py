@@ -4,6 +4,9 @@ Each message says what was wrong, where, and what to do; none holds a personal v
 (`api/problems.py`), the command line turns them into exit code 1, `Misused` into 2.
 """
 
+DISK_FULL = "The disk is full: free some space. What was committed stays: run the same command again to go on."
+"""What is told where there is no room for more."""
+
 
 class SteelthreadError(Exception):
     """Something went wrong that the user can understand."""

@@ -5,6 +5,7 @@ its parent: its input closes. `python -m steelthread.thread.beside` is the child
 """
 
 import contextlib
+import errno
 import gc
 import os
 import queue
@@ -21,7 +22,7 @@ import msgspec
 
 from steelthread import intake, kit
 from steelthread.identity import load_rules
-from steelthread.kit import Project, SteelthreadError, Unavailable, open_project
+from steelthread.kit import DISK_FULL, Project, SteelthreadError, Unavailable, open_project
 from steelthread.model import load_model
 from steelthread.thread.mapper import Ended, Hashed, Mapped, Mapper
 from steelthread.vault import open_vault
@@ -202,6 +203,10 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
             write_frame(answers, _ENCODE(mapper.hashed()))
     except SteelthreadError as error:
         write_frame(answers, _ENCODE(Failed(type(error).__name__, str(error))))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        write_frame(answers, _ENCODE(Failed(Unavailable.__name__, DISK_FULL)))  # it writes to the keyring
 
 
 def _mapper(start: Start) -> Mapper:
