@@ -223,6 +223,28 @@ def test_who_joins_moves_or_goes_is_told_of_and_who_stands_alone_is_not(conns):
     assert look(ears, mine) == {mark_of(NODES[2]), mark_of_cluster(1)}
 
 
+def test_who_joins_several_leaves_what_is_known_of_each_of_them(conns):
+    mine, other, _ = conns
+    ears = listening(mine)
+    place(other, 1, 1)
+    other.commit()
+    assert look(ears, mine) == set()
+    place(other, 2, 1)
+    other.commit()
+    assert look(ears, mine) == {mark_of(NODES[0]), mark_of(NODES[1]), mark_of_cluster(1)}, "one stood alone so far"
+    place(other, 3, 1)
+    other.commit()
+    assert look(ears, mine) == {mark_of(NODES[2]), mark_of_cluster(1)}
+    other.execute(
+        "insert into identity.node (node_id, kind, hash, birth, durable, cluster_id, since) select number, 1, hash, "
+        "gen_random_uuid(), true, cluster, now() from unnest(%s::int[], %s::bytea[], %s::int[]) one (number, hash, cluster)",
+        ([4, 5, 6], NODES[3:], [1, 7, 7]),
+    )
+    other.commit()
+    both = {mark_of(NODES[4]), mark_of(NODES[5]), mark_of_cluster(7)}
+    assert look(ears, mine) == {mark_of(NODES[3]), mark_of_cluster(1), *both}
+
+
 def test_tombstones_and_very_many_changes_are_changes_of_everything(conns):
     mine, other, _ = conns
     ears = listening(mine)

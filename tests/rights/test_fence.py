@@ -113,6 +113,27 @@ def test_the_collector_does_not_even_write_them_down(space):
         assert space.log.head(conn, "received") == before + 1, "Bob's event only"
 
 
+def test_who_was_let_in_and_is_erased_before_her_events_are_folded_in(space):
+    """What the collector says of an event counts as long as nobody else was erased; before and after, nothing is asked twice."""
+    number = receive(space, [*about_ann(), *about_bob(), message("identify", user_id="eve")])
+    fold(space)
+    erase(space, "user_id:eve", "me")
+    with ConnectionPool(space.database.conninfo, min_size=1, max_size=2) as pool, space.database.connect() as conn:
+        head = space.log.head(conn, "received")
+        collector = Collector(space, pool)
+        asyncio.run(collector.accept(LiveSource("web", number), about_bob()))
+        asyncio.run(collector.accept(LiveSource("web", number), [*about_ann(), *about_bob()]))
+        conn.rollback()
+        marks = {one.fact.admitted for one in space.log.read(conn, "received", head)}
+        assert len(marks) == 1, "all under the present tombstones, the first ones too"
+        assert "" not in marks
+    erase(space, "user_id:ann", "me")
+    fold(space)
+    assert_gone(space)
+    with space.database.connect() as conn:
+        assert fence_counts(conn)["droppedEvents"] == 4
+
+
 def test_an_erasure_while_events_flow(space):
     """Late and repeated events before, during and after: whatever comes in between, nothing of her is there at the end."""
     chance = random.Random(5)

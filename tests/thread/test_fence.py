@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from steelthread.identity import load_rules
 from steelthread.intake import SHARED_NAMESPACE, Message, identifiers
 from steelthread.kit import now
 from steelthread.privacy import Tombstones
@@ -110,3 +111,35 @@ def test_an_event_names_what_its_identifiers_name(fence, told):
     named = fence.named(message, "web", SHARED_NAMESPACE)
     assert named == fence.hashed(identifiers(message, SHARED_NAMESPACE), "web")
     assert {kind for _, _, _, kind in named} == {kind for kind, _, _ in identifiers(message, SHARED_NAMESPACE)}
+
+
+def test_of_what_was_let_in_nothing_is_asked_until_somebody_is_erased(space, fence, conns, monkeypatch):
+    conn, other = conns
+    assert fence.mark("web", SHARED_NAMESPACE) == "", "nothing was asked yet"
+    assert kept(fence, conn, "ann") == ["ann"]
+    mark = fence.mark("web", SHARED_NAMESPACE)
+    later = Fence(space)
+    assert later.stands(conn)
+    assert later.mark("web", SHARED_NAMESPACE) == mark, "whoever asks"
+    assert mark not in (later.mark("app", SHARED_NAMESPACE), later.mark("web", "shop")), "she may be another there"
+    monkeypatch.setattr(space.rules, "digest", b"other rules of who is who")
+    changed = Fence(space)
+    assert changed.stands(conn)
+    assert changed.mark("web", SHARED_NAMESPACE) not in ("", mark)
+    named = []
+    own = Fence.named
+    monkeypatch.setattr(Fence, "named", lambda self, one, *told: named.append(one.user_id) or own(self, one, *told))
+    events = [event("ann"), event("ben"), event("cid")]
+    marks = [mark, "", "of another day"]
+    assert later.messages(conn, "web", SHARED_NAMESPACE, events, marks) == events
+    assert named == ["ben", "cid"]
+    conn.rollback()
+    erase(space, other, "ann")
+    other.commit()
+    assert later.messages(conn, "web", SHARED_NAMESPACE, events, marks) == events[1:]
+
+
+def test_other_rules_have_another_digest(tmp_path):
+    (tmp_path / "identity.yaml").write_text("exclusive_schemes: [membership]\n")
+    digests = {load_rules(path).digest for path in (None, tmp_path / "identity.yaml", tmp_path / "none.yaml")}
+    assert len(digests) == 2

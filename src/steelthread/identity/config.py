@@ -1,5 +1,6 @@
 """`identity.yaml`: kinds of identifiers, blocked values, composite keys, the name guard."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -106,6 +107,8 @@ class IdentityRules:
     """The rules of a project, compiled. Kinds of party identifications come to be as schemes are seen."""
 
     def __init__(self, text: _Text) -> None:
+        self.digest = hashlib.sha256(msgspec.json.encode(text, order="sorted")).digest()
+        """Tells these rules from others."""
         self.kinds: dict[str, Kind] = {}
         self.composites = text.rules
         self.threshold = text.name_guard.threshold

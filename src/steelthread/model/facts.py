@@ -18,6 +18,8 @@ class Received(Fact, frozen=True):
 
     source: int
     message: bytes
+    admitted: str = ""
+    """Under which tombstones it was let in, and who it was taken for (`Fence.mark`); empty where nobody was ever erased."""
 
 
 class RecordsKept(Fact, frozen=True):

@@ -26,10 +26,12 @@ from steelthread.privacy.heard import (
 from steelthread.privacy.jurisdictions import Jurisdictions, Law, Right, RightRule, load_jurisdictions
 from steelthread.privacy.ledger import (
     STATEMENT_COLUMNS,
+    Before,
     Derived,
     allowed_sql,
     append,
     append_told,
+    before,
     forget_consent,
     let_go,
     lock_nodes,
@@ -72,6 +74,7 @@ __all__ = [
     "STATEMENT_COLUMNS",
     "Access",
     "Audit",
+    "Before",
     "Case",
     "Changes",
     "Checked",
@@ -114,6 +117,7 @@ __all__ = [
     "answer_due",
     "append",
     "append_told",
+    "before",
     "count_fence",
     "fence_counts",
     "fold",

@@ -58,17 +58,44 @@ class Derived(NamedTuple):
     """The nodes of which something will hold some day that does not yet."""
 
 
-def append_told(conn: Connection, statements: Sequence[Statement]) -> Derived:
+class Before(NamedTuple):
+    """Of whom anything is known before something is said, and the number under which their state will be derived."""
+
+    number: int
+    said: Collection[bytes]
+    """Nodes of which something was said."""
+    heard: Collection[bytes]
+    """Nodes of which a signal was heard."""
+
+
+def before(conn: Connection, nodes: Collection[bytes]) -> Before:
+    """Return what is known of nodes that the caller has locked, which will speak."""
+    with conn.cursor(binary=True) as cursor:
+        row = cursor.execute(
+            "with n as materialized (select unnest(%s::bytea[]) n) select nextval('privacy.derivation'), "
+            "array(select n from n where exists (select from privacy.consent_event where node_hash = n)), "
+            "array(select n from n where exists (select from privacy.consent_signal where node_hash = n))",
+            (Byteas(sorted(nodes)),),
+        ).fetchone()
+    assert row is not None
+    return Before(row[0], set(row[1]), set(row[2]))
+
+
+def append_told(conn: Connection, statements: Sequence[Statement], known: Before | None = None) -> Derived:
     """Append as `append` does, of nodes that the caller has locked; return all that was ever said of these nodes.
 
     Of whom nothing was said before, nothing is read: the statements are taken as they are, so they are to be as typed.
+    `known` is what `before` said of these nodes, and maybe of others.
     """
-    return _append(conn, statements, reread=False)[1] if statements else Derived()
+    return _append(conn, statements, known, reread=False)[1] if statements else Derived()
 
 
-def _append(conn: Connection, statements: Sequence[Statement], *, reread: bool) -> tuple[int, Derived]:
+def _append(
+    conn: Connection, statements: Sequence[Statement], told_before: Before | None = None, *, reread: bool
+) -> tuple[int, Derived]:
     nodes = {one.node for one in statements}
-    number, known = _numbered(conn, nodes)
+    number, said, _ = told_before or before(conn, nodes)
+    known = nodes.intersection(said)
     columns = zip(
         *(
             (
@@ -89,18 +116,6 @@ def _append(conn: Connection, statements: Sequence[Statement], *, reread: bool) 
         conn.execute("delete from privacy.consent_state where node_hash = any(%s)", (Byteas(sorted(known)),))
         told += statements_of(conn, sorted(known))
     return new, _derive(conn, told, number, max(one.recorded_at for one in statements))
-
-
-def _numbered(conn: Connection, nodes: Collection[bytes]) -> tuple[int, set[bytes]]:
-    """Return the next number of a derivation, and those of these nodes of which anything was said."""
-    with conn.cursor(binary=True) as cursor:
-        row = cursor.execute(
-            "select nextval('privacy.derivation'), array(select n from unnest(%s::bytea[]) n "
-            "where exists (select from privacy.consent_event where node_hash = n))",
-            (Byteas(sorted(nodes)),),
-        ).fetchone()
-    assert row is not None
-    return row[0], set(row[1])
 
 
 def lock_nodes(conn: Connection, nodes: Collection[bytes]) -> None:

@@ -53,7 +53,7 @@ class Tombstones:
     def generation(self, conn: Connection) -> str | None:
         """Return what changes whenever tombstones are set, None where there are none: the fence costs nothing before."""
         row = conn.execute(
-            "select xid::text from privacy.tombstone_generation where exists (select from privacy.tombstone)"
+            "select generation::text from privacy.tombstone_generation where exists (select from privacy.tombstone)"
         ).fetchone()
         return row[0] if row else None
 

@@ -49,6 +49,8 @@ class Told(msgspec.Struct, array_like=True):
     identifiers: list[tuple[str, str, str]] = []
     prepared: list[Prepared] = []
     rejects: list[Reject] = []
+    admitted: str = ""
+    """What the fence at the collector said of it."""
 
 
 def as_told(source: int, message: Message) -> Told:
@@ -67,6 +69,7 @@ class _Frame(msgspec.Struct, array_like=True):
     identifiers: list[tuple[str, str, str]]
     prepared: list[Prepared]
     rejects: list[Reject]
+    admitted: str
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -98,7 +101,7 @@ class Teller:
             message = _MESSAGE(one.fact.message)
             scope = str(one.fact.source) if message.per_source else ""
             name = self._space.vault.blind("message", f"{scope}\x00{message.id}")
-            told.append(Told(one.number, one.fact.source, name, message))
+            told.append(Told(one.number, one.fact.source, name, message, admitted=one.fact.admitted))
         return told
 
     def prepare(self, one: Told, reading: Reading) -> None:
@@ -246,7 +249,7 @@ class Beside:
         return [
             _Frame(
                 one.number, one.source, one.name, msgspec.Raw(raw.fact.message), one.changed, one.identifiers, one.prepared,
-                one.rejects,
+                one.rejects, one.admitted,
             )
             for one, raw in zip(told, taken, strict=True)
             if isinstance(raw.fact, Received)

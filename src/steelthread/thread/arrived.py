@@ -35,10 +35,10 @@ class Arrived(msgspec.Struct):
     """All that it names; None until a gate asks."""
 
     @classmethod
-    def of(cls, number: int, source: str, message: Message) -> "Arrived":
-        """Return what a source, which has this number, sent."""
+    def of(cls, number: int, source: str, message: Message, admitted: str = "") -> "Arrived":
+        """Return what a source, which has this number, sent; `admitted` is the mark of the fence that will be asked."""
         return cls(
-            Received(source=number, message=_ENCODE(message)),
+            Received(number, _ENCODE(message), admitted),
             source,
             min(message.timestamp, message.received),
             found_in(message.context),

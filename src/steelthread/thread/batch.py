@@ -77,15 +77,16 @@ class Batch:
         self._computing = Computing(space, conn)
 
     def write(
-        self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset(), fence: Fence | None = None
-    ) -> Written:
+        self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset(), fence: Fence | None = None,
+        let_in: Collection[bytes] = (),
+    ) -> Written:  # fmt: skip
         """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew.
 
-        A `fence` is one that remembers whom it let in before.
+        A `fence` is one that remembers whom it let in before, `let_in` what it need not be asked of (`Fence.records`).
         """
         self._mended = mended
         self._space.log.lock(self._conn, LANE)
-        prepared = (fence or Fence(self._space)).records(self._conn, prepared)
+        prepared = (fence or Fence(self._space)).records(self._conn, prepared, let_in)
         winners = self._winners(prepared)
         stored = {name: row for name in winners if (row := self._looked_up.get(name)) is not None}
         stored |= intake.records_by_hash(self._conn, [name for name in winners if name not in self._looked_up])

@@ -83,9 +83,9 @@ class Collector:
 
     def pack(self, source: LiveSource, messages: list[Message]) -> Packed:
         """Make events ready to be kept: who lets go of the messages then holds little while it waits for its turn."""
-        events = []
+        events, admitted = [], self._mark(source.name)
         for message in messages:
-            event = Arrived.of(source.source_id, source.name, message)
+            event = Arrived.of(source.source_id, source.name, message, admitted)
             if self._asks or event.signals or event.gpc:
                 event.named = self._named(source.name, message)
             events.append(event)
@@ -193,11 +193,18 @@ class Collector:
 
     def _named(self, source: str, message: Message) -> Named:
         """Return all that an event of a source names."""
+        return self._fence.named(message, source, self._namespace(source))
+
+    def _mark(self, source: str) -> str:
+        """Return the mark under which events of a source are let in."""
+        return self._fence.mark(source, self._namespace(source))
+
+    def _namespace(self, source: str) -> str:
         namespace = self._namespaces.get(source)
         if namespace is None:
             file, _ = source_file(self._space, source)
             namespace = self._namespaces[source] = file.user_namespace or SHARED_NAMESPACE
-        return self._fence.named(message, source, namespace)
+        return namespace
 
     def _admitted(
         self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[str], *, stands: bool
@@ -209,8 +216,10 @@ class Collector:
         if not (asking or stands):
             return [event.fact for event in events]
         self._collecting.catch_up(conn)
-        if stands and (stones := self._fence.among(conn, [event.named or () for event in events])):
-            events = self._past(conn, events, stones)
+        if stands:
+            if stones := self._fence.among(conn, [event.named or () for event in events]):
+                events = self._past(conn, events, stones)
+            self._mark_all(events)
         if not asking:
             return [event.fact for event in events]
         kept = []
@@ -221,6 +230,13 @@ class Collector:
             allowed = self._collecting.allowed(conn, source, mine) if source in asking else mine
             kept += [event.fact for event in allowed]
         return kept
+
+    def _mark_all(self, events: list[Arrived]) -> None:
+        """Write down under which tombstones events were let in, where others stood when they were packed."""
+        marks = {source: self._mark(source) for source in {event.source for event in events}}
+        for event in events:
+            if event.fact.admitted != marks[event.source]:
+                event.fact = msgspec.structs.replace(event.fact, admitted=marks[event.source])
 
     def _past(self, conn: psycopg.Connection[Any], events: list[Arrived], stones: set[bytes]) -> list[Arrived]:
         """Return the events that the fence lets past, without what has a tombstone."""

@@ -6,7 +6,7 @@ named, or where this very signal had closed it). What a signal says yes to no mo
 order: whatever the order, what was seen last holds.
 
 Nearly every event repeats what its browser said before. A signal without any no is remembered as long as no other process
-writes signals: seen again it is not asked for, and its last sighting is written once a minute, or before another signal of
+writes signals: seen again it is not asked for, and its last sighting is written every ten minutes, or before another signal of
 the same browser. What is lost with a process that dies are sightings of a yes, never of a no.
 """
 
@@ -28,6 +28,7 @@ from steelthread.kit import now, uuid7
 from steelthread.privacy import (
     METHODS,
     NEGATIVES,
+    Before,
     Derived,
     Ears,
     HeardSignal,
@@ -49,7 +50,7 @@ SCOPES: Mapping[str, Scope] = {"anonymous_id": "device", "device_id": "device", 
 _DAY = timedelta(days=1)
 _EPOCH, _MICROSECOND = moment(0), timedelta(microseconds=1)
 _REMEMBERED = 100_000
-_WRITTEN_SECONDS = 60.0
+_WRITTEN_SECONDS = 600.0
 """How often the last sighting of a remembered signal is written."""
 _NOWHERE = -1
 Key = tuple[bytes, Signal]
@@ -122,7 +123,7 @@ class Consenting:
         privacy.lock_nodes(conn, nodes)
         nodes -= self._stones.among(conn, nodes)
         self._fence.let_in(nodes)
-        batch = _Batch(conn, self._ears, privacy.last_signals(conn, nodes), privacy.were_refused(conn, nodes))
+        batch = _Batch(conn, self._ears, privacy.before(conn, nodes))
         for one in sorted((one for one in seen if one.node in nodes), key=lambda one: (one.at, one.place)):
             batch.take(one)
         self.told = batch.write()
@@ -205,14 +206,12 @@ def _digest(content: str) -> bytes:
 class _Batch:
     """The signals of one transaction."""
 
-    def __init__(
-        self, conn: Connection, ears: Ears, last: dict[tuple[bytes, str], HeardSignal],
-        refused: dict[tuple[bytes, str], set[tuple[str, str]]],
-    ) -> None:  # fmt: skip
+    def __init__(self, conn: Connection, ears: Ears, known: Before) -> None:
         self._conn = conn
         self._ears = ears
-        self._last = last
-        self._noes = refused
+        self._before = known
+        self._last = privacy.last_signals(conn, known.heard) if known.heard else {}
+        self._noes = privacy.were_refused(conn, known.said) if known.said else {}
         self._rows: dict[tuple[bytes, str, datetime, bytes], HeardSignal] = {}
         self._statements: list[Statement] = []
         self._now = now()
@@ -272,7 +271,7 @@ class _Batch:
     def write(self) -> Derived:
         """Write what was taken in; return all that was ever said of whoever something new was said of."""
         privacy.keep_signals(self._conn, list(self._rows.values()), self._now)
-        return privacy.append_told(self._conn, self._statements)
+        return privacy.append_told(self._conn, self._statements, self._before)
 
     def _keep(self, row: HeardSignal) -> None:
         self._rows[(row.node, row.signal, row.first_at, row.sha256)] = row

@@ -5,11 +5,13 @@ the identity lane locked, so that no erasure commits between the question and th
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
 import psycopg
 
+from steelthread import __version__
 from steelthread.identity import NODES_OF, matching_key, provider_key
 from steelthread.intake import Message, has_one_name, identifiers, name_of
 from steelthread.kit import remembered
@@ -39,14 +41,31 @@ class Fence:
         self._generation: str | None = None
         self._alive: set[bytes] = set()
         """What had no tombstone in this generation of them."""
+        self._marks: dict[tuple[str, str], str] = {}
 
     def stands(self, conn: Connection) -> bool:
         """Whether anybody was ever erased."""
         generation = self._tombstones.generation(conn)
         if generation != self._generation or len(self._alive) > _ALIVE:
             self._alive.clear()
+            self._marks.clear()
             self._generation = generation
         return generation is not None
+
+    def mark(self, source: str, namespace: str) -> str:
+        """Return what tells under which tombstones events of a source are let in, and for whom they are taken.
+
+        The same mark, found later and elsewhere: what such an event names has no tombstone still. Empty where nobody was
+        erased when it was asked last.
+        """
+        if self._generation is None:
+            return ""
+        mark = self._marks.get((source, namespace))
+        if mark is None:
+            told = (self._generation, source, namespace, self._space.project.settings.project.country, __version__)
+            mark = self._space.vault.digest(self._space.rules.digest + "\0".join(told).encode()).hex()
+            self._marks[source, namespace] = mark
+        return mark
 
     def among(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
         """Return what has a tombstone of all that events name; call `stands` before, in the same transaction."""
@@ -64,17 +83,26 @@ class Fence:
 
     # -- records of files ----------------------------------------------------------------------------------------
 
-    def records(self, conn: Connection, prepared: Sequence[Prepared]) -> Sequence[Prepared]:
+    def records(
+        self, conn: Connection, prepared: Sequence[Prepared], admitted: Collection[bytes] = ()
+    ) -> Sequence[Prepared]:
         """Return the records that may be kept, without identifiers that have a tombstone.
 
-        Each record's own name is asked for, that of an event once in its life: it is not remembered.
+        Each record's own name is asked for, that of an event once in its life: it is not remembered. `admitted` are the
+        records of live events that were let in under the present `mark`: nothing is asked of these but whose they are.
         """
         if not self.stands(conn):
             return prepared
-        names = {name for one in prepared for name in (one.party, one.parent) if name}
-        names |= {ident.hash for one in prepared for ident in one.idents}
+        asked = [one for one in prepared if one.key_hash not in admitted] if admitted else prepared
+        names = {name for one in prepared if (name := one.party)}
+        names |= {name for one in asked if (name := one.parent)}
+        names |= {one.key_hash for one in asked if one.is_party}
+        names |= {ident.hash for one in asked for ident in one.idents}
         names -= self._alive
-        stones = self._tombstones.among(conn, names.union(one.key_hash for one in prepared))
+        own = [one.key_hash for one in asked if not one.is_party]
+        if not (names or own):
+            return prepared
+        stones = self._tombstones.among(conn, names.union(own))
         self._alive |= names - stones
         if not stones:
             return prepared
@@ -142,12 +170,20 @@ class Fence:
     # -- live events ---------------------------------------------------------------------------------------------
 
     def messages(
-        self, conn: Connection, source: str, namespace: str, messages: list[Message], *, counted: bool = True
-    ) -> list[Message]:
-        """Return the live events that may be kept, without identifiers that have a tombstone."""
+        self, conn: Connection, source: str, namespace: str, messages: list[Message], marks: Iterable[str] = repeat(""),
+        *, counted: bool = True,
+    ) -> list[Message]:  # fmt: skip
+        """Return the live events that may be kept, without identifiers that have a tombstone.
+
+        `marks` are those under which they were let in before: of those that have the present `mark` nothing is asked again.
+        """
         if not self.stands(conn):
             return messages
-        told = [self.named(message, source, namespace) for message in messages]
+        mark = self.mark(source, namespace)
+        told = [
+            () if known == mark else self.named(message, source, namespace)
+            for known, message in zip(marks, messages, strict=False)
+        ]
         stones = self.among(conn, told)
         if not stones:
             return messages

@@ -5,8 +5,9 @@ dies anywhere in between has done nothing, and the next one does it once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -167,7 +168,8 @@ class LiveThread:
         for number, messages in sorted(grouped.items()):
             live = self._source(conn, number)
             numbers = {message.id: place for place, message in messages}
-            let_in = self._past_the_fence(conn, live, [message for _, message in messages])
+            marks = [told[id(message)].admitted for _, message in messages]
+            let_in = self._past_the_fence(conn, live, [message for _, message in messages], marks)
             passed = {message.id for message in let_in}
             blocked += [place for place, message in messages if message.id not in passed]
             if live.terms.problem:
@@ -224,10 +226,12 @@ class LiveThread:
         row = self._teller.words.event(message, self._teller.known(message, live.namespace))
         return {issue.column for issue in row.issues}
 
-    def _past_the_fence(self, conn: Connection, live: Known, messages: list[Message]) -> list[Message]:
+    def _past_the_fence(
+        self, conn: Connection, live: Known, messages: list[Message], marks: Iterable[str] = repeat("")
+    ) -> list[Message]:
         """Return the events that may be kept at all: nothing of whoever was erased, not even as a reject."""
         self._space.log.lock(conn, OUTCOMES)
-        return self._fence.messages(conn, live.name, live.namespace, messages)
+        return self._fence.messages(conn, live.name, live.namespace, messages, marks)
 
     def _of_source(
         self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None,
@@ -259,7 +263,9 @@ class LiveThread:
             mended |= {one.row_digest for one in prepared}
         prepared += devices  # each takes its place by its day, on a replay too
         if prepared:
-            batch.write(prepared, mended, self._fence)
+            mark = self._fence.mark(live.name, live.namespace)
+            let_in = {each.key_hash for one in events if mark and one.admitted == mark for each in one.prepared}
+            batch.write(prepared, mended, self._fence, let_in)
         self._reject(conn, live, rejects, counted=not again)
 
     def _mapped(self, live: Known, message: Message, rejects: list[Reject]) -> list[Prepared]:
