@@ -13,7 +13,7 @@ class Fact(msgspec.Struct, frozen=True, tag=True):
     """Something that happened; the tag on the wire is the class name."""
 
 
-class Received(Fact, frozen=True):
+class Received(Fact, frozen=True, gc=False):
     """A live event came in: the one fact with personal values, under its hour's key until a day after it was folded."""
 
     source: int

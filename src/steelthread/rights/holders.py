@@ -212,7 +212,7 @@ HOLDERS: Sequence[Holder] = (
         keeps="tombstones; a row goes when the tables were rewritten",
     ),
     Holder("privacy.change", "what the gates of collection have to ask anew: each mark is of many, and of nobody", "xid mark"),
-    Holder("privacy.tombstone_generation", "which tombstones there are, by a random name", "one row"),
+    Holder("privacy.tombstone_generation", "which tombstones there are, by a random name", "one generation"),
     Holder("privacy.change_listener", "until when somebody listens to changes", "one until"),
     Holder("privacy.fence", "how much the fence dropped", "name total"),
     Holder("intake.source", "sources", "source_id name priority is_unique subject mapping edition"),

@@ -203,7 +203,7 @@ class Collecting:
         ruling = self._rulings.get(same)
         until = None
         if ruling is None:
-            states = [state for _, one in found for state in one.states]
+            states = [msgspec.structs.replace(state, node=node) for node, one in found for state in one.states]
             subject = Subject(states, None if target is None else frozenset(target))
             ruling = self._ruling(subject, file, len(own), at)
             until = _ends(subject, at)

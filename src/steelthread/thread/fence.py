@@ -202,7 +202,8 @@ class Fence:
         return self.hashed(identifiers(message, namespace), source)
 
     def _hash_name(self, user_id: str, anonymous_id: str, namespace: str, source: str) -> Named:
-        return self.hashed(name_of(user_id, anonymous_id, namespace), source)
+        told = name_of(user_id, anonymous_id, namespace)
+        return self._hash(told[0][0], told[0][1] or source, told[0][2]) if told else ()
 
     def hashed(self, told: Iterable[tuple[str, str, str]], source: str) -> Named:
         """Return what identifiers (kind, namespace, value) name."""

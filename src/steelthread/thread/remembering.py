@@ -24,7 +24,6 @@ Key = tuple[str, bytes]
 NEVER = -1
 """The number of what will be other some day by itself."""
 _REMEMBERED = 100_000
-_FEW = 16
 _MARKS_EACH = 8
 """On how many marks an answer rests, at most on the average."""
 
@@ -34,7 +33,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
     number: int
     states: tuple[NodeState, ...]
-    """One; none where all that was said is still to come."""
+    """One, maybe that of another node of the same gist; none where all that was said is still to come."""
     gist: int | None
     """The same number for all of whom the same was said, as far as a decision goes by it; None: decide each time."""
 
@@ -44,20 +43,21 @@ _UNKNOWN = Held(NEVER, (), None)
 
 
 class _Marked(Generic[_Item]):
-    """Things by the marks that they rest on: tuples, as long as they are few, which nobody searches for garbage."""
+    """Things by the marks that they rest on, nearly always one by each: nothing is made for it that is looked through for garbage."""
 
     def __init__(self) -> None:
-        self._by_mark: dict[int, tuple[_Item, ...] | list[_Item]] = {}
+        self._by_mark: dict[int, _Item | list[_Item]] = {}
 
     def add(self, mark: int, item: _Item) -> None:
-        found = self._by_mark.get(mark, ())
+        found = self._by_mark.setdefault(mark, item)
         if isinstance(found, list):
             found.append(item)
-        else:
-            self._by_mark[mark] = (*found, item) if len(found) < _FEW else [*found, item]
+        elif found is not item:
+            self._by_mark[mark] = [found, item]
 
     def pop(self, mark: int) -> Collection[_Item]:
-        return self._by_mark.pop(mark, ())
+        found = self._by_mark.pop(mark, None)
+        return found if isinstance(found, list) else () if found is None else (found,)
 
     def clear(self) -> None:
         self._by_mark.clear()
@@ -68,7 +68,8 @@ class Nodes:
 
     def __init__(self) -> None:
         self._held: dict[bytes, Held] = {}
-        self._gists: dict[Hashable, int] = {}
+        self._gists: dict[Hashable, tuple[int, tuple[NodeState, ...]]] = {}
+        """What has each gist, as one for all: people are many, and most of them said the same few things."""
         self._count = count()
         """No number is given twice: rulings are remembered by them."""
         self.learnt: dict[bytes, int] = {}
@@ -134,12 +135,13 @@ class Nodes:
 
     def _keep(self, node: bytes, number: int, states: tuple[NodeState, ...]) -> None:
         same = gist(states[0]) if len(states) == 1 else None
-        number_of_same = None
-        if same is not None:
-            number_of_same = self._gists.get(same)
-            if number_of_same is None:
-                number_of_same = self._gists[same] = next(self._count)
-        self._held[node] = Held(number, states, number_of_same)
+        if same is None:
+            self._held[node] = Held(number, states, None)
+            return
+        known = self._gists.get(same)
+        if known is None:
+            known = self._gists[same] = (next(self._count), states)
+        self._held[node] = Held(number, known[1], known[0])
 
 
 def _by_node(statements: Sequence[Statement]) -> dict[bytes, list[Statement]]:
