@@ -4,7 +4,7 @@ BIN := .venv/bin
 CUSTOMERS ?= 2000
 SERVE ?= 1
 
-.PHONY: help setup demo test soak sdks spark lint types bench lock clean
+.PHONY: help setup demo test soak both sdks spark lint types bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,7 +24,10 @@ test: .venv/ready ## all tests, by two processes: the tests wait half of their t
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
 
 soak: .venv/ready ## the laws with the full counts
-	$(BIN)/python -m pytest -m "soak" --timeout 7200
+	$(BIN)/python -m pytest -m "soak" --servers both --timeout 7200
+
+both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a sixth on the second
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal --servers both
 
 sdks: ## the SDKs of Node and browsers, so that their tests run (they need Node and Debian's chromium)
 	npm ci --prefix tests/live/sdks --silent --fetch-retries 1 --fetch-timeout 30000

@@ -1,5 +1,6 @@
-"""Real PostgreSQL for every test, the embedded server and Debian's; a fresh database per test."""
+"""Real PostgreSQL for every test: the embedded server, and Debian's for some, with `--servers both` for all; a fresh database each."""
 
+import collections
 import contextlib
 import functools
 import itertools
@@ -23,6 +24,35 @@ from steelthread.store.privileges import drop, unprivileged
 from steelthread.thread import Space
 
 _NUMBERS = itertools.count(1)
+
+
+_EACH = 6
+"""Of the tests of a file one of so many runs on Debian's server, too."""
+
+
+def pytest_addoption(parser):
+    what = "some: all tests on the embedded PostgreSQL, a sixth on Debian's as well; both: all on each (make soak)"
+    parser.addoption("--servers", choices=["some", "both"], default="some", help=what)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave most tests out on the second server, the same ones each time; those of `store`, and what is asked for by name, run."""
+    asked = config.getoption("--servers") == "both" or "debian" in " ".join([config.getoption("-k"), *config.args])
+    if asked:
+        return
+    seen = collections.Counter()
+    left, chosen = [], []
+    for item in items:
+        on = item.callspec.params.get("server") if hasattr(item, "callspec") else None
+        if on == "debian" and item.path.parent.name != "store":
+            seen[item.path] += 1
+            if seen[item.path] % _EACH != 1:
+                left.append(item)
+                continue
+        chosen.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = chosen
 
 
 class Server(NamedTuple):
