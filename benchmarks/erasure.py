@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from steelthread.app import create_project, draft_source, load_file
-from steelthread.kit import open_project
+from steelthread.kit import NotFound, open_project
 from steelthread.rights import batches, erase, erase_batch
 from steelthread.thread import Space
 
@@ -163,15 +163,18 @@ def one_by_one(space: Space, refs: list[str]) -> None:
     seconds, rows = [], 0
     for ref in refs:
         began = time.perf_counter()
-        done = erase(space, ref, "bench")
+        try:
+            done = erase(space, ref, "bench")
+        except NotFound:
+            continue  # of those who come seldom not all came yet
         seconds.append(time.perf_counter() - began)
         rows += done.rows
         assert done.hits == []
     ordered = sorted(seconds)
-    print(f"{len(refs)} erasures, {rows:,} rows")
+    print(f"{len(seconds)} erasures, {rows:,} rows")
     print(
         f"one erasure to its certificate: median {statistics.median(seconds):.2f} s, "
-        f"p99 {ordered[int(len(ordered) * 0.99)]:.2f} s, {len(refs) / sum(seconds):.2f} a second"
+        f"p99 {ordered[int(len(ordered) * 0.99)]:.2f} s, {len(seconds) / sum(seconds):.2f} a second"
     )
 
 
