@@ -41,7 +41,8 @@ class Fence:
         self._generation: str | None = None
         self._alive: set[bytes] = set()
         """What had no tombstone in this generation of them."""
-        self._marks: dict[tuple[str, str], str] = {}
+        self._marks: dict[tuple[str, str, str], str] = {}
+        """By generation, source and namespace: a server asks for them in one thread while another learns of a new generation."""
 
     def stands(self, conn: Connection) -> bool:
         """Whether anybody was ever erased."""
@@ -58,13 +59,14 @@ class Fence:
         The same mark, found later and elsewhere: what such an event names has no tombstone still. Empty where nobody was
         erased when it was asked last.
         """
-        if self._generation is None:
+        generation = self._generation
+        if generation is None:
             return ""
-        mark = self._marks.get((source, namespace))
+        mark = self._marks.get((generation, source, namespace))
         if mark is None:
-            told = (self._generation, source, namespace, self._space.project.settings.project.country, __version__)
+            told = (generation, source, namespace, self._space.project.settings.project.country, __version__)
             mark = self._space.vault.digest(self._space.rules.digest + "\0".join(told).encode()).hex()
-            self._marks[source, namespace] = mark
+            self._marks[generation, source, namespace] = mark
         return mark
 
     def among(self, conn: Connection, named: Iterable[Named]) -> set[bytes]:
