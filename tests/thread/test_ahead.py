@@ -92,6 +92,9 @@ def test_what_is_prepared_beside_is_what_a_step_prepares(space, received, ahead)
         assert all(each.sealed for each in one.prepared if each.has_direct)
         for each in one.prepared:
             each.subject, each.sealed = 0, b""
+        assert one.message == other.message
+        assert one.words == other.words == intake.shape_of(one.message)
+        one.place = -1
         assert one == other
     assert any(one.prepared and one.prepared[0].amount for one in found)
 

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from steelthread.identity import load_rules
@@ -9,6 +10,7 @@ from steelthread.intake import SHARED_NAMESPACE, Message, identifiers
 from steelthread.kit import now
 from steelthread.privacy import Tombstones
 from steelthread.thread.fence import Fence
+from steelthread.thread.told import as_told
 
 AT = 1_780_000_000_000_000
 
@@ -131,12 +133,13 @@ def test_of_what_was_let_in_nothing_is_asked_until_somebody_is_erased(space, fen
     monkeypatch.setattr(Fence, "named", lambda self, one, *told: named.append(one.user_id) or own(self, one, *told))
     events = [event("ann"), event("ben"), event("cid")]
     marks = [mark, "", "of another day"]
-    assert later.messages(conn, "web", SHARED_NAMESPACE, events, marks) == events
+    told = [msgspec.structs.replace(as_told(1, one), admitted=known) for one, known in zip(events, marks, strict=True)]
+    assert later.events(conn, "web", SHARED_NAMESPACE, told) == told
     assert named == ["ben", "cid"]
     conn.rollback()
     erase(space, other, "ann")
     other.commit()
-    assert later.messages(conn, "web", SHARED_NAMESPACE, events, marks) == events[1:]
+    assert later.events(conn, "web", SHARED_NAMESPACE, told) == told[1:]
 
 
 def test_other_rules_have_another_digest(tmp_path):

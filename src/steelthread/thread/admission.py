@@ -9,6 +9,7 @@ import psycopg
 from steelthread import intake
 from steelthread.intake import Message, Plan, Reject
 from steelthread.thread.space import Space
+from steelthread.thread.told import Told, as_told
 
 Connection = psycopg.Connection[Any]
 BLOCKED = ["contract"]
@@ -19,37 +20,42 @@ _JSON = msgspec.json.Encoder(order="sorted").encode
 class Admission(msgspec.Struct):
     """What became of a batch at the door of the thread."""
 
-    admitted: list[Message]
+    admitted: list[Told]
     blocked: list[int]
-    """Places of those that are kept out."""
+    """Numbers of those that are kept out."""
     rejects: list[Reject]
 
 
-def admit(conn: Connection, space: Space, source: int, plan: Plan | None, messages: Sequence[Message]) -> Admission:
+def admit(conn: Connection, space: Space, source: int, plan: Plan | None, events: Sequence[Told]) -> Admission:
     """Judge events: what their contract blocks is a reject, what it drops is left out. Violations are counted."""
     if plan is None:
-        return Admission(list(messages), [], [])
+        return Admission(list(events), [], [])
     found, done = [], Admission([], [], [])
-    for place, message in enumerate(messages):
+    for one in events:
+        message = one.message
         verdict = _verdict(space, plan, message)
-        found += [(one, message) for one in verdict.violations]
+        found += [(each, message) for each in verdict.violations]
         if verdict.blocked:
-            worst = next(one for one in verdict.violations if one.action == "block")
+            worst = next(each for each in verdict.violations if each.action == "block")
             cells = [_JSON(message).decode()]
             done.rejects.append(Reject(0, worst.property, f"contract: {worst.reason}", True, BLOCKED, cells))
-            done.blocked.append(place)
+            done.blocked.append(one.number)
         else:
-            done.admitted.append(verdict.message)
+            done.admitted.append(_left(one, verdict.message))
     intake.keep_violations(conn, space.vault, source, found)
     return done
 
 
-def admitted(space: Space, plan: Plan | None, messages: Sequence[Message]) -> list[Message]:
+def admitted(space: Space, plan: Plan | None, events: Sequence[Told]) -> list[Told]:
     """Return the events that a contract lets in, as it leaves them; nothing is counted."""
     if plan is None:
-        return list(messages)
-    verdicts = [_verdict(space, plan, message) for message in messages]
-    return [one.message for one in verdicts if not one.blocked]
+        return list(events)
+    judged = [(one, _verdict(space, plan, one.message)) for one in events]
+    return [_left(one, verdict.message) for one, verdict in judged if not verdict.blocked]
+
+
+def _left(one: Told, message: Message) -> Told:
+    return one if message is one.message else as_told(one.source, message, one.number)
 
 
 def _verdict(space: Space, plan: Plan, message: Message) -> intake.Verdict:

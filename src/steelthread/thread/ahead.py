@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
@@ -18,62 +19,27 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.intake import DEVICE, MappedRow, Message, Reject, Words, identifiers
+from steelthread.intake import DEVICE, MappedRow, Message, Reject, Shape, Words, identifiers
 from steelthread.log import Numbered
 from steelthread.model import Received
 from steelthread.thread.prepare import Ident, Prepared, Preparer
 from steelthread.thread.space import Space
 from steelthread.thread.terms import Terms, changed_at, preparer_of, terms_of
+from steelthread.thread.told import Frame, Told, device_of, parties
 from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
 LANE = "received"
-_PIECE = 500
+_PIECE = 250
 """Events prepared at once: whoever takes them waits no longer than for so many."""
 _PAUSE = 0.02
 _TAKE = b"take"
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
 
-
-class Told(msgspec.Struct, array_like=True):
-    """An event of the log, as far as it could be prepared."""
-
-    number: int
-    source: int
-    name: bytes
-    """What tells it from others: the blind index of the client's id, in the whole space or in its source."""
-    message: Message
-    changed: tuple[int, int] | None = None
-    """Which terms of its source it was prepared under, by their time; None as long as it is not."""
-    identifiers: list[tuple[str, str, str]] = []
-    prepared: list[Prepared] = []
-    rejects: list[Reject] = []
-    admitted: str = ""
-    """What the fence at the collector said of it."""
-
-
-def as_told(source: int, message: Message) -> Told:
-    """Return an event of a source that does not come from the log as it stands there."""
-    return Told(0, source, b"", message)
-
-
-class _Frame(msgspec.Struct, array_like=True):
-    """A `Told` on its way to the other process; the message is as it came."""
-
-    number: int
-    source: int
-    name: bytes
-    message: msgspec.Raw
-    changed: tuple[int, int] | None
-    identifiers: list[tuple[str, str, str]]
-    prepared: list[Prepared]
-    rejects: list[Reject]
-    admitted: str
-
-
 _ENCODE = msgspec.msgpack.Encoder().encode
-_TOLD = msgspec.msgpack.Decoder(list[Told]).decode
+_PIECES = msgspec.msgpack.Decoder(tuple[list[Shape], list[Told]]).decode
+_COUNT = msgspec.msgpack.Decoder(int).decode
 _WANTED = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
@@ -101,7 +67,12 @@ class Teller:
             message = _MESSAGE(one.fact.message)
             scope = str(one.fact.source) if message.per_source else ""
             name = self._space.vault.blind("message", f"{scope}\x00{message.id}")
-            told.append(Told(one.number, one.fact.source, name, message, admitted=one.fact.admitted))
+            told.append(
+                Told(
+                    one.number, one.fact.source, name, msgspec.Raw(one.fact.message), message.received, message.mapped,
+                    one.fact.admitted, opened=message,
+                )
+            )  # fmt: skip
         return told
 
     def prepare(self, one: Told, reading: Reading) -> None:
@@ -110,6 +81,7 @@ class Teller:
         one.changed, one.prepared, one.rejects = reading.terms.changed, [], []
         if message.mapped:
             return
+        one.parties, one.device = parties(message), device_of(message)
         one.identifiers = self.known(message, reading.namespace)
         if message.type not in ("identify", "group") or message.group_id:
             row = self.words.event(message, one.identifiers)
@@ -182,9 +154,14 @@ class Ahead:
         begun, self._begun = self._begun, None
         if begun is None:
             return []
+        told: list[Told] = []
         try:
             self._pipe.send_bytes(_TAKE)
-            told = _TOLD(self._pipe.recv_bytes())
+            for _ in range(_COUNT(self._pipe.recv_bytes())):
+                shapes, piece = _PIECES(self._pipe.recv_bytes())
+                for one in piece:
+                    one.shape = shapes[one.place]
+                told += piece
         except (OSError, EOFError):
             self.is_gone = True
             return []
@@ -223,37 +200,42 @@ class Beside:
         with self._space.forgetting(), self._space.database.connect() as conn:
             conn.autocommit = True
             while True:
-                frames = _ENCODE(self._until_taken(conn, *_WANTED(self._pipe.recv_bytes())))
-                self._pipe.send_bytes(frames)
-                del frames
+                pieces = self._until_taken(conn, *_WANTED(self._pipe.recv_bytes()))
+                self._pipe.send_bytes(_ENCODE(len(pieces)))
+                while pieces:
+                    self._pipe.send_bytes(pieces.popleft())
 
-    def _until_taken(self, conn: Connection, after: int, most: int) -> list[_Frame]:
-        frames: list[_Frame] = []
-        while len(frames) < most and not self._pipe.poll():
-            taken = self._space.log.read(conn, LANE, after, min(_PIECE, most - len(frames)))
+    def _until_taken(self, conn: Connection, after: int, most: int) -> deque[bytes]:
+        """Prepare events piece by piece, each ready to be sent: whoever takes them waits for the last one only."""
+        pieces: deque[bytes] = deque()
+        left = most
+        while left and not self._pipe.poll():
+            taken = self._space.log.read(conn, LANE, after, min(_PIECE, left))
             if taken:
-                frames += self._prepared(conn, taken)
-                after = taken[-1].number
+                pieces.append(_ENCODE(self._prepared(conn, taken)))
+                after, left = taken[-1].number, left - len(taken)
             else:
                 self._pipe.poll(_PAUSE)
         self._pipe.recv_bytes()
-        return frames
+        return pieces
 
-    def _prepared(self, conn: Connection, taken: Sequence[Numbered]) -> list[_Frame]:
+    def _prepared(self, conn: Connection, taken: Sequence[Numbered]) -> tuple[list[Shape], list[Frame]]:
         told = self._teller.told(taken)
         sources = {number: self._source(conn, number) for number in {one.source for one in told}}
         for one in told:
             if not sources[one.source].terms.problem:
                 self._teller.prepare(one, sources[one.source])
         self._teller.seal([each for one in told for each in one.prepared])
-        return [
-            _Frame(
-                one.number, one.source, one.name, msgspec.Raw(raw.fact.message), one.changed, one.identifiers, one.prepared,
-                one.rejects, one.admitted,
+        shapes: dict[Shape, int] = {}
+        frames = [
+            Frame(
+                one.number, one.source, one.name, one.raw, one.received, one.is_mapped, one.admitted, one.changed,
+                one.identifiers, one.prepared, one.rejects, one.parties, one.device,
+                shapes.setdefault(one.words, len(shapes)),
             )
-            for one, raw in zip(told, taken, strict=True)
-            if isinstance(raw.fact, Received)
+            for one in told
         ]  # fmt: skip
+        return list(shapes), frames
 
     def _source(self, conn: Connection, number: int) -> _Source:
         known = self._sources.get(number)
@@ -267,16 +249,6 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
     """Return the identifiers of an event that are of a kind which the project has."""
     known = [one for one in identifiers(message, namespace) if space.rules.knows(one[0])]
     return space.rules.untied(known, lambda one: one[0])
-
-
-def parties(message: Message) -> list[tuple[str, str]]:
-    """Return the (entity, key) of the records that a message tells of."""
-    if message.type == "group":
-        return [("Account", message.group_id)] if message.group_id and message.traits else []
-    if message.type != "identify" and not message.traits and not message.once:
-        return []
-    key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
-    return [("Individual", key)] if key else []
 
 
 def walled(ident: Ident) -> Ident:

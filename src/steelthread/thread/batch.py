@@ -488,6 +488,7 @@ class Batch:
         folder.know_sources()
         self._stitch.write_opened()
         intake.insert_records(self._conn, self._inserts)
+        profiles.insert_events(self._conn, self._events)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
         outcome = self._stitch.finish()
@@ -549,8 +550,7 @@ class Batch:
         return simple, anew
 
     def _tally(self, came: profiles.Tallies, anew: Collection[int]) -> None:
-        """Write the events and what they come to."""
-        profiles.insert_events(self._conn, self._events)
+        """Write what the events come to."""
         profiles.await_parents(self._conn, self._waiting)
         profiles.add_to_tallies(self._conn, came)
         profiles.count_tallies(self._conn, anew)

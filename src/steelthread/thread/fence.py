@@ -5,7 +5,6 @@ the identity lane locked, so that no erasure commits between the question and th
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from steelthread.kit import remembered
 from steelthread.privacy import Tombstones, count_fence
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
+from steelthread.thread.told import Told, as_told
 
 Connection = psycopg.Connection[Any]
 _UNPACK = msgspec.msgpack.Decoder().decode
@@ -171,31 +171,42 @@ class Fence:
 
     # -- live events ---------------------------------------------------------------------------------------------
 
-    def messages(
-        self, conn: Connection, source: str, namespace: str, messages: list[Message], marks: Iterable[str] = repeat(""),
-        *, counted: bool = True,
-    ) -> list[Message]:  # fmt: skip
-        """Return the live events that may be kept, without identifiers that have a tombstone.
+    def events(self, conn: Connection, source: str, namespace: str, told: list[Told]) -> list[Told]:
+        """Return the events of the log that may be kept, without identifiers that have a tombstone.
 
-        `marks` are those under which they were let in before: of those that have the present `mark` nothing is asked again.
+        Those that were let in under the present mark are not even opened: nothing is asked of them again.
         """
         if not self.stands(conn):
-            return messages
+            return told
         mark = self.mark(source, namespace)
-        told = [
-            () if known == mark else self.named(message, source, namespace)
-            for known, message in zip(marks, messages, strict=False)
-        ]
+        asked = [one for one in told if one.admitted != mark]
+        past = self._past(conn, source, namespace, [one.message for one in asked])
+        changed = {id(one): left for one, left in zip(asked, past, strict=True) if left is not one.message}
+        if not changed:
+            return told
+        kept = [one for one in told if changed.get(id(one), one) is not None]
+        return [as_told(one.source, left, one.number) if (left := changed.get(id(one))) else one for one in kept]
+
+    def messages(self, conn: Connection, source: str, namespace: str, messages: list[Message]) -> list[Message]:
+        """Return those of these messages that may be kept, as they may be; it is not counted."""
+        if not self.stands(conn):
+            return messages
+        return [one for one in self._past(conn, source, namespace, messages, counted=False) if one is not None]
+
+    def _past(
+        self, conn: Connection, source: str, namespace: str, messages: Sequence[Message], *, counted: bool = True
+    ) -> Sequence[Message | None]:
+        """Return each message as it may be kept: itself, or without what has a tombstone, or None."""
+        told = [self.named(message, source, namespace) for message in messages]
         stones = self.among(conn, told)
         if not stones:
             return messages
         past = [without(message, named, stones) for message, named in zip(messages, told, strict=True)]
-        kept = [one for one in past if one is not None]
         if counted:
             unlike = sum(one is not message for one, message in zip(past, messages, strict=True))
-            dropped = len(past) - len(kept)
+            dropped = sum(one is None for one in past)
             count_fence(conn, {"droppedEvents": dropped, "strippedEvents": unlike - dropped})
-        return kept
+        return past
 
     def named(self, message: Message, source: str, namespace: str) -> Named:
         """Return all that a message names, the mailbox behind an address included; it may be shared, so leave it as it is."""

@@ -5,9 +5,8 @@ dies anywhere in between has done nothing, and the next one does it once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -28,7 +27,7 @@ from steelthread.kit import Unavailable
 from steelthread.model import Folded, Received
 from steelthread.store import WriteBehind
 from steelthread.thread.admission import admit, admitted
-from steelthread.thread.ahead import LANE, Ahead, Teller, Told, as_told, parties, set_aside
+from steelthread.thread.ahead import LANE, Ahead, Teller, set_aside
 from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
@@ -37,6 +36,7 @@ from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
+from steelthread.thread.told import Told, as_told
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
@@ -76,7 +76,7 @@ class LiveThread:
         """Events that are at hand already, and the number after which they come."""
         self._fence = Fence(space)
         self._recent = Recent()
-        self._devices: dict[tuple[Any, ...], None] = {}
+        self._devices: dict[tuple[int, bytes], None] = {}
         """What was told of devices, by source and day: the same need not be written again."""
         self.troubled: set[int] = set()
         """Numbers of the sources whose contract or file cannot be read."""
@@ -161,41 +161,35 @@ class LiveThread:
         """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
         grouped, duplicates = self._new(conn, taken)
         count_live(conn, {"duplicates": len(duplicates)})
-        told = {id(one.message): one for one in taken}
         blocked: list[int] = []
         asked = conn.asked if isinstance(conn, WriteBehind) else None
         self._recent.begin(self._space.log.turn(conn, OUTCOMES))
-        for number, messages in sorted(grouped.items()):
+        for number, events in sorted(grouped.items()):
             live = self._source(conn, number)
-            numbers = {message.id: place for place, message in messages}
-            marks = [told[id(message)].admitted for _, message in messages]
-            let_in = self._past_the_fence(conn, live, [message for _, message in messages], marks)
-            passed = {message.id for message in let_in}
-            blocked += [place for place, message in messages if message.id not in passed]
+            let_in = self._past_the_fence(conn, live, events)
+            blocked += {one.number for one in events}.difference(one.number for one in let_in)
             if live.terms.problem:
-                self._reject(conn, live, [waiting(message) for message in let_in], counted=False)
-                blocked += [numbers[message.id] for message in let_in]
+                self._reject(conn, live, [waiting(one.message) for one in let_in], counted=False)
+                blocked += [one.number for one in let_in]
                 continue
-            intake.note_words(conn, number, intake.words_of(let_in))
+            intake.note_words(conn, number, intake.words_of((one.words, one.received) for one in let_in))
             admission = admit(conn, self._space, number, live.plan, let_in)
-            blocked += [numbers[let_in[place].id] for place in admission.blocked]
+            blocked += admission.blocked
             self._reject(conn, live, admission.rejects)
-            source = live.facts.source_id
-            let_in_now = [told.get(id(message)) or as_told(source, message) for message in admission.admitted]
-            self._of_source(conn, live, let_in_now, self._recent, asked)
+            self._of_source(conn, live, admission.admitted, self._recent, asked)
             asked = None  # of what this source gave the next one has to know
         return duplicates, sorted(blocked)
 
-    def _new(self, conn: Connection, taken: Sequence[Told]) -> tuple[dict[int, list[tuple[int, Message]]], list[int]]:
-        """Tell what is new, by source and with its number, from what came before: by the client's id in the whole space, or in its source."""
+    def _new(self, conn: Connection, taken: Sequence[Told]) -> tuple[dict[int, list[Told]], list[int]]:
+        """Tell what is new, by source, from what came before: by the client's id in the whole space, or in its source."""
         named: dict[bytes, Told] = {}
         duplicates = [one.number for one in taken if named.setdefault(one.name, one) is not one]
-        at = moment(max(one.message.received for one in taken))
+        at = moment(max(one.received for one in taken))
         fresh = keep_messages(conn, list(named), at)
-        new: dict[int, list[tuple[int, Message]]] = defaultdict(list)
+        new: dict[int, list[Told]] = defaultdict(list)
         for name, one in named.items():
             if name in fresh:
-                new[one.source].append((one.number, one.message))
+                new[one.source].append(one)
             else:
                 duplicates.append(one.number)
         return new, sorted(duplicates)
@@ -204,16 +198,16 @@ class LiveThread:
         """Fold events in that were folded in before: what they give under the present mapping takes the place of it."""
         for number, messages in sorted(grouped.items()):
             live = self._readable(conn, number)
-            told = self._past_the_fence(conn, live, messages)
-            let_in = admitted(self._space, live.plan, told)
-            self._of_source(conn, live, [as_told(live.facts.source_id, message) for message in let_in], again=True)
+            told = self._past_the_fence(conn, live, [as_told(number, message) for message in messages])
+            self._of_source(conn, live, admitted(self._space, live.plan, told), again=True)
 
     def unblock(self, conn: Connection, number: int, messages: list[Message]) -> int:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
         live = self._readable(conn, number)
-        admission = admit(conn, self._space, number, live.plan, self._past_the_fence(conn, live, messages))
+        told = self._past_the_fence(conn, live, [as_told(number, message) for message in messages])
+        admission = admit(conn, self._space, number, live.plan, told)
         self._reject(conn, live, admission.rejects, counted=False)
-        self._of_source(conn, live, [as_told(live.facts.source_id, message) for message in admission.admitted])
+        self._of_source(conn, live, admission.admitted)
         return len(admission.admitted)
 
     def issues(self, conn: Connection, number: int, message: Message) -> set[str]:
@@ -226,12 +220,10 @@ class LiveThread:
         row = self._teller.words.event(message, self._teller.known(message, live.namespace))
         return {issue.column for issue in row.issues}
 
-    def _past_the_fence(
-        self, conn: Connection, live: Known, messages: list[Message], marks: Iterable[str] = repeat("")
-    ) -> list[Message]:
+    def _past_the_fence(self, conn: Connection, live: Known, told: list[Told]) -> list[Told]:
         """Return the events that may be kept at all: nothing of whoever was erased, not even as a reject."""
         self._space.log.lock(conn, OUTCOMES)
-        return self._fence.messages(conn, live.name, live.namespace, messages, marks)
+        return self._fence.events(conn, live.name, live.namespace, told)
 
     def _of_source(
         self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None,
@@ -239,7 +231,7 @@ class LiveThread:
     ) -> None:  # fmt: skip
         if not events:
             return
-        as_of = moment(max(one.message.received for one in events))
+        as_of = moment(max(one.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load), recent, asked)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
@@ -247,12 +239,12 @@ class LiveThread:
         devices: list[Prepared] = []
         rejects: list[Reject] = []
         for one in events:
-            if one.message.mapped:
+            if one.is_mapped:
                 prepared += self._mapped(live, one.message, rejects)
                 continue
             if one.changed != live.terms.changed:
                 self._teller.prepare(one, live)
-            for party in parties(one.message):
+            for party in one.parties:
                 told[party].append(one)
             if one.prepared:
                 rejects += one.rejects
@@ -284,9 +276,9 @@ class LiveThread:
 
     def _device(self, live: Known, one: Told) -> list[Prepared]:
         """Prepare the device of an event, unless the same was told of it on that day."""
-        if not (one.message.anonymous_id or "device" in one.message.context):
-            return []  # of a login alone nobody can tell which of their devices it was
-        said = (live.facts.source_id, *intake.device_mark(one.message))
+        if not one.device:
+            return []
+        said = (live.facts.source_id, one.device)
         if said in self._devices:
             return []
         while len(self._devices) >= _MOST_DEVICES:

@@ -18,11 +18,12 @@ from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
 from steelthread.thread.admission import admitted
-from steelthread.thread.ahead import LANE, known_identifiers, parties
+from steelthread.thread.ahead import LANE, known_identifiers
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, terms_of
+from steelthread.thread.told import as_told, parties
 
 Connection = psycopg.Connection[Any]
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
@@ -133,16 +134,16 @@ class Tail:
         watched = self._watched(source)
         kept = [message]
         if self._fence.stands(conn):
-            kept = self._fence.messages(conn, source, watched.namespace, kept, counted=False)
+            kept = self._fence.messages(conn, source, watched.namespace, kept)
         if not kept:
             gone = {"verdict": "refused", "reason": "it is of somebody who was erased"}
             return _Given(gone, []) if number in fact.refused else None
-        kept = admitted(self._space, watched.plan, kept)
-        if number in fact.refused or not kept:
+        left = admitted(self._space, watched.plan, [as_told(0, one) for one in kept])
+        if number in fact.refused or not left:
             return _Given({"verdict": "refused"}, [])
-        identifiers = known_identifiers(self._space, kept[0], watched.namespace)
+        identifiers = known_identifiers(self._space, left[0].message, watched.namespace)
         try:
-            rows = self._rows(watched, kept[0], identifiers)
+            rows = self._rows(watched, left[0].message, identifiers)
         except RowRejected as error:
             return _Given({"verdict": "refused", "reason": f"{error.column}: {error.reason}"}, [])
         aside = [{"property": issue.column, "reason": issue.reason} for row in rows for issue in row.issues]

@@ -5,11 +5,13 @@ from steelthread.intake.contracts.inference import closed_sets, draft_plan
 from steelthread.intake.contracts.judging import Verdict, Violation, judge_event
 from steelthread.intake.contracts.plan import Plan, load_plan, plan_path
 from steelthread.intake.contracts.watching import (
+    Shape,
     forget_volume,
     keep_violations,
     list_seen,
     list_violations,
     note_words,
+    shape_of,
     violation_samples,
     volume_alerts,
     words_of,
@@ -18,6 +20,7 @@ from steelthread.intake.contracts.watching import (
 __all__ = [
     "Alert",
     "Plan",
+    "Shape",
     "Verdict",
     "Violation",
     "closed_sets",
@@ -34,6 +37,7 @@ __all__ = [
     "open_alerts",
     "plan_path",
     "raise_alert",
+    "shape_of",
     "violation_samples",
     "volume_alerts",
     "words_of",

@@ -1,6 +1,7 @@
 """What live sources send, counted: events and properties by name, violations, volumes by hour. PostgreSQL; no values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,6 +21,10 @@ _PACK = msgspec.msgpack.Encoder().encode
 _UNPACK = msgspec.msgpack.Decoder(Message).decode
 
 
+Shape = tuple[str, tuple[tuple[str, str], ...]]
+"""What an event is called, and each of its properties with its kind; the first is the event itself, without a name."""
+
+
 class Word(NamedTuple):
     """An event (empty property) or a property of it, as a batch has it."""
 
@@ -29,38 +34,29 @@ class Word(NamedTuple):
     last: int
 
 
-class _Counted(msgspec.Struct):
-    """A word that is being counted."""
+def shape_of(message: Message) -> Shape:
+    """Return the words of an event. Most events of a source have one of few shapes, by which they are counted."""
+    named = _within(message) if message.mapped else said(message).items()
+    kinds = {"": "event"}
+    for each, value in islice(named, _MOST_PROPERTIES):
+        kinds[str(each)[:_LONGEST]] = _kind(value)
+    return event_name(message)[:_LONGEST], tuple(kinds.items())
 
-    types: set[str]
-    total: int
-    first: int
-    last: int
 
-
-def words_of(messages: Sequence[Message]) -> dict[tuple[str, str], Word]:
-    """Return the events and properties of a batch, by name."""
-    found: dict[tuple[str, str], _Counted] = {}
-    for message in messages:
-        name, at = event_name(message)[:_LONGEST], message.received
-        named = _within(message) if message.mapped else said(message).items()
-        kinds = {"": "event"}
-        for each, value in islice(named, _MOST_PROPERTIES):
-            kinds[str(each)[:_LONGEST]] = _kind(value)
-        for each, kind in kinds.items():
-            known = found.get((name, each))
-            if known is None:
-                known = found[name, each] = _Counted(set(), 0, at, at)
-            known.types.add(kind)
-            known.total += 1
-            if at < known.first:
-                known.first = at
-            elif at > known.last:
-                known.last = at
-    return {
-        word: Word(frozenset(one.types), one.total, one.first, one.last)
-        for word, one in sorted(found.items(), key=_by_word)
-    }
+def words_of(events: Iterable[tuple[Shape, int]]) -> dict[tuple[str, str], Word]:
+    """Return the events and properties of a batch, by name; of each event its shape is told, and when it was received."""
+    received: dict[Shape, list[int]] = defaultdict(list)
+    for shape, at in events:
+        received[shape].append(at)
+    found: dict[tuple[str, str], Word] = {}
+    for (name, kinds), times in received.items():
+        total, first, last = len(times), min(times), max(times)
+        for each, kind in kinds:
+            known = found.get((name, each)) or Word(frozenset(), 0, first, last)
+            found[name, each] = Word(
+                known.types | {kind}, known.total + total, min(first, known.first), max(last, known.last)
+            )
+    return dict(sorted(found.items(), key=_by_word))
 
 
 def _by_word(item: tuple[tuple[str, str], Any]) -> tuple[str, str]:
