@@ -13,6 +13,7 @@ from steelthread.intake import Message
 from steelthread.model import Received
 from steelthread.thread import LiveThread, live, live_status, verify
 from steelthread.thread.ahead import Ahead, Beside, Teller
+from steelthread.thread.foresight import Foresight
 from steelthread.thread.terms import preparer_of, terms_of
 
 T0 = 1_790_000_000_000_000
@@ -40,10 +41,10 @@ def received(space):
     """Put events on the log; return the number of the source."""
     add_live_source(space, "web")
 
-    def put(count):
+    def put(count, events=None):
         with space.database.connect() as conn:
             number = next(number for number, (name, _) in intake.source_names(conn).items() if name == "web")
-            facts = [Received(number, msgspec.msgpack.encode(event(one))) for one in range(count)]
+            facts = [Received(number, msgspec.msgpack.encode(one)) for one in events or map(event, range(count))]
             space.log.append(conn, "received", facts, hours=1)
             conn.commit()
         return number
@@ -143,4 +144,52 @@ def test_what_is_at_hand_is_folded_in_once_whatever_becomes_of_a_step(space, rec
         (counted,) = conn.execute("select sum(count) from profiles.tally").fetchone()
     assert counted == sum(number % 3 < 2 for number in range(2600)), "each page and track once"
     assert (status.folded, status.rejected, status.duplicates) == (2600, 0, 0)
+    assert verify(space)["same"]
+
+
+def order(number, total, at=0):
+    """Return an event of an order that others tell of, too."""
+    told = {"order_id": f"o{number}", "total": total, "currency": "EUR"}
+    return Message(id=f"again{number}-{at}", type="track", timestamp=T0 + 10_000 + at, received=T0 + 10_000 + at,
+                   user_id=f"u{number % 40}", event="Order Updated", properties=told)  # fmt: skip
+
+
+@pytest.mark.parametrize("meddles", [False, True], ids=["alone", "somebody else between"])
+def test_what_was_asked_of_events_ahead_holds_what_the_steps_before_wrote(space, received, ahead, monkeypatch, meddles):
+    """Messages that came in the step before or in one before that, and orders told of in the step before, are known."""
+    first = [event(number) for number in range(600)]
+    second = [*first[550:], *(order(number, "7.00") for number in range(1, 550, 6)), *map(event, range(600, 1100))][
+        :600
+    ]
+    third = [
+        *first[:50],
+        *second[100:150],
+        *(order(number, "9.00", 1) for number in range(1, 550, 6)),
+        *map(event, range(2000, 2600)),
+    ]
+    received(0, [*first, *second, *third[:600]])
+    monkeypatch.setattr(live, "MOST", 600)
+    asked, own = [], Foresight.take
+    monkeypatch.setattr(Foresight, "take", lambda self: asked.append(own(self)) or asked[-1])
+    thread = LiveThread(space)
+    thread._ahead = ahead
+    with space.writer() as conn:
+        for _ in range(3):
+            assert thread.step(conn, 600).read == 600
+            if meddles:
+                with space.database.connect() as other:
+                    space.log.lock(other, "identity")
+                    other.commit()
+    assert [len(one.names) > 500 for one in asked] == [False, True, True], "they were asked ahead"
+    assert 50 <= len(asked[1].came) < len(asked[2].came)
+    with space.database.connect() as conn:
+        status = live_status(space, conn)
+        amounts = conn.execute(
+            "select amount::float8, count(*) from profiles.event join intake.entity using (entity_id) "
+            "where name = 'SalesOrder' group by 1"
+        ).fetchall()
+    once = {one.id: one for one in [*first, *second, *third[:600]]}
+    assert status.duplicates == 1800 - len(once) == 50 + 50 + 50
+    completed = sum(one.event == "Order Completed" for one in once.values())
+    assert dict(amounts) == {9.0: 92, 12.5: completed - 92}, "each order once, as it was told of last"
     assert verify(space)["same"]

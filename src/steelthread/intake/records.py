@@ -118,6 +118,8 @@ def row_digests(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, tupl
 
 def records_by_hash(conn: Connection, hashes: Collection[bytes]) -> dict[bytes, RecordRow]:
     """Return the records with these key hashes."""
+    if not hashes:
+        return {}
     rows = _select(conn, "key_hash = any(%s)", Byteas(hashes))
     return {row.key_hash: row for row in rows}
 

@@ -21,6 +21,7 @@ from steelthread.intake import (
     Witness,
     count_live,
     keep_messages,
+    messages_before,
     moment,
 )
 from steelthread.kit import Unavailable
@@ -32,6 +33,7 @@ from steelthread.thread.alerting import alert, end_troubles
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
+from steelthread.thread.foresight import NOTHING, Foreseen, Foresight
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
@@ -74,6 +76,11 @@ class LiveThread:
         self._ahead: Ahead | None = None
         self._next: tuple[int, list[Told]] = (0, [])
         """Events that are at hand already, and the number after which they come."""
+        self._foresight = Foresight()
+        self._foreseen = NOTHING
+        """What was asked of the present events before their step."""
+        self._written: set[bytes] = set()
+        """Key hashes of the records that this step looked at, and may have written."""
         self._fence = Fence(space)
         self._recent = Recent()
         self._devices: dict[tuple[int, bytes], None] = {}
@@ -89,6 +96,7 @@ class LiveThread:
             yield
         finally:
             self._ahead, self._next = None, (0, [])
+            self._foresight.close()
             if ahead is not None:
                 ahead.close()
 
@@ -106,7 +114,7 @@ class LiveThread:
             conn.rollback()
             return Step(0, position)
         duplicates, blocked = self._fold(conn, taken)
-        self._look_ahead(taken, most)
+        self._look_ahead(conn, taken, most)
         log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
         log.advance(conn, READER, LANE, taken[-1].number)
         turn = log.turn(conn, OUTCOMES)
@@ -117,8 +125,9 @@ class LiveThread:
     def _taken(self, conn: Connection, position: int, most: int) -> list[Told]:
         """Return the next events, those first that were prepared; when there are many, begin to prepare those after them."""
         (after, taken), self._next = self._next, (0, [])
+        self._foreseen = self._foresight.take()
         if after != position or most != MOST:
-            taken = []
+            taken, self._foreseen = [], NOTHING
         if len(taken) >= _MANY:
             return taken
         if self._ahead:
@@ -131,7 +140,7 @@ class LiveThread:
             self._ahead.begin(taken[-1].number, most)
         return taken
 
-    def _look_ahead(self, taken: Sequence[Told], most: int) -> None:
+    def _look_ahead(self, conn: Connection, taken: Sequence[Told], most: int) -> None:
         """Have the next events at hand, and those after them begun, while PostgreSQL still writes what this step gave."""
         if self._ahead is None or len(taken) < _MANY or most != MOST:
             return
@@ -139,6 +148,8 @@ class LiveThread:
         ahead = self._ahead.take(after)
         self._next = (after, ahead)
         self._ahead.begin(ahead[-1].number if ahead else after, most)
+        if isinstance(conn, WriteBehind) and conn.asked is not None and len(ahead) >= _MANY:
+            self._foresight.ask(conn.asked, ahead, taken, self._written)
 
     def set_aside(self, conn: Connection, error: Exception) -> Step:
         """Keep the next event as a reject: it cannot be folded in, and must not hold up the others."""
@@ -159,11 +170,13 @@ class LiveThread:
 
     def _fold(self, conn: Connection, taken: Sequence[Told]) -> tuple[list[int], list[int]]:
         """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
+        self._written = set()
         grouped, duplicates = self._new(conn, taken)
         count_live(conn, {"duplicates": len(duplicates)})
         blocked: list[int] = []
         asked = conn.asked if isinstance(conn, WriteBehind) else None
-        self._recent.begin(self._space.log.turn(conn, OUTCOMES))
+        alone = self._recent.begin(self._space.log.turn(conn, OUTCOMES))
+        foreseen = self._foreseen if alone else NOTHING
         for number, events in sorted(grouped.items()):
             live = self._source(conn, number)
             let_in = self._past_the_fence(conn, live, events)
@@ -176,8 +189,8 @@ class LiveThread:
             admission = admit(conn, self._space, number, live.plan, let_in)
             blocked += admission.blocked
             self._reject(conn, live, admission.rejects)
-            self._of_source(conn, live, admission.admitted, self._recent, asked)
-            asked = None  # of what this source gave the next one has to know
+            self._of_source(conn, live, admission.admitted, self._recent, asked, foreseen)
+            asked, foreseen = None, NOTHING  # of what this source gave the next one has to know
         return duplicates, sorted(blocked)
 
     def _new(self, conn: Connection, taken: Sequence[Told]) -> tuple[dict[int, list[Told]], list[int]]:
@@ -185,13 +198,14 @@ class LiveThread:
         named: dict[bytes, Told] = {}
         duplicates = [one.number for one in taken if named.setdefault(one.name, one) is not one]
         at = moment(max(one.received for one in taken))
-        fresh = keep_messages(conn, list(named), at)
+        came = messages_before(conn, named.keys() - self._foreseen.names).union(self._foreseen.came)
+        keep_messages(conn, named.keys() - came, at)
         new: dict[int, list[Told]] = defaultdict(list)
         for name, one in named.items():
-            if name in fresh:
-                new[one.source].append(one)
-            else:
+            if name in came:
                 duplicates.append(one.number)
+            else:
+                new[one.source].append(one)
         return new, sorted(duplicates)
 
     def again(self, conn: Connection, grouped: Mapping[int, list[Message]]) -> None:
@@ -227,13 +241,14 @@ class LiveThread:
 
     def _of_source(
         self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None,
-        asked: Connection | None = None, *, again: bool = False,
+        asked: Connection | None = None, foreseen: Foreseen = NOTHING, *, again: bool = False,
     ) -> None:  # fmt: skip
         if not events:
             return
         as_of = moment(max(one.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
         batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load), recent, asked)
+        batch.looked_up(foreseen.hashes, foreseen.records)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         prepared: list[Prepared] = []
         devices: list[Prepared] = []
@@ -258,6 +273,7 @@ class LiveThread:
             mark = self._fence.mark(live.name, live.namespace)
             let_in = {each.key_hash for one in events if mark and one.admitted == mark for each in one.prepared}
             batch.write(prepared, mended, self._fence, let_in)
+            self._written.update(one.key_hash for one in prepared)
         self._reject(conn, live, rejects, counted=not again)
 
     def _mapped(self, live: Known, message: Message, rejects: list[Reject]) -> list[Prepared]:

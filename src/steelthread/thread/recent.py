@@ -22,11 +22,16 @@ class Recent(identity.Recent):
         self._turn: int | None = None
         to_be_forgotten(self)
 
-    def begin(self, turn: int) -> None:
-        """Forget all if anybody else had the lane since `end`; `turn` is the lane's, locked by this transaction first."""
-        if self._turn is None or turn != self._turn + 1:
+    def begin(self, turn: int) -> bool:
+        """Forget all if anybody else had the lane since `end`; return whether nobody had.
+
+        `turn` is the lane's, locked by this transaction first.
+        """
+        alone = self._turn is not None and turn == self._turn + 1
+        if not alone:
             self.cache_clear()
         self._turn = None
+        return alone
 
     def end(self, turn: int) -> None:
         """Say that a transaction was committed that locked the lane last with this turn."""

@@ -9,7 +9,7 @@ from steelthread.intake.live.dialects import Path, paths
 from steelthread.intake.live.homes import Home, homes_of
 from steelthread.intake.live.identifiers import SHARED_NAMESPACE, has_one_name, identifiers, name_of
 from steelthread.intake.live.keys import key_digest, live_sources, make_write_key, revoke_write_key, source_of_key
-from steelthread.intake.live.messages import count_live, forget_messages, keep_messages, live_counts
+from steelthread.intake.live.messages import count_live, forget_messages, keep_messages, live_counts, messages_before
 from steelthread.intake.live.posthog import api_key as posthog_key
 from steelthread.intake.live.posthog import decode as decode_posthog
 from steelthread.intake.live.posthog import remote_config as posthog_config
@@ -58,6 +58,7 @@ __all__ = [
     "live_counts",
     "live_sources",
     "make_write_key",
+    "messages_before",
     "moment",
     "name_of",
     "paths",

@@ -1,7 +1,7 @@
 """Messages seen before, and counts of what became of live messages, in PostgreSQL."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,20 +14,24 @@ _INT8 = struct.Struct(">iq").pack
 _TWO = struct.pack(">h", 2)
 
 
-def keep_messages(conn: Connection, names: Sequence[bytes], at: datetime) -> set[bytes]:
-    """Keep the names of messages; return those that were not there yet. One at a time does it: who has the reader's position.
+def messages_before(conn: Connection, names: Collection[bytes]) -> set[bytes]:
+    """Return the names of those of these messages that came before."""
+    if not names:
+        return set()
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(
+            "select name from intake.message where name = any(%s)", (Byteas(sorted(names)),)
+        ).fetchall()
+    return {name for (name,) in rows}
+
+
+def keep_messages(conn: Connection, names: Collection[bytes], at: datetime) -> None:
+    """Keep the names of messages that did not come before. One at a time asks and keeps: who has the reader's position.
 
     To look for them and copy the new ones in takes less than an insert that meets what is there: it would write each name twice.
     """
-    if not names:
-        return set()
-    ordered = sorted(names)
-    with conn.cursor(binary=True) as cursor:
-        rows = cursor.execute("select name from intake.message where name = any(%s)", (Byteas(ordered),)).fetchall()
-    known = {name for (name,) in rows}
     moment = _INT8(8, micros_2000(at))
-    copy_rows(conn, "intake.message (name, at)", [_TWO + field(name) + moment for name in ordered if name not in known])
-    return set(names) - known
+    copy_rows(conn, "intake.message (name, at)", [_TWO + field(name) + moment for name in sorted(names)])
 
 
 def forget_messages(conn: Connection, before: datetime) -> int:
