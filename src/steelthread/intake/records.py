@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from steelthread.kit import NotFound
-from steelthread.store import NULL, Byteas, Int8s, Texts, copy_rows, field, micros_2000
+from steelthread.store import NULL, Byteas, Int8s, Texts, copy_rows, field, micros_2000, write
 from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
@@ -174,7 +174,8 @@ def update_records(conn: Connection, rows: Sequence[RecordRow]) -> None:
             [row.first_observed_at for row in rows], [row.as_of for row in rows],
         )
     ]  # fmt: skip
-    conn.execute(
+    write(
+        conn,
         f"""
         update intake.record r set digest = c.digest, row_digest = c.row_digest, observed_at = {_moment("observed")},
             changed_at = case when c.has_changed = 1 then {_moment("changed")} end, loaded_at = {_moment("loaded")},
@@ -229,7 +230,8 @@ def close_records(conn: Connection, records: Sequence[int], load: int, at: datet
 def keep_versions(conn: Connection, rows: Sequence[tuple[int, bytes, datetime]]) -> None:
     """Keep when versions that are not current were first loaded: (record, digest, time)."""
     if rows:
-        conn.execute(
+        write(
+            conn,
             "insert into intake.record_version select distinct on (1, 2) * "
             "from unnest(%s::int8[], %s::bytea[], %s::timestamptz[]) as v (a, b, c) order by 1, 2, 3 "
             "on conflict (record_id, digest) do update "

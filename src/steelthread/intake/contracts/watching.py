@@ -11,6 +11,7 @@ import psycopg
 
 from steelthread.intake.contracts.judging import Violation, event_name, said
 from steelthread.intake.live import Message, moment
+from steelthread.store import carry_out
 from steelthread.vault import Vault, seal, unseal
 
 Connection = psycopg.Connection[Any]
@@ -85,6 +86,10 @@ def _kind(value: Any) -> str:
 
 def note_words(conn: Connection, source: int, words: Mapping[tuple[str, str], Word], *, most: int = 5000) -> None:
     """Count events and properties; of a source that makes up names without end, no more than `most` are kept."""
+    carry_out(conn, lambda conn: _note_words(conn, source, words, most))
+
+
+def _note_words(conn: Connection, source: int, words: Mapping[tuple[str, str], Word], most: int) -> None:
     row = conn.execute("select count(*) from intake.seen_word where source_id = %s", (source,)).fetchone()
     full = row is not None and row[0] >= most
     with conn.cursor() as cursor:
