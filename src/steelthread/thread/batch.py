@@ -491,13 +491,17 @@ class Batch:
         profiles.insert_events(self._conn, self._events)
         profiles.write_tokens(self._conn, self._tokens_again, self._tokens)
         write_homes(self._conn, [record for record, _ in self._tokens_again], self._homes)
-        outcome = self._stitch.finish()
         asked = None if self._backdated else self._asked  # a record that was dated back is to be read as it is now
-        gathered = folder.gather(outcome, self._contributions, self._recent.sums if self._recent else {}, asked)
         simple, anew = self._told_apart()
         came = profiles.tallies_of(event for event in simple if event.owner not in anew)
+        if asked is not None:  # what was there before is read on another connection, which does not see it
+            profiles.add_to_tallies(self._conn, came)
+        outcome = self._stitch.finish()
+        gathered = folder.gather(outcome, self._contributions, self._recent.sums if self._recent else {}, asked)
         self._stitch.write()
-        self._tally(came, anew)
+        if asked is None:
+            profiles.add_to_tallies(self._conn, came)
+        self._tally(anew)
         folder.fold_batch(outcome, gathered, came, anew)
         if self._recent is not None:
             self._recent.keep_sums(self._stitch.individuals_before(), gathered.busy)
@@ -549,10 +553,9 @@ class Batch:
                 anew.add(event.owner)
         return simple, anew
 
-    def _tally(self, came: profiles.Tallies, anew: Collection[int]) -> None:
-        """Write what the events come to."""
+    def _tally(self, anew: Collection[int]) -> None:
+        """Write what events come to that do more than add up."""
         profiles.await_parents(self._conn, self._waiting)
-        profiles.add_to_tallies(self._conn, came)
         profiles.count_tallies(self._conn, anew)
         adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
         self._computing.write(self._disowned | adopting)
