@@ -112,6 +112,29 @@ def test_nothing_is_known_after_somebody_was_erased(fold):
     assert not thread._recent._clusters
 
 
+class Forgotten(dict):
+    """Sums of which each is forgotten, by another thread, as soon as it was looked for."""
+
+    def __contains__(self, one):
+        found = super().__contains__(one)
+        self.pop(one, None)
+        return found
+
+    def get(self, one, default=None):
+        return self.pop(one, default)
+
+
+def test_what_is_forgotten_while_a_step_is_under_way_is_read_again(fold, space):
+    step, thread = fold
+    step([message("identify", 1, user_id="u1", traits={"firstName": "Ann"})])
+    step([viewed(2, user_id="u1")])
+    thread._recent.sums = Forgotten(thread._recent.sums)
+    step([viewed(3, user_id="u1")])
+    step([viewed(4, user_id="u1")])
+    assert '"count": 3' in state(space)[0][5]
+    assert verify(space)["same"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_thread_that_goes_on_gives_what_one_gives_that_knows_nothing(space, other_space, seed):
     chance = random.Random(seed)
