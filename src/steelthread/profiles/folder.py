@@ -138,9 +138,8 @@ class Folder:
         owning = [cluster for cluster, found in contributions.items() if resolved.evidence[cluster] > len(found)]
         owners = {node: cluster for cluster in owning for node in resolved.owners[cluster]}
         tallies = tally.stored(conn, owners) if owners else {}
-        busy = {
-            one: known for one in resolved.busy if (known := recent.get(one)) is not None
-        }  # it may be forgotten at any moment
+        # What is recent may be forgotten by another thread at any moment: it is looked for and taken at once.
+        busy = {one: known for one in resolved.busy if (known := recent.get(one)) is not None}
         busy |= sums_before(conn, [one for one in resolved.busy if one not in busy])
         return Gathered(contributions, owners, tallies, busy)
 
