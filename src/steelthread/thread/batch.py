@@ -43,7 +43,10 @@ class Batch:
         recent: Recent | None = None,
         asked: Connection | None = None,
     ) -> None:
-        """`asked` is another connection for questions that this transaction changes nothing about, as `Stitch` takes it."""
+        """`witness` is that of a source that shows its records in loads; None for live events.
+
+        `asked` is another connection for questions that this transaction changes nothing about, as `Stitch` takes it.
+        """
         self._asked = asked
         self._recent = recent
         self._space = space
@@ -180,21 +183,25 @@ class Batch:
         return new, changed, retimed
 
     def _goes_before(self, one: Prepared, row: RecordRow) -> bool:
-        """Whether this version is to be written over the stored one: by change time, then as-of time, then content."""
+        """Whether this version is to be written over the stored one: by change time, then as-of time, then content.
+
+        Live events have no as-of time of their own, only that of the batch in which they happen to come: it decides nothing.
+        """
         if row.closed_at is not None:
             return self._as_of >= row.closed_at
         if row.digest == one.digest or row.row_digest in self._mended:
             return row.digest != one.digest
-        theirs = (microseconds(row.changed_at) if row.changed_at else 0, self._shown(row))
-        ours = (one.changed_at or 0, self._as_of)
+        theirs, ours = microseconds(row.changed_at) if row.changed_at else 0, one.changed_at or 0
         if ours != theirs:
             return ours > theirs
+        shown = self._as_of if self._witness is None else self._shown(row)
+        if shown != self._as_of:
+            return self._as_of > shown
         return (self._edition, one.digest) > (self._edition_of(row.load_id), row.digest)
 
     def _shown(self, row: RecordRow) -> datetime:
         """Return when the stored version itself was last shown: what loads before it showed was another one."""
-        assert self._witness is not None
-        return self._witness.last_shown(row.record_id, row.as_of, row.load_id)
+        return row.as_of if self._witness is None else self._witness.last_shown(row.record_id, row.as_of, row.load_id)
 
     def _edition_of(self, load: int) -> int:
         """Return under which edition of its mapping a load was read: of equal times the newer mapping wins."""

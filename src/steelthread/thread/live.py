@@ -18,7 +18,6 @@ from steelthread.intake import (
     Message,
     PartyState,
     Reject,
-    Witness,
     count_live,
     keep_messages,
     messages_before,
@@ -83,8 +82,8 @@ class LiveThread:
         """Key hashes of the records that this step looked at, and may have written."""
         self._fence = Fence(space)
         self._recent = Recent()
-        self._devices: dict[tuple[int, bytes], None] = {}
-        """What was told of devices, by source and day: the same need not be written again."""
+        self._devices: dict[tuple[int, bytes, frozenset[str]], None] = {}
+        """What was told of devices, by source and day, and by events that named what: the same need not be written again."""
         self.troubled: set[int] = set()
         """Numbers of the sources whose contract or file cannot be read."""
 
@@ -247,7 +246,7 @@ class LiveThread:
             return
         as_of = moment(max(one.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
-        batch = Batch(self._space, conn, live.facts, load, Witness(conn, live.facts.source_id, load), recent, asked)
+        batch = Batch(self._space, conn, live.facts, load, None, recent, asked)
         batch.looked_up(foreseen.hashes, foreseen.records)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         prepared: list[Prepared] = []
@@ -294,7 +293,8 @@ class LiveThread:
         """Prepare the device of an event, unless the same was told of it on that day."""
         if not one.device:
             return []
-        said = (live.facts.source_id, one.device)
+        kinds = frozenset(kind for kind, _, _ in one.identifiers)
+        said = (live.facts.source_id, one.device, kinds)
         if said in self._devices:
             return []
         while len(self._devices) >= _MOST_DEVICES:
@@ -303,7 +303,6 @@ class LiveThread:
         row = intake.device_record(one.message)
         if row is None:
             return []
-        kinds = {kind for kind, _, _ in one.identifiers}
         own = row.records[0].identifiers
         row.records[0].identifiers = [each for each in own if each[0] in kinds]
         if any(self._space.rules.is_visitors(kind) and kind not in kinds for kind, _, _ in own):
