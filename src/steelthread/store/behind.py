@@ -37,7 +37,7 @@ class WriteBehind(psycopg.Connection[Any]):
             self._asked = self.asker()
         return self._asked
 
-    def later(self, work: Callable[[Connection], None]) -> None:
+    def later(self, work: Callable[[Connection], object]) -> None:
         """Have something written beside; it may use the connection as it likes."""
         if self._beside is None:
             self._beside = ThreadPoolExecutor(1, thread_name_prefix="write-behind")
@@ -45,7 +45,7 @@ class WriteBehind(psycopg.Connection[Any]):
         before = self._writes[-1] if self._writes else None
         self._writes.append(self._beside.submit(self._carry_out, work, before))
 
-    def _carry_out(self, work: Callable[[Connection], None], before: "Future[bool] | None") -> bool:
+    def _carry_out(self, work: Callable[[Connection], object], before: "Future[bool] | None") -> bool:
         """Do one piece of work, unless one before it failed; return whether it was done."""
         self._writer = threading.get_ident()
         if before is not None and (before.exception() is not None or not before.result()):
@@ -99,7 +99,7 @@ def copy_rows(conn: Connection, target: str, rows: list[bytes]) -> None:
     carry_out(conn, lambda conn: copy_packed(conn, target, rows))
 
 
-def carry_out(conn: Connection, work: Callable[[Connection], None]) -> None:
+def carry_out(conn: Connection, work: Callable[[Connection], object]) -> None:
     """Do a piece of work of which no answer is wanted; an error of it is raised by what is asked next."""
     if isinstance(conn, WriteBehind):
         conn.later(work)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -508,18 +507,18 @@ class Batch:
         self._stitch.write()
         if asked is None:
             profiles.add_to_tallies(self._conn, came)
-        self._tally(anew)
+        profiles.await_parents(self._conn, self._waiting)
+        profiles.count_tallies(self._conn, anew)
+        adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
+        self._computing.write(self._disowned | adopting)
         folder.fold_batch(outcome, gathered, came, anew)
         if self._recent is not None:
             self._recent.keep_sums(self._stitch.individuals_before(), gathered.busy)
         if outcome.touched or outcome.busy:
             changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]
-        carry_out(self._conn, partial(self._publish, facts))
+        carry_out(self._conn, lambda conn: self._space.log.append(conn, LANE, facts))
         return outcome
-
-    def _publish(self, facts: list[AnyFact], conn: Connection) -> None:
-        self._space.log.append(conn, LANE, facts)
 
     def _redate(self) -> None:
         """A link is as old as the oldest assertion that still holds: the record's own, or an event's that names it."""
@@ -559,13 +558,6 @@ class Batch:
             else:
                 anew.add(event.owner)
         return simple, anew
-
-    def _tally(self, anew: Collection[int]) -> None:
-        """Write what events come to that do more than add up."""
-        profiles.await_parents(self._conn, self._waiting)
-        profiles.count_tallies(self._conn, anew)
-        adopting = {one.owner for one in self._events if one.owner is not None and one.record_id in self._adopters}
-        self._computing.write(self._disowned | adopting)
 
     def _own_anew(self, flips: list[int]) -> None:
         """Events whose owner turned generic go to the next identifier of their trace; they come back the same way."""
