@@ -17,8 +17,9 @@ import structlog
 
 from steelthread.activation import Deliverer, webhooks
 from steelthread.cli.shell import DEFAULT, Common, app, err
+from steelthread.identity import count_models
 from steelthread.intake import live_sources
-from steelthread.kit import Project, SteelthreadError, come_soon
+from steelthread.kit import Invalid, Project, SteelthreadError, come_soon
 from steelthread.rights import (
     Controller,
     Mails,
@@ -32,10 +33,10 @@ from steelthread.rights import (
     replay_erasures,
     run_daily,
 )
-from steelthread.thread import Space, Worker
+from steelthread.thread import Matcher, Space, Worker, matches_by_itself
 
 Connection = psycopg.Connection[Any]
-Part = Literal["all", "collector", "worker", "api", "sender"]
+Part = Literal["all", "collector", "worker", "matcher", "api", "sender"]
 _LOOK_SECONDS = 1.0
 _DUE_SECONDS = 3600.0
 _FOLLOW_SECONDS = 60.0
@@ -46,12 +47,14 @@ _TURN_SECONDS = 0.0005
 """For how long a thread that answers may have to wait for another of this process: reading an event takes milliseconds."""
 _LOG = structlog.get_logger()
 _BESIDE = "STEELTHREAD_WORKER_BESIDE"
-"""Tells a worker or a sender the number of the server with which it goes."""
+"""Tells a part in a process of its own the number of the server with which it goes."""
 
 
 @app.command
 def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common = DEFAULT) -> None:
     """Serve until stopped: HTTP API, collector of live events, worker that folds them in, sender of webhooks.
+
+    Where `[matching] new_records` says so, a matcher compares new records with all others by itself.
 
     Parameters
     ----------
@@ -69,12 +72,28 @@ def serve(*, host: str = "", port: int = 0, only: Part = "all", common: Common =
             space.database.give_way(project.settings.live.niceness)
             Worker(space, int(os.environ.get(_BESIDE, "0"))).run()
         return
+    if only == "matcher":
+        _match(common)
+        return
     if only == "sender":
         with common.space() as space:
             space.forget_with_others()
             _send(Deliverer(space), int(os.environ.get(_BESIDE, "0")))
         return
     run(common, host or project.settings.server.host, port or project.settings.server.port, only)
+
+
+def _match(common: Common) -> None:
+    """Compare new records until told to stop."""
+    with common.space() as space:
+        if not matches_by_itself(space.project):
+            raise Invalid(
+                '[matching] new_records in steelthread.toml is "command": say "stream" or "interval" there first.'
+            )
+        replay_erasures(space)
+        space.forget_with_others()
+        space.database.give_way(space.project.settings.live.niceness)
+        Matcher(space, int(os.environ.get(_BESIDE, "0"))).run()
 
 
 def _send(deliverer: Deliverer, server: int) -> None:
@@ -88,6 +107,14 @@ def _send(deliverer: Deliverer, server: int) -> None:
     deliverer.stop()
 
 
+def _beside(space: Space) -> "list[Beside]":
+    """Return what runs in processes of its own beside the server."""
+    beside = [Beside(space, "worker", live_sources), Beside(space, "sender", webhooks)]
+    if matches_by_itself(space.project):
+        beside.append(Beside(space, "matcher", count_models))
+    return beside
+
+
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
     """Serve until stopped."""
     import uvicorn  # noqa: PLC0415  # with FastAPI half of the start of every other command
@@ -99,7 +126,7 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
         space.forget_with_others()
         SqlAccess(space).refresh_stale()
         err.print(f"Steelthread at http://{host}:{port}/docs", highlight=False)
-        beside = [Beside(space, "worker", live_sources), Beside(space, "sender", webhooks)] if only == "all" else []
+        beside = _beside(space) if only == "all" else []
         clock = RequestClock(space) if only in ("all", "api") else None
         come_soon(first=True)  # this thread and those that answer; what works by itself has begun before
         sys.setswitchinterval(_TURN_SECONDS)
@@ -179,7 +206,9 @@ class RequestClock:
 class Beside:
     """One part in a process of its own beside the server, as soon as it has work; one that dies is replaced."""
 
-    def __init__(self, space: Space, only: Literal["worker", "sender"], count: Callable[[Connection], int]) -> None:
+    def __init__(
+        self, space: Space, only: Literal["worker", "sender", "matcher"], count: Callable[[Connection], int]
+    ) -> None:
         self._space, self._only, self._count = space, only, count
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._keep, name=f"{only}-beside", daemon=True)

@@ -77,6 +77,13 @@ def model_in_force(conn: Connection, known: Collection[str] = ()) -> ModelRow | 
     return None if row is None else ModelRow(*row)
 
 
+def count_models(conn: Connection) -> int:
+    """Return how many model versions there are; 0 before the first `resolve`."""
+    row = conn.execute("select count(*) from identity.model").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def model_version(conn: Connection, version: str) -> ModelRow | None:
     """Return a model version."""
     row = conn.execute(f"select {_MODEL} from identity.model where version = %s", (version,)).fetchone()

@@ -92,6 +92,13 @@ def unjudged(conn: Connection, entities: Collection[int]) -> list[int]:
     return [record for (record,) in conn.execute("select record_id from identity.unjudged order by 1")]
 
 
+def count_unjudged(conn: Connection, most: int) -> int:
+    """Return how many records wait for a model, up to so many."""
+    row = conn.execute("select count(*) from (select from identity.unjudged limit %s) waiting", (most,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def seen_of(conn: Connection, records: Collection[int]) -> list[Like]:
     """Return these records as a model saw them."""
     sql = "select record_id, subject, sealed from identity.judged where record_id = any(%s)"

@@ -7,7 +7,7 @@ The environment wins.
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -119,6 +119,15 @@ class LoadSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Whether large files are mapped in a process beside the main one (1) or within it (0)."""
 
 
+class MatchingSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """When new and changed records are compared with all others by the model in force, while `serve` runs."""
+
+    new_records: Literal["command", "interval", "stream"] = "command"
+    """By `steelthread resolve --incremental` only; every so many minutes; or each as soon as it is folded in."""
+    interval_minutes: Annotated[float, msgspec.Meta(gt=0)] = 5
+    """Every so many minutes, where it is by interval."""
+
+
 class SparkSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Where `resolve --engine spark` compares; what else a cluster needs stands in its own spark-defaults.conf."""
 
@@ -160,6 +169,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     load: LoadSettings = msgspec.field(default_factory=LoadSettings)
+    matching: MatchingSettings = msgspec.field(default_factory=MatchingSettings)
     spark: SparkSettings = msgspec.field(default_factory=SparkSettings)
     live: LiveSettings = msgspec.field(default_factory=LiveSettings)
 

@@ -18,6 +18,7 @@ from steelthread.thread.judging import quality
 from steelthread.thread.likeness import Likeness
 from steelthread.thread.live import LiveThread
 from steelthread.thread.load import Loader, LoadResult, Progress
+from steelthread.thread.matcher import Matcher, matches_by_itself
 from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.planning import Plan, apply, plan
 from steelthread.thread.refold import migrate
@@ -43,6 +44,7 @@ __all__ = [
     "LiveThread",
     "LoadResult",
     "Loader",
+    "Matcher",
     "Packed",
     "Plan",
     "Progress",
@@ -64,6 +66,7 @@ __all__ = [
     "link",
     "live_status",
     "lock_identity",
+    "matches_by_itself",
     "migrate",
     "newest",
     "plan",

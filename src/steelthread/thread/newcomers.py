@@ -17,6 +17,7 @@ import psycopg
 
 from steelthread import identity
 from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
+from steelthread.thread.batch import LANE
 from steelthread.thread.people import DOUBTFUL, Person, apart, people, person_entities, singles_in
 from steelthread.thread.resolving import (
     Findings,
@@ -42,25 +43,38 @@ _PAGE = 500
 Pair = tuple[int, int]
 
 
-def resolve_new(space: Space) -> ResolveResult:
-    """Look at the records that are new or changed since the last run; the first run of a space is a full one."""
+def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) -> ResolveResult:
+    """Look at the records that are new or changed since the last run; the first run of a space is a full one.
+
+    `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of.
+    """
     began = time.monotonic()
     with space.database.connect() as conn:
         row = identity.model_in_force(conn, space.matching)
         if row is None:
             conn.rollback()
             return resolve_all(space)
-        fresh = identity.unjudged(conn, person_entities(space, conn))
+        fresh = identity.unjudged(conn, person_entities(space, conn))[:most]
         if len(fresh) <= FEW:
             look_up_by_key(conn)
             conn.commit()  # the switches are the connection's then, and outlast what is taken back
         with load_match().nothing_collected():
             findings = Newcomers(space, conn, row).judge(fresh)
             conn.rollback()
-            result = write(space, conn, row, findings, fresh)
+            space.log.lock(conn, LANE)
+            if _is_superseded(conn, row):  # by a run over all records, of which these were a part
+                conn.rollback()
+                return resolve_new(space, most, noted=noted)
+            result = write(space, conn, row, findings, fresh, noted=noted)
         conn.commit()
     result.seconds = round(time.monotonic() - began, 3)
     return result
+
+
+def _is_superseded(conn: Connection, row: ModelRow) -> bool:
+    """Whether another model is in force than this one."""
+    present = identity.model_in_force(conn, [row.version])
+    return present is None or present.version != row.version
 
 
 class Newcomers:

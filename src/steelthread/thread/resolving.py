@@ -224,11 +224,12 @@ def write(
     *,
     restate: bool = False,
     changes: list[Change] | None = None,
+    noted: bool = True,
 ) -> ResolveResult:
     """Write what a model says and compute the persons anew, in the caller's transaction.
 
     `among` limits which links may close; `restate` asks the constraints anew of everybody; `changes` is told who merged
-    and who split.
+    and who split; with `noted` the run is kept among the runs.
     """
     at = now()
     space.log.lock(conn, LANE)
@@ -260,8 +261,9 @@ def write(
     result = ResolveResult(
         len(findings.seen), findings.pairs, added, closed, before, after, merged, split, 0.0, model.version
     )
-    identity.note_run(conn, at, result.model, result.records, result.pairs_scored, added, closed, before,
-                      result.individuals_after, merged, split)  # fmt: skip
+    if noted:
+        identity.note_run(conn, at, result.model, result.records, result.pairs_scored, added, closed, before,
+                          result.individuals_after, merged, split)  # fmt: skip
     return result
 
 
