@@ -12,7 +12,7 @@ with more than 2n signs · `[tail, a, n]` the last n signs
 are equal · `[all, ...]`, `[any, ...]`, `[not, x]`. All of them are symmetric and never unknown: without a value false.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -97,99 +97,59 @@ _SPARK: dict[str, Callable[..., str]] = {
 }
 
 
-def compiled(condition: Condition) -> Test:
-    """Return the condition as a function of two rows; equal to the SQL on ASCII values."""
+def to_python(condition: Condition, known: Mapping[str, str] | None = None) -> str:
+    """Return the condition as an expression of two rows x and y; equal to the SQL on ASCII values.
+
+    `known` holds the names of what is computed before, by its own expression. Columns and numbers of a model are written as
+    literals, so nothing but a condition is ever compiled.
+    """
     name, *rest = condition
     if name in ("all", "any"):
-        parts = [compiled(one) for one in rest]
-        return _all(parts) if name == "all" else _any(parts)
+        return f"({(' and ' if name == 'all' else ' or ').join(to_python(one, known) for one in rest)})"
     if name == "not":
-        inner = compiled(rest[0])
-        return lambda x, y: not inner(x, y)
+        return f"(not {to_python(rest[0], known)})"
     if name not in _PYTHON:
         raise Invalid(f"{name} is no condition of a matching model; see docs/matching.md.")
-    return _PYTHON[name](*rest)
+    columns = [f"[{one!r}]" for one in rest if isinstance(one, str)]
+    text = _PYTHON[name](*columns, *(repr(float(one)) for one in rest if not isinstance(one, str)))
+    return text if known is None else known.get(text, text)
 
 
-def _all(parts: list[Test]) -> Test:
-    return lambda x, y: all(part(x, y) for part in parts)
+def parts_of(condition: Condition) -> Iterator[Condition]:
+    """Yield the comparisons of which a condition is made."""
+    name, *rest = condition
+    if name in ("all", "any", "not"):
+        for one in rest:
+            yield from parts_of(one)
+    else:
+        yield condition
 
 
-def _any(parts: list[Test]) -> Test:
-    return lambda x, y: any(part(x, y) for part in parts)
+def compiled(condition: Condition) -> Test:
+    """Return the condition as a function of two rows."""
+    test: Test = eval(f"lambda x, y: bool({to_python(condition)})", dict(GIVEN))  # noqa: S307  # of literals only, see `to_python`
+    return test
 
 
-def _same(a: str) -> Test:
-    return lambda x, y: x[a] is not None and x[a] == y[a]
-
-
-def _differ(a: str) -> Test:
-    return lambda x, y: x[a] is not None and y[a] is not None and x[a] != y[a]
-
-
-def _null(a: str) -> Test:
-    return lambda x, y: x[a] is None or y[a] is None
-
-
-def _neither(a: str) -> Test:
-    return lambda x, y: x[a] is None and y[a] is None
-
-
-def _near(a: str, b: str, n: float) -> Test:
-    similarity = JaroWinkler.similarity
-    return lambda x, y: (
-        (x[a] is not None and y[b] is not None and similarity(x[a], y[b]) >= n)
-        or (x[b] is not None and y[a] is not None and similarity(x[b], y[a]) >= n)
-    )
-
-
-def _cross(a: str, b: str) -> Test:
-    return lambda x, y: x[a] is not None and x[b] is not None and x[a] == y[b] and x[b] == y[a]
-
-
-def _either(a: str, b: str) -> Test:
-    return lambda x, y: (x[a] is not None and x[a] == y[b]) or (y[a] is not None and y[a] == x[b])
-
-
-def _shares(a: str) -> Test:
-    return lambda x, y: bool(x[a]) and bool(y[a]) and not set(x[a]).isdisjoint(y[a])
-
-
-def _within(a: str, b: str) -> Test:
-    return lambda x, y: (x[a] is not None and x[a] in (y[b] or ())) or (y[a] is not None and y[a] in (x[b] or ()))
-
-
-def _jaro(a: str, n: float) -> Test:
-    similarity = JaroWinkler.similarity
-    return lambda x, y: x[a] is not None and y[a] is not None and similarity(x[a], y[a]) >= n
-
-
-def _edits(a: str, n: int) -> Test:
-    distance = DamerauLevenshtein.distance
-    return lambda x, y: (
-        x[a] is not None
-        and y[a] is not None
-        and min(len(x[a]), len(y[a])) > 2 * n
-        and abs(len(x[a]) - len(y[a])) <= n
-        and distance(x[a], y[a], score_cutoff=n) <= n
-    )
-
-
-def _tail(a: str, n: int) -> Test:
-    return lambda x, y: x[a] is not None and y[a] is not None and x[a][-n:] == y[a][-n:]
-
-
-_PYTHON: dict[str, Callable[..., Test]] = {
-    "null": _null,
-    "same": _same,
-    "differ": _differ,
-    "neither": _neither,
-    "near": _near,
-    "cross": _cross,
-    "either": _either,
-    "shares": _shares,
-    "within": _within,
-    "jaro": _jaro,
-    "edits": _edits,
-    "tail": _tail,
+GIVEN: dict[str, Any] = {"alike": JaroWinkler.similarity, "distance": DamerauLevenshtein.distance}
+"""What the expressions of conditions call."""
+_PYTHON: dict[str, Callable[..., str]] = {
+    "null": lambda a: f"(x{a} is None or y{a} is None)",
+    "same": lambda a: f"(x{a} is not None and x{a} == y{a})",
+    "differ": lambda a: f"(x{a} is not None and y{a} is not None and x{a} != y{a})",
+    "neither": lambda a: f"(x{a} is None and y{a} is None)",
+    "near": lambda a, b, n: (
+        f"(x{a} is not None and y{b} is not None and alike(x{a}, y{b}) >= {n}"
+        f" or x{b} is not None and y{a} is not None and alike(x{b}, y{a}) >= {n})"
+    ),
+    "cross": lambda a, b: f"(x{a} is not None and x{b} is not None and x{a} == y{b} and x{b} == y{a})",
+    "either": lambda a, b: f"(x{a} is not None and x{a} == y{b} or y{a} is not None and y{a} == x{b})",
+    "shares": lambda a: f"(x{a} and y{a} and not set(x{a}).isdisjoint(y{a}))",
+    "within": lambda a, b: f"(x{a} is not None and x{a} in (y{b} or ()) or y{a} is not None and y{a} in (x{b} or ()))",
+    "jaro": lambda a, n: f"(x{a} is not None and y{a} is not None and alike(x{a}, y{a}) >= {n})",
+    "edits": lambda a, n: (
+        f"(x{a} is not None and y{a} is not None and min(len(x{a}), len(y{a})) > 2 * {n}"
+        f" and abs(len(x{a}) - len(y{a})) <= {n} and distance(x{a}, y{a}, score_cutoff=int({n})) <= {n})"
+    ),
+    "tail": lambda a, n: f"(x{a} is not None and y{a} is not None and x{a}[-int({n}):] == y{a}[-int({n}):])",
 }
