@@ -57,6 +57,10 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/withdrawals.py
 	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
+	$(BIN)/python benchmarks/identity/through.py
+	$(BIN)/python benchmarks/identity/candidates.py
+	$(BIN)/python benchmarks/identity/scale.py 10000 100000 1000000
+	$(BIN)/python benchmarks/identity/incremental.py
 
 lock: ## renew requirements.lock and requirements-spark.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
