@@ -29,9 +29,11 @@ def restate_kinds(conn: Connection, kinds: Sequence[Kind], windowed: Collection[
     Identifiers of `windowed` kinds are as old as the oldest link that asserts them.
     """
     nodes = conn.execute(
-        "update identity.node n set durable = k.durable, exclusive = k.exclusive from (select unnest(%s::int[]) as kind, "
-        "unnest(%s::bool[]) as durable, unnest(%s::int[]) as exclusive, unnest(%s::bool[]) as marked) k where n.kind = k.kind "
-        "and (n.durable <> k.durable or n.exclusive <> k.exclusive and not (k.marked and k.exclusive = 0))",
+        "with k as (select unnest(%s::int[]) as kind, unnest(%s::bool[]) as durable, unnest(%s::int[]) as exclusive, "
+        "unnest(%s::bool[]) as marked), o as (select n.node_id, k.durable, case when k.marked and k.exclusive = 0 "
+        "then n.exclusive else k.exclusive end as exclusive from identity.node n join k using (kind)) "
+        "update identity.node n set durable = o.durable, exclusive = o.exclusive from o "
+        "where n.node_id = o.node_id and (n.durable, n.exclusive) <> (o.durable, o.exclusive)",
         (
             [kind.index for kind in kinds],
             [kind.durable for kind in kinds],

@@ -387,6 +387,7 @@ class Stitch:
             flipped = set(flips)
             self._suspend({pair for pair in self._links if pair[0] in flipped or pair[1] in flipped})
         new_generic = {node for node in self._dirty if self._rows[node].generic}
+        new_generic |= {pair[0] for pair in self._opened if self._rows[pair[0]].generic}
         for pair, link in self._links.items():
             if link.refused != APART and (pair[1] in new_generic or pair[0] in new_generic):
                 link.refused = GENERIC
