@@ -40,8 +40,8 @@ def test_plan_says_who_would_merge_and_apply_does_it(changed):
     assert "Links: 2 added, 0 closed; there is no model, so only rules count." in text
     assert "merge, 2 records" in lines
     assert sum(line.endswith(" 1 records") for line in lines) == 2
-    shown = [line for line in lines if line.startswith("crm/Individual/")]
-    assert sorted(line.split()[0] for line in shown) == ["crm/Individual/1", "crm/Individual/2"]
+    shown = [line for line in lines if line.startswith("record:crm/Individual/")]
+    assert sorted(line.split()[0] for line in shown) == ["record:crm/Individual/1", "record:crm/Individual/2"]
     assert all("Ann, Needle, 1980-01-02" in line for line in shown)
     assert lines[-1] == "To do it: steelthread apply"
     assert "Individuals: 3 before, 2 after (1 merged into others, 0 split off)" in " ".join(
@@ -64,7 +64,10 @@ def test_plan_and_apply_as_json(changed):
     assert (case["change"], case["records"]) == ("merge", 2)
     assert [part["records"] for part in case["parts"]] == [1, 1]
     assert {part["shown"][0]["values"]["lastName"] for part in case["parts"]} == {"Needle"}
-    assert {part["shown"][0]["record"] for part in case["parts"]} == {"crm/Individual/1", "crm/Individual/2"}
+    assert {part["shown"][0]["record"] for part in case["parts"]} == {
+        "record:crm/Individual/1",
+        "record:crm/Individual/2",
+    }
     done = json.loads(said(changed, "apply", "--json").stdout)
     assert {name: done[name] for name in ("individualsBefore", "individualsAfter", "merged", "split", "model")} == {
         "individualsBefore": 3, "individualsAfter": 2, "merged": 1, "split": 0, "model": "",

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from tests.thread.test_resolving import groups, ref, rows, told  # noqa: F401  # told is a fixture
 
 from steelthread.app import load_file, verify_space
@@ -104,11 +105,14 @@ def test_one_key_for_another_merges_some_and_splits_others(space, told):  # noqa
 
 
 def test_a_limit_that_comes_splits_and_one_that_goes_merges(space, told):  # noqa: F811
-    keyed_space = again(space, keyed)
+    def later(text):  # the key comes after addresses: it would join whom a limit keeps apart
+        return keyed(text).replace("birthDate]}", "birthDate], strength: 75}")
+
+    keyed_space = again(space, later)
     told(LEE)
     apply(keyed_space)
     before = groups(keyed_space)
-    limited = again(space, lambda text: keyed(text).replace("25, limit: [{count: 10}]", "25, limit: [{count: 2}]"))
+    limited = again(space, lambda text: later(text).replace("25, limit: [{count: 10}]", "25, limit: [{count: 2}]"))
     said = plan(limited)
     ((change, parts),) = people_of(said)
     assert change == "split"
@@ -116,7 +120,7 @@ def test_a_limit_that_comes_splits_and_one_that_goes_merges(space, told):  # noq
     apply(limited)
     assert frozenset("abc") not in groups(limited)
     assert verify_space(limited)["same"]
-    back = again(space, keyed)
+    back = again(space, later)
     assert [one.change for one in plan(back).cases] == ["merge"]
     apply(back)
     assert groups(back) == before
@@ -134,22 +138,30 @@ def test_the_name_guard_is_that_of_the_file(space, told):  # noqa: F811
     assert people_of(plan(strict)) == [("split", ["d", "e"])]
 
 
-def test_a_plan_with_a_model_changes_nothing_and_applying_does_what_it_said(space, told):  # noqa: F811
-    told(rows())
+@pytest.mark.parametrize(("confidence", "change"), [("exact", "split"), ("loose", "merge")])
+def test_another_confidence_is_planned_and_applied(space, told, confidence, change):  # noqa: F811
+    found = rows()
+    named = {row[0].partition("-")[0]: row[1:3] for row in found}
+    told(found + [(f"{key}-x", *name, "", "", "", "", "") for key, name in list(named.items())[::4]])
     resolve_all(space)
     before = groups(space)
-    careful = again(space, lambda text: text.replace("confidence: strict", "confidence: exact"))
-    state = everything(careful)
-    said = plan(careful)
-    assert everything(careful) == state
-    assert said.split
-    assert {one.change for one in said.cases} == {"split"}
+    other = again(space, lambda text: text.replace("confidence: strict", f"confidence: {confidence}"))
+    state = everything(other)
+    said = plan(other)
+    assert everything(other) == state
     assert said.records_changed == 0
-    done = apply(careful)
+    assert said.cases
+    for case in said.cases:
+        assert case.change == change
+        assert len(case.parts) == 2
+        assert case.parts[-1]["records"] == 1
+        assert case.parts[-1]["shown"][0]["record"].endswith("-x")
+    done = apply(other)
     assert (done.individuals_before, done.individuals_after) == (said.individuals_before, said.individuals_after)
     assert (done.merged, done.split) == (said.merged, said.split)
-    assert len(groups(careful)) == said.individuals_after
-    assert verify_space(careful)["same"]
+    assert max(done.merged, done.split) == len(said.cases)
+    assert len(groups(other)) == said.individuals_after
+    assert verify_space(other)["same"]
     back = again(space, lambda text: text)
     apply(back)
     assert groups(back) == before

@@ -103,6 +103,7 @@ CHANGES = {
     "a scheme of several": put(("exclusive_schemes: [national_id, ssn, tax_id]", "exclusive_schemes: []")),
     "an address of one": put((EMAIL, EMAIL.replace("weak: true", "weak: true, exclusive: true"))),
     "durable addresses": put((EMAIL, EMAIL.replace("weak: true", "weak: true, durable: true"))),
+    "logins that do not last": put(("user_id:        {strength: 30, durable: true", "user_id:        {strength: 30, durable: false")),
     "no mailboxes": put(("  email_provider: {strength: 70, weak: true}", "  #")),
     "visitors apart": put(("strategy: join", "strategy: link")),
 }  # fmt: skip
