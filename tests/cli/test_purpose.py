@@ -106,7 +106,7 @@ def test_what_the_purpose_does_not_show_is_masked(masked, tmp_path):
 @pytest.mark.parametrize("server", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     "words",
-    [("clusters",), ("review",), ("tail", "--events", "1"), ("plan",), ("export", "households"),
+    [("clusters",), ("review",), ("tail", "--events", "1"), ("export", "households"),
      ("household", "email:ann@example.com"), ("contract", "violations", "crm")],
     ids=" ".join,
 )  # fmt: skip

@@ -54,7 +54,9 @@ def import_rules(file: Path, /, *, dry_run: bool = False, common: Common = DEFAU
     if dry_run:
         note("Nothing was changed.")
     elif changed:
-        note(f"Changed {', '.join(sorted(changed))}. Composite keys and kinds work on records loaded from then on.")
+        note(
+            f"Changed {', '.join(sorted(changed))}. What is loaded already follows with: steelthread plan, then apply."
+        )
 
 
 @ruleset.command(name="export")

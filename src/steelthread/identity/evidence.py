@@ -319,19 +319,6 @@ def records_of_atoms_of(conn: Connection, records: Collection[int]) -> set[int]:
     return {record for (record,) in rows} | set(records)
 
 
-def linked_records(conn: Connection) -> set[int]:
-    """Return the records at either end of any open link of rules, and those that share an atom with one."""
-    rows = conn.execute(
-        f"select a from identity.link where closed_at is null and strength < {MODEL} "
-        f"union select b from identity.link where closed_at is null and strength < {MODEL}"
-    )
-    found = {node for (node,) in rows}
-    kept = conn.execute(
-        "select node_id from identity.node where kind = 0 and evidence > 0 and node_id = any(%s)", (Int8s(found),)
-    )
-    return {node for (node,) in kept}
-
-
 def count_records(conn: Connection) -> int:
     """Return how many open records of parties there are."""
     row = conn.execute("select count(*) from identity.node where kind = 0 and evidence > 0").fetchone()

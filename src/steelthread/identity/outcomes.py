@@ -112,3 +112,11 @@ def outcome_of(
         merged=len(merged - fresh),
     )
     return outcome, [(individual, births_of[individual].id) for individual in gone]
+
+
+def spare(outcome: Outcome, clusters: Collection[int], individuals: Collection[UUID]) -> None:
+    """Leave out who is neither of these clusters nor of these individuals: asked anew and as before, as the profile is, too."""
+    outcome.touched = {one: label for one, label in outcome.touched.items() if label in clusters or one in individuals}
+    kept = set(outcome.touched.values())
+    outcome.records = {label: nodes for label, nodes in outcome.records.items() if label in kept}
+    outcome.owners = {label: nodes for label, nodes in outcome.owners.items() if label in kept}

@@ -6,7 +6,7 @@ links, turns identifiers generic and back, lets the live graph compute the clust
 
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ import psycopg
 from steelthread.identity import evidence, ledger
 from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
 from steelthread.identity.ledger import APART, ASIDE, EVENTS, GENERIC, OUTSIDE, RECORD, ClusterRow, LinkRow, NodeRow
-from steelthread.identity.outcomes import PIECES, busy_of, hidden_of, outcome_of
+from steelthread.identity.outcomes import PIECES, busy_of, hidden_of, outcome_of, spare
 from steelthread.identity.persons import PersonChanges, Region, changes_of
 from steelthread.identity.recent import Recent
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
@@ -54,6 +54,7 @@ class Stitch:
         self._pending: dict[bytes, int] = {}
         self._dirty: set[int] = set()
         self._restated: set[int] = set()
+        self._only_restates = False
         self._evident: set[int] = set()
         self._happened: dict[int, bool] = {}  # who owns events that came and add up -> whether it owned none before
         self._deltas: dict[Pair, int] = defaultdict(int)
@@ -260,26 +261,12 @@ class Stitch:
         self.nodes(sorted(nodes))
         self._touched |= set(nodes)
 
-    def restate(self, nodes: Collection[int]) -> None:
-        """Have the constraints asked anew of these nodes and whoever is with them: the rules may have changed."""
-        self._restated |= set(nodes)
-
-    def records_before(self) -> dict[UUID, list[int]]:
-        """Return the records of each person loaded, as it was before this transaction; after `finish`."""
-        return self._records_by(lambda row: self._before[row.id][1] if row.id in self._before else None)
-
-    def records_after(self) -> dict[UUID, list[int]]:
-        """Return the records of each person changed, as it is now; after `finish`."""
-        now = {row.cluster_id: row.individual_id for row in self._pending_clusters.rows + self._pending_clusters.same}
-        return self._records_by(lambda row: now.get(row.person))
-
-    def _records_by(self, individual: Callable[[NodeRow], UUID | None]) -> dict[UUID, list[int]]:
-        found: dict[UUID, list[int]] = defaultdict(list)
-        for row in self._rows.values():
-            own = individual(row)
-            if own is not None and row.kind == 0 and row.evidence:
-                found[own].append(row.id)
-        return found
+    def restate(self, persons: Collection[int]) -> None:
+        """Ask anew what constrains these persons, and which of their identifiers are generic: the rules may have changed."""
+        rows = self.rows_of_persons(persons)
+        self._restated |= {row.id for row in rows}
+        self._dirty |= {row.id for row in rows if row.generic != self._is_generic(row)}
+        self._only_restates = True
 
     # -- the end of the batch ------------------------------------------------------------------------------------
 
@@ -392,19 +379,23 @@ class Stitch:
         flips = []
         for node in sorted(self._dirty):
             row = self._rows[node]
-            limit = self._generic_above.get(row.kind)
-            if limit is not None and row.generic != (row.degree > limit):
-                row.generic = row.degree > limit
+            if row.generic != self._is_generic(row):
+                row.generic = not row.generic
                 flips.append(node)
         if flips:
             self._fetch_links(flips)
             flipped = set(flips)
             self._suspend({pair for pair in self._links if pair[0] in flipped or pair[1] in flipped})
         new_generic = {node for node in self._dirty if self._rows[node].generic}
+        new_generic |= {pair[0] for pair in self._opened if self._rows[pair[0]].generic}
         for pair, link in self._links.items():
             if link.refused != APART and (pair[1] in new_generic or pair[0] in new_generic):
                 link.refused = GENERIC
         return flips
+
+    def _is_generic(self, row: NodeRow) -> bool:
+        limit = self._generic_above.get(row.kind)
+        return limit is not None and row.degree > limit
 
     def _suspend(self, pairs: set[Pair]) -> None:
         for pair in sorted(pairs):
@@ -519,6 +510,10 @@ class Stitch:
         was = [self._clusters[label] for label in former]
         outcome, self._pending_clusters.aliases = outcome_of(rows, was, clusters, self._rows, self._before, self._load)
         self._pending_clusters.created = list(outcome.fresh)
+        if self._only_restates:
+            moved = {node: former for node, former, _, _ in self._pending_clusters.moved}
+            came = {*stirred, *(self._rows[node].person for node in moved)}
+            spare(outcome, came, outcome.fresh.union(moved.values()))
         outcome.busy = {row.individual_id: row.cluster_id for row, _ in busy.values()}
         outcome.doers = {node: row.individual_id for row, nodes in busy.values() for node in nodes}
         self._busy, self._doers = {label: row for label, (row, _) in busy.items()}, list(outcome.doers)

@@ -54,7 +54,7 @@ class Batch:
         self._load = load.load_id
         self._as_of = load.as_of
         self._witness = witness
-        self._names = Names(space.vault, conn)
+        self._names = Names(space.vault, conn, space.rules.threshold)
         policy = space.policy(self._names.conflict)
         self._stitch = Stitch(conn, policy, space.generic_above, load.as_of, load.load_id, recent, asked)
         self._stars = Stars(space, self._stitch)
@@ -75,18 +75,19 @@ class Batch:
         self._waiting: list[tuple[bytes, int]] = []
         self._edition = load.edition
         self._editions: dict[int, int] = {}
-        self._mended: frozenset[bytes] = frozenset()
+        self._mended: Collection[bytes] = ()
+        self._anew: Collection[bytes] = ()  # key hashes of records that are written even if they are the same
         self._computing = Computing(space, conn)
 
     def write(
         self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset(), fence: Fence | None = None,
-        let_in: Collection[bytes] = (),
+        let_in: Collection[bytes] = (), anew: Collection[bytes] = (),
     ) -> Written:  # fmt: skip
-        """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them are written anew.
+        """Keep the records, stitch, fold and publish; records that stand as a `mended` row gave them, or are `anew`, are written anew.
 
         A `fence` is one that remembers whom it let in before, `let_in` what it need not be asked of (`Fence.records`).
         """
-        self._mended = mended
+        self._mended, self._anew = mended, anew
         self._space.log.lock(self._conn, LANE)
         prepared = (fence or Fence(self._space)).records(self._conn, prepared, let_in)
         winners = self._winners(prepared)
@@ -189,7 +190,7 @@ class Batch:
         if row.closed_at is not None:
             return self._as_of >= row.closed_at
         if row.digest == one.digest or row.row_digest in self._mended:
-            return row.digest != one.digest
+            return row.digest != one.digest or one.key_hash in self._anew
         theirs, ours = microseconds(row.changed_at) if row.changed_at else 0, one.changed_at or 0
         if ours != theirs:
             return ours > theirs

@@ -55,7 +55,7 @@ def _write(
     said = standing[1] if standing else ""
     if verdict == "never" and said == "same":
         verdict = "withdrawn"
-    names = Names(space.vault, conn)
+    names = Names(space.vault, conn, space.rules.threshold)
     stitch = Stitch(conn, space.policy(names.conflict), space.generic_above, at)
     stitch.nodes([start, end])
     stitch.touch(start)

@@ -17,9 +17,11 @@ _UNPACK = msgspec.msgpack.Decoder().decode
 class Names:
     """What the records of a batch's region are called."""
 
-    def __init__(self, vault: Vault, conn: psycopg.Connection[Any]) -> None:
+    def __init__(self, vault: Vault, conn: psycopg.Connection[Any], threshold: float) -> None:
+        """`threshold` is that of the name guard."""
         self._vault = vault
         self._conn = conn
+        self._threshold = threshold
         self._known: dict[int, NameEvidence] = {}
 
     def know(self, node: int, first: str, suffix: str) -> None:
@@ -39,7 +41,7 @@ class Names:
         one, other = self._of(a.id), self._of(b.id)
         if one.first.startswith(MARK) and other.first.startswith(MARK):
             return organisations_conflict(*sorted((one.first, other.first)))
-        return conflict(one, other)
+        return conflict(one, other, self._threshold)
 
     def _of(self, node: int) -> NameEvidence:
         known = self._known.get(node)

@@ -39,7 +39,8 @@ def _unsay(space: Space, conn: Connection, nodes: Collection[int], at: datetime)
     ).fetchall()
     if not pairs:
         return
-    stitch = Stitch(conn, space.policy(Names(space.vault, conn).conflict), space.generic_above, at)
+    names = Names(space.vault, conn, space.rules.threshold)
+    stitch = Stitch(conn, space.policy(names.conflict), space.generic_above, at)
     stitch.nodes(sorted({node for pair in pairs for node in pair}))
     stitch.load_links(sorted({a for a, _ in pairs}))
     for a, b in pairs:

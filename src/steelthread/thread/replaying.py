@@ -3,61 +3,41 @@
 Live events that are still on the log are mapped from how they came. Of every kept record the columns that nobody had mapped
 are mapped as the mapping says now, and the identifiers are taken anew
 under `identity.yaml` as it is now: kinds, normalising, namespaces, blocked values, composite rules. Nothing counts twice:
-a record that comes out the same is left alone, one that differs takes the place of its former self, and what it no longer
-asserts is taken back. Each page is a transaction; what was cut off may be run again.
+a record that comes out the same is left alone (`kept.py`). At the end of a replay of everything the constraints are asked
+anew: limits, the name guard, what is generic. Each page is a transaction; what was cut off may be run again.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.identity import Identifiers
 from steelthread.intake import (
     Decoded,
-    MappedPart,
-    MappedRecord,
-    MappedRow,
     Message,
-    PartyState,
-    RecordRow,
-    Source,
     Waiting,
 )
 from steelthread.kit import NotFound, microseconds
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
-from steelthread.profiles import Opener, View
 from steelthread.thread.admission import BLOCKED
-from steelthread.thread.ahead import LANE, walled
+from steelthread.thread.ahead import LANE
 from steelthread.thread.batch import LANE as OUTCOMES
-from steelthread.thread.batch import Batch
-from steelthread.thread.fence import Fence
-from steelthread.thread.live import LiveThread, dated
-from steelthread.thread.prepare import Prepared, Preparer
+from steelthread.thread.kept import ALWAYS, KeptRecords, Span, ranked_otherwise
+from steelthread.thread.live import LiveThread
+from steelthread.thread.restating import restate
 from steelthread.thread.space import Space
-from steelthread.thread.types import SourceFacts
-from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
 _PAGE = 1000
-_REGISTERS = 6
-"""Where the registers of a live party stand in its envelope."""
-_STATE = msgspec.msgpack.Decoder(PartyState).decode
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
 _KEPT = msgspec.json.Decoder(Message).decode
 _JSON = msgspec.json.Decoder().decode
-_WRITE = msgspec.json.Encoder(order="sorted").encode
-_UNPACK = msgspec.msgpack.Decoder().decode
-_PACK = msgspec.msgpack.Encoder(order="sorted").encode
 _ENCODE = msgspec.msgpack.Encoder().encode
-_DERIVED = ("email_provider", "account_name")
-_ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
-_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Replayed(msgspec.Struct, rename="camel"):
@@ -85,11 +65,26 @@ def replay(
         if source and source not in names:
             raise NotFound(f"There is no source {source}; see: steelthread source list")
         wanted = [names[source]] if source else sorted(names.values())
-        start, end = since or _ALWAYS, until or _EVER
+        start, end = since or ALWAYS[0], until or ALWAYS[1]
+        ranked = ranked_otherwise(space, conn)
         _events(space, conn, (start, end), set(wanted), done, progress)
         for number in wanted:
-            _Records(space, conn, number).run((start, end), done, progress)
+            _records(KeptRecords(space, conn, number, ranked, mapping=True), conn, (start, end), done, progress)
+        if not (since or until or source):
+            restate(space, conn, conn.commit)
     return done
+
+
+def _records(
+    kept: KeptRecords, conn: Connection, span: Span, done: Replayed, progress: Callable[[Replayed], None] | None
+) -> None:
+    for count, changed in kept.pages(span):
+        kept.write(changed)
+        conn.commit()
+        done.records += count
+        done.changed += len(changed)
+        if progress:
+            progress(done)
 
 
 def _events(
@@ -138,125 +133,6 @@ def kept_events(space: Space, conn: Connection, source: int, most: int = 50_000)
         for one in taken:
             if isinstance(one.fact, Received) and one.fact.source == source:
                 yield _MESSAGE(one.fact.message)
-
-
-class _Records:
-    """Takes the identifiers of the records of one source anew."""
-
-    def __init__(self, space: Space, conn: Connection, number: int) -> None:
-        self._space, self._conn = space, conn
-        self.name, _ = intake.source_names(conn)[number]
-        row = conn.execute("select subject, is_unique from intake.source where source_id = %s", (number,)).fetchone()
-        assert row is not None
-        self._facts = SourceFacts(number, row[0], row[1])
-        folder, country = space.project.folder, space.project.settings.project.country
-        self._live = intake.is_live(folder, self.name)
-        self._namespace = intake.load_live(folder, self.name, space.model)[0].user_namespace if self._live else ""
-        mapping = intake.load_live(folder, self.name, space.model)[1] if self._live else None
-        if not self._live:
-            mapping = intake.load_source(folder, self.name, space.model)
-            country = mapping.country or country
-        self._anew = intake.Anew(mapping, space.model, country) if mapping else None
-        source = Source(name=self.name, entities=[], key="")
-        self._preparer = Preparer(
-            source, space.model, space.vault, Identifiers(space.rules, space.model, self.name, country)
-        )
-        self._opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
-        self._fence = Fence(space)
-
-    def run(self, span: tuple[datetime, datetime], done: Replayed, progress: Callable[[Replayed], None] | None) -> None:
-        """Go through the records that were loaded in a time range."""
-        last = 0
-        while page := self._page(last, span):
-            last = page[-1].record_id
-            changed = self._changed(page)
-            self._write(changed)
-            self._conn.commit()
-            done.records += len(page)
-            done.changed += len(changed)
-            if progress:
-                progress(done)
-
-    def _page(self, after: int, span: tuple[datetime, datetime]) -> list[RecordRow]:
-        rows = self._conn.execute(
-            "select record_id from intake.record where source_id = %s and record_id > %s and closed_at is null "
-            "and as_of >= %s and as_of < %s order by record_id limit %s",
-            (self._facts.source_id, after, *span, _PAGE),
-        ).fetchall()
-        return sorted(intake.records_by_id(self._conn, [record for (record,) in rows]), key=lambda row: row.record_id)
-
-    def _changed(self, page: Sequence[RecordRow]) -> list[tuple[RecordRow, Prepared]]:
-        views = {view.record_id: view for view in self._opener.open(page)}
-        keys = self._space.vault.keys({row.subject for row in page})
-        above = self._above([row.record_id for row in page if not row.is_party])
-        changed = []
-        for row in page:
-            if row.record_id in views:
-                envelope = _UNPACK(unseal(keys[row.subject], row.sealed, row.key_hash))
-                one, otherwise = self._prepared(row, views[row.record_id], envelope)
-                if otherwise or _told(_UNPACK(one.plain)) != _told(envelope):
-                    one.party, one.parent = above.get(row.record_id, (None, None))
-                    changed.append((row, one))
-        return changed
-
-    def _prepared(self, row: RecordRow, view: View, envelope: list[Any]) -> tuple[Prepared, bool]:
-        """Prepare a record under the present rules and mapping; say whether the mapping makes something else of it."""
-        parts = [MappedPart(entity, values) for entity, values in view.parts]
-        record = MappedRecord(view.entity, view.key, view.values, parts, self._identifiers(view))
-        changed = microseconds(row.changed_at) if row.changed_at else None
-        mapped = self._anew.map(record, view.extras) if self._anew and len(envelope) <= _REGISTERS else None
-        record, extras = mapped or (record, view.extras)
-        (one,) = self._preparer.row(MappedRow([record], changed, [], extras), row.row_digest)
-        if view.times:
-            one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
-        if self._live:
-            one.idents = [walled(ident) for ident in one.idents]
-            if len(envelope) > _REGISTERS:  # a party's registers go with it, as the live thread keeps them
-                one.idents = dated(self._fence, self.name, one.idents, _STATE(envelope[_REGISTERS]))
-                one.plain = _PACK([*_UNPACK(one.plain), envelope[_REGISTERS]])
-                one.digest = one.row_digest = self._space.vault.digest(one.plain)
-        return one, mapped is not None
-
-    def _identifiers(self, view: View) -> list[tuple[str, str, str]]:
-        """Return the identifiers that a record was given; those that follow from others are found anew."""
-        found = []
-        for kind, shown in view.identifiers:
-            if kind in _DERIVED or kind.startswith("rule."):
-                continue
-            namespace, slash, value = shown.partition("/") if self._space.rules.kind(kind).scoped else ("", "/", shown)
-            if not slash:
-                namespace, value = "", shown
-            found.append((kind, self._namespace if self._live and kind == "user_id" else namespace, value))
-        return found
-
-    def _above(self, records: Sequence[int]) -> dict[int, tuple[bytes | None, bytes | None]]:
-        """Return the names of the person's record and of the record above, of events that name them."""
-        rows = self._conn.execute(
-            "select e.record_id, n.hash, coalesce(r.key_hash, a.parent) from profiles.event e "
-            "left join identity.node n on n.node_id = e.nodes[1] and n.kind = 0 "
-            "left join intake.record r on r.record_id = e.parent_id "
-            "left join profiles.awaiting a on a.record_id = e.record_id where e.record_id = any(%s)",
-            (list(records),),
-        ).fetchall()
-        return {record: (party and bytes(party), above and bytes(above)) for record, party, above in rows}
-
-    def _write(self, changed: Sequence[tuple[RecordRow, Prepared]]) -> None:
-        by_load: dict[int, list[tuple[RecordRow, Prepared]]] = defaultdict(list)
-        for row, one in changed:
-            by_load[row.load_id].append((row, one))
-        for pairs in by_load.values():
-            as_of = max(row.as_of for row, _ in pairs)
-            edition = intake.editions(self._conn, [pairs[0][0].load_id])[pairs[0][0].load_id]
-            load = intake.begin_replay(self._conn, self._facts.source_id, as_of, edition)
-            batch = Batch(
-                self._space, self._conn, self._facts, load, intake.Witness(self._conn, self._facts.source_id, load)
-            )
-            batch.write([one for _, one in pairs], frozenset(row.row_digest for row, _ in pairs))
-
-
-def _told(envelope: list[Any]) -> tuple[list[Any], list[str]]:
-    """Return the identifiers of a record, and whether it tells of a visitor who is kept apart."""
-    return sorted(envelope[3]), envelope[5][2:]
 
 
 # -- live rejects ------------------------------------------------------------------------------------------------------

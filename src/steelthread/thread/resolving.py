@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any, Literal
-from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -23,7 +22,7 @@ import psycopg
 from steelthread import identity, profiles
 from steelthread.identity import SAYS, Judgement, ModelRow, Outcome, Seen, Stitch, by_spark, homes_of, load_match
 from steelthread.kit import now
-from steelthread.model import Merged, ProfilesChanged, Split
+from steelthread.model import ProfilesChanged
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
 from steelthread.thread.people import Person, apart, people, person_entities
@@ -72,15 +71,10 @@ def resolve_all(space: Space, *, keep_model: bool = False, engine: Engine = "duc
 
     With `keep_model` the model in force says anew what it has to say of all. `engine` compares the pairs.
     """
-    return gather(space, keep_model=keep_model, engine=engine)
-
-
-def gather(space: Space, *, keep_model: bool, restate: bool = False, engine: Engine = "duckdb") -> ResolveResult:
-    """Judge all records and write it; `restate` has the constraints of identity.yaml asked anew everywhere."""
     began = time.monotonic()
     with space.database.connect() as conn:
         model, findings, lacks = judged_by(space, conn, keep_model=keep_model, engine=engine)
-        result = write(space, conn, model, findings, None, restate=restate)
+        result = write(space, conn, model, findings, None)
         conn.commit()
     result.lacks = lacks
     result.seconds = round(time.monotonic() - began, 3)
@@ -88,9 +82,12 @@ def gather(space: Space, *, keep_model: bool, restate: bool = False, engine: Eng
 
 
 def judged_by(
-    space: Space, conn: Connection, *, keep_model: bool, engine: Engine = "duckdb"
+    space: Space, conn: Connection, *, keep_model: bool, engine: Engine = "duckdb", within: bool = False
 ) -> tuple[ModelRow, Findings, list[str]]:
-    """Return a model, new or the one in force, what it says of all records, and what the data lack."""
+    """Return a model, new or the one in force, what it says of all records, and what the data lack.
+
+    Meanwhile no transaction is open, but for one `within` which the caller has changed what is judged.
+    """
     match = load_match()
     former = identity.model_in_force(conn) if keep_model else None
     found = [one.alone() for one in people(space, conn)]
@@ -98,7 +95,8 @@ def judged_by(
     place = {one.record: number for number, one in enumerate(found)}
     known += [(place[a], place[b]) for a, b in identity.contacts_in_doubt(conn, None) if a in place and b in place]
     told = [] if former else [(place[a], place[b], same) for a, b, same in identity.decided_pairs(conn, list(place))]
-    conn.rollback()
+    if not within:
+        conn.rollback()
     with _compared(space, engine) as how:
         resolution = match.resolve(
             [one.values for one in found], former and opened_model(space, former), known, told, **how
@@ -208,13 +206,6 @@ def opened_model(space: Space, row: ModelRow) -> Any:
     return space.matching[row.version]
 
 
-class Change(msgspec.Struct):
-    """A person who merged, or split: the records of each part, by universal ID."""
-
-    kind: str
-    parts: dict[UUID, list[int]]
-
-
 def write(
     space: Space,
     conn: Connection,
@@ -222,14 +213,11 @@ def write(
     findings: Findings,
     among: Collection[int] | None,
     *,
-    restate: bool = False,
-    changes: list[Change] | None = None,
     noted: bool = True,
 ) -> ResolveResult:
     """Write what a model says and compute the persons anew, in the caller's transaction.
 
-    `among` limits which links may close; `restate` asks the constraints anew of everybody; `changes` is told who merged
-    and who split; with `noted` the run is kept among the runs.
+    `among` limits which links may close; with `noted` the run is kept among the runs.
     """
     at = now()
     space.log.lock(conn, LANE)
@@ -254,9 +242,7 @@ def write(
     identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
     if among is None or former not in (None, model.threshold):
         touched |= identity.records_joined_by_models(conn, model)
-    merged, split = _Settling(space, conn, at, changes, model.threshold).settle(
-        touched, among, findings.homely, restate=restate
-    )
+    merged, split = _Settling(space, conn, at, model.threshold).settle(touched, among, findings.homely)
     after = before - merged + split if among is not None else identity.count(conn)  # of a million it takes a while
     result = ResolveResult(
         len(findings.seen), findings.pairs, added, closed, before, after, merged, split, 0.0, model.version
@@ -270,15 +256,12 @@ def write(
 class _Settling:
     """Computes persons anew, page by page, within one transaction."""
 
-    def __init__(
-        self, space: Space, conn: Connection, at: datetime, changes: list[Change] | None, threshold: float
-    ) -> None:
+    def __init__(self, space: Space, conn: Connection, at: datetime, threshold: float) -> None:
         self._space = space
         self._threshold = threshold
         self._conn = conn
         self._at = at
-        self._changes = changes
-        self._names = Names(space.vault, conn)
+        self._names = Names(space.vault, conn, space.rules.threshold)
         self._policy = space.policy(self._names.conflict)
         self._merged = self._split = 0
 
@@ -287,17 +270,12 @@ class _Settling:
         touched: Collection[int],
         among: Collection[int] | None,
         homely: Mapping[int, Collection[str]],
-        *,
-        restate: bool,
     ) -> tuple[int, int]:
         """Compute the persons of these records anew; return how many individuals went and came."""
         doubts = identity.doubted(self._conn, among, homely, self._names.learn, self._names.conflict, self._threshold)
-        linked = identity.linked_records(self._conn) if restate else set()
-        for page in _pages(self._conn, {*touched, *linked, *doubts.records}):
+        for page in _pages(self._conn, {*touched, *doubts.records}):
             stitch = Stitch(self._conn, self._policy, self._space.generic_above, self._at)
             stitch.reconsider(page)
-            if restate:
-                stitch.restate(page)
             stitch.settle()
             own = doubts.among(page)
             stitch.leave_to_models(own.aside, own.back)
@@ -305,8 +283,6 @@ class _Settling:
         return self._merged, self._split
 
     def _publish(self, stitch: Stitch, outcome: Outcome) -> None:
-        if self._changes is not None:
-            self._changes += _told(stitch, outcome)
         stitch.write()
         if outcome.touched or outcome.gone:
             profiles.delete_profiles(self._conn, outcome.gone)
@@ -315,16 +291,6 @@ class _Settling:
             self._space.log.append(self._conn, LANE, facts)
         self._merged += len(outcome.gone)
         self._split += len(outcome.fresh)
-
-
-def _told(stitch: Stitch, outcome: Outcome) -> Iterator[Change]:
-    """Yield who merged and who split, from the facts of an outcome."""
-    before, after = stitch.records_before(), stitch.records_after()
-    for fact in outcome.facts:
-        if isinstance(fact, Merged):
-            yield Change("merge", {one: before.get(one, []) for one in (fact.into, *fact.gone)})
-        elif isinstance(fact, Split):
-            yield Change("split", {one: after.get(one, []) for one in (fact.source, fact.part)})
 
 
 def _pages(conn: Connection, touched: Collection[int]) -> Iterator[list[int]]:

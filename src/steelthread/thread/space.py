@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, Self
 
 import psycopg
@@ -121,16 +122,31 @@ class Space:
         return conn
 
     def kind(self, index: int) -> Kind:
-        """Return a kind of identifier by its number."""
+        """Return a kind of identifier by its number; also one that there was once, and that identity.yaml has no more."""
         if index not in self._kinds:
             self._kinds = {kind.index: kind for kind in self.rules.kinds.values()}
+        if index not in self._kinds:
+            with self.database.connect() as own:
+                self._learn(kind_names(own))
         return self._kinds[index]
+
+    def _learn(self, stored: dict[int, str]) -> None:
+        """Learn schemes seen before, and former kinds: what is kept may still name them."""
+        former = {}
+        for number, name in sorted(stored.items(), key=itemgetter(1)):
+            if self.rules.knows(name):
+                self.rules.kind(name)
+            else:
+                former[number] = Kind(name=name, index=number)
+        self._kinds = former | {kind.index: kind for kind in self.rules.kinds.values()}
 
     def node_kind(self, index: int) -> Kind:
         """Return the kind of the nodes that identifiers of a kind are."""
         known = self._node_kinds.get(index)
         if known is None:
-            known = self._node_kinds[index] = self.rules.kind(self.rules.node_kind(self.kind(index).name))
+            one = self.kind(index)
+            known = one if one.name not in self.rules.kinds else self.rules.kind(self.rules.node_kind(one.name))
+            self._node_kinds[index] = known
         return known
 
     def know_kinds(self, names: Collection[str]) -> None:
@@ -142,9 +158,9 @@ class Space:
         if self._stored_kinds.issuperset(names):
             return
         with self.database.connect() as own:
-            stored = set(kind_names(own).values())
-            for name in sorted(stored):
-                self.rules.kind(name)
+            known = kind_names(own)
+            self._learn(known)
+            stored = set(known.values())
             for name in sorted(set(names) - stored):
                 keep_kind(own, self.rules.kind(name).index, name)
         self._stored_kinds = stored.union(names)

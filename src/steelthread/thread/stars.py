@@ -7,7 +7,7 @@ join nobody: `visitors` of identity.yaml.
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from steelthread.identity import Rule, Stitch
+from steelthread.identity import Kind, Rule, Stitch
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
 
@@ -50,14 +50,20 @@ class Stars:
 
     def unclaim(self, traces: Collection[Trace]) -> None:
         """Take back what events asserted, under the rules of then: what the project had tied otherwise goes first."""
-        said: dict[tuple[int, int], set[int]] = defaultdict(set)
+        said: dict[tuple[int, int], dict[int, str]] = defaultdict(dict)
         for link in self._stitch.load_links({trace[0][0] for trace in traces if trace}):
-            said[link.a, link.b].add(link.strength)
+            said[link.a, link.b][link.strength] = link.rule
         for trace in traces:
             for node, rule in self._tied(trace):
-                other = self._other(rule)
-                former = other if other in said.get((trace[0][0], node), ()) else rule.strength
-                self._stitch.unclaim(trace[0][0], node, former)
+                self._stitch.unclaim(trace[0][0], node, self._former(rule, said.get((trace[0][0], node), {})))
+
+    def _former(self, rule: Rule, said: Mapping[int, str]) -> int:
+        """Return the strength under which a rule said something; `said` is what was said of the two, by strength."""
+        own = {strength for strength, name in said.items() if name == rule.name} or said.keys()
+        other = self._other(rule)
+        if other in own or rule.strength in own:
+            return other if other in own else rule.strength
+        return min((strength for strength in own if said[strength] == rule.name), default=rule.strength)
 
     def _tied(self, trace: Trace) -> list[tuple[int, Rule]]:
         if len(trace) < 2:  # as of most events
@@ -73,7 +79,7 @@ class Stars:
 
     def _other(self, rule: Rule) -> int:
         """Return the strength that a rule's links have where visitors are treated the other way."""
-        plain = self._space.rules.kind(rule.name)
+        plain = self._space.rules.kinds.get(rule.name) or Kind(rule.name, strength=rule.strength)
         return plain.strength if rule.refused else Rule(plain.name, plain.strength, plain.weak).apart().strength
 
     def _place(self, ident: Ident) -> tuple[bool, int, bytes]:

@@ -12,7 +12,7 @@ def verify(space: Space) -> dict[str, Any]:
     """Return how many nodes and profiles differ from what the records give."""
     with space.database.connect() as conn:
         conn.execute("set transaction isolation level repeatable read")
-        names = Names(space.vault, conn)
+        names = Names(space.vault, conn, space.rules.threshold)
         differing = identity.compare_with_batch(conn, space.policy(names.conflict)) + evidence_differing(conn)
         counted = tallies_differing(conn)
         folded = _profiles(space, conn)
