@@ -26,7 +26,7 @@ def review(
     limit: Annotated[int, Parameter()] = 20,
     common: Common = DEFAULT,
 ) -> None:
-    """Decide pairs of records of which the model is not sure; most uncertain and most important first.
+    """Decide pairs of records of which the model is not sure, and people who may be several; most uncertain and important first.
 
     In a terminal it asks pair by pair: s same, d different, k skip, q quit. Without one, or with --json, it prints
     the queue. A decision wins over every model; take it back with link or unlink.
@@ -96,7 +96,7 @@ def _draw(one: dict[str, Any], place: int, count: int) -> None:
     impact = one["impact"]
     out.print(
         f"\n[bold]{place} of {count}[/bold]  {one['id']}  {one['question']}  "
-        f"mean {one['mean']:+.2f} (needs {one['threshold']:+.2f}), {impact['records']:,} records, revenue {impact['revenue']}"
+        f"{_why(one)}{impact['records']:,} records, revenue {impact['revenue']}"
     )
     table = Table(show_header=True, box=None)
     for name in ("", *(record["record"] for record in one["records"])):
@@ -107,6 +107,21 @@ def _draw(one: dict[str, Any], place: int, count: int) -> None:
     out.print(table)
     if one["evidence"]:
         waterfall(one["evidence"])
+
+
+def _why(one: dict[str, Any]) -> str:
+    """Return what is in doubt, in words that end with a comma."""
+    told = []
+    if one["bridge"]:
+        small, large = one["bridge"]["parts"]
+        told.append(f"{one['bridge']['rule']} alone holds {small:,} and {large:,} records together")
+    if one["kind"] == "cluster":
+        told.append(f"{one['firstNames']:,} first names, {one['birthDates']:,} birth dates in {one['size']:,} records")
+    if one["wall"]:
+        told.append(f"a wall: {one['wall']}")
+    if one["mean"] is not None:
+        told.append(f"mean {one['mean']:+.2f} (needs {one['threshold']:+.2f})")
+    return "".join(f"{each}, " for each in told)
 
 
 def _shown(value: Any) -> Text:

@@ -43,6 +43,7 @@ from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
 from steelthread.identity.organisations import MARK as ORGANISATION
 from steelthread.identity.organisations import organisation_evidence, organisations_conflict
+from steelthread.identity.overmerged import Suspect, overmerged, ties_between
 from steelthread.identity.queries import (
     FAMILIES_SQL,
     FAMILY_COLUMNS,
@@ -72,8 +73,17 @@ from steelthread.identity.queries import (
     strongest_between,
 )
 from steelthread.identity.recent import Recent
-from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
-from steelthread.identity.reviews import Doubt, are_records, decided_pairs, doubts, last_word, skip
+from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons
+from steelthread.identity.reviews import (
+    Doubt,
+    are_records,
+    decided_pairs,
+    doubts,
+    evidence_of,
+    last_word,
+    skip,
+    skipped_by,
+)
 from steelthread.identity.rulesets import (
     OwnRules,
     TakenRules,
@@ -129,6 +139,7 @@ __all__ = [
     "Rule",
     "Seen",
     "Stitch",
+    "Suspect",
     "TakenRules",
     "Waterfall",
     "add_homes",
@@ -153,6 +164,7 @@ __all__ = [
     "digests_of",
     "doubted",
     "doubts",
+    "evidence_of",
     "families_after",
     "families_of_hashes",
     "former_ids",
@@ -187,6 +199,7 @@ __all__ = [
     "note_unjudged",
     "organisation_evidence",
     "organisations_conflict",
+    "overmerged",
     "parse_ref",
     "path",
     "persons_of",
@@ -204,10 +217,11 @@ __all__ = [
     "seen_of",
     "sizes_of_persons",
     "skip",
+    "skipped_by",
     "standing",
     "strongest_between",
-    "suspects",
     "threshold_in_force",
+    "ties_between",
     "unjudged",
     "use_model",
     "waterfall_of",
