@@ -10,6 +10,7 @@ from rich.text import Text
 from steelthread.cli.decisions import waterfall
 from steelthread.cli.shell import DEFAULT, Common, actor, app, cell, complain, emit, note, out
 from steelthread.kit import Conflict
+from steelthread.rights import Auditor
 from steelthread.thread import Space, review_queue
 from steelthread.thread import review as answer_pair
 
@@ -61,7 +62,7 @@ def review(
 
 
 def _one(space: Space, common: Common, pair: str, answer: str, reason: str) -> None:
-    done = answer_pair(space, pair, _KEYS.get(answer, answer), actor(), reason)  # type: ignore[arg-type]  # checked there
+    done = _answered(space, pair, _KEYS.get(answer, answer), reason)
     if common.json:
         emit(done)
     else:
@@ -77,10 +78,18 @@ def _asked(space: Space, one: dict[str, Any], reason: str) -> bool:
         if key in _KEYS:
             break
     try:
-        _say(answer_pair(space, one["id"], _KEYS[key], actor(), reason))  # type: ignore[arg-type]  # one of the words
+        _say(_answered(space, one["id"], _KEYS[key], reason))
     except Conflict as error:
         complain(str(error))
     return True
+
+
+def _answered(space: Space, pair: str, answer: str, reason: str) -> dict[str, Any]:
+    """Answer, and tell the audit log who did."""
+    done = answer_pair(space, pair, answer, actor(), reason)  # type: ignore[arg-type]  # checked there
+    refs = [f"individual:{one}" for one in done["individuals"]]
+    Auditor(space).act(f"operator {actor()}", "review", refs, answer=answer)
+    return done
 
 
 def _say(done: dict[str, Any]) -> None:

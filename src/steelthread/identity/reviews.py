@@ -12,6 +12,8 @@ from steelthread.identity.ledger import MODEL, RECORD
 from steelthread.store import Int8s
 
 Connection = psycopg.Connection[Any]
+_OUTVOTED = "an identifier of which a person has one, a limit, or their other pairs"
+"""What else keeps two atoms apart whose mean is far above the threshold."""
 BELOW, ABOVE = 6.0, 4.0
 """How far from the threshold a mean weight may be to be in doubt, in log2 odds."""
 
@@ -49,18 +51,24 @@ def doubts(conn: Connection, model: ModelRow, actor: str, most: int, events: str
         ), pair as (
             select (array_agg(a order by weight desc, a, b))[1] as a, (array_agg(b order by weight desc, a, b))[1] as b,
                 avg(greatest(-12, least(12, weight))) as mean, count(*) as pairs,
-                min(least(one, other)) as one, min(greatest(one, other)) as other, max(refused) as wall,
-                1 / (1 + power(2::float8, %s - avg(greatest(-12, least(12, weight))))) as chance
+                min(least(one, other)) as one, min(greatest(one, other)) as other, max(refused) as wall
             from said where p <> q group by least(p, q), greatest(p, q)
-            having case when max(refused) = '' then avg(greatest(-12, least(12, weight))) between %s and %s
-                else avg(greatest(-12, least(12, weight))) >= %s and min(one) <> min(other) end
+        ), doubt as (
+            select *, 1 / (1 + power(2::float8, %(threshold)s - mean)) as chance from (
+                select a, b, mean, pairs, one, other, case
+                    when wall = '' and mean > %(threshold)s + %(above)s and one <> other then %(outvoted)s else wall
+                end as wall from pair
+            ) p where case
+                when wall = '' then mean between %(threshold)s - %(below)s and %(threshold)s + %(above)s
+                else mean >= %(threshold)s and one <> other
+            end
         )
         select p.a, p.b, p.mean, p.pairs, p.one, p.other, p.one = p.other, e.evidence, p.wall
-        from pair p cross join lateral (
+        from doubt p cross join lateral (
                 select count(*) + {events.format("array[p.one, p.other]")} as evidence from identity.node r
                 where r.cluster_id = any(array[p.one, p.other]) and r.evidence & {RECORD} > 0
             ) e
-        where not exists (select from identity.skipped s where s.a = p.a and s.b = p.b and s.actor = %s)
+        where not exists (select from identity.skipped s where s.a = p.a and s.b = p.b and s.actor = %(actor)s)
             and not exists (
                 select from identity.decision d join identity.node x on x.node_id = d.a
                 join identity.node y on y.node_id = d.b
@@ -69,10 +77,12 @@ def doubts(conn: Connection, model: ModelRow, actor: str, most: int, events: str
             )
         order by case when p.wall = '' then 1 - abs(2 * p.chance - 1) else p.chance / 2 end
             * ln(1 + greatest(e.evidence, 0)) desc, p.a, p.b
-        limit %s
+        limit %(most)s
         """,
-        (model.threshold, model.threshold - BELOW, model.threshold + ABOVE, model.threshold, actor, most),
-    )
+        {
+            "threshold": model.threshold, "below": BELOW, "above": ABOVE, "outvoted": _OUTVOTED, "actor": actor, "most": most,
+        },
+    ).fetchall()  # fmt: skip
     return [Doubt(*row) for row in rows]
 
 

@@ -122,11 +122,24 @@ def review(space: Space, name: str, answer: Answer, actor: str, reason: str = ""
         if not identity.are_records(conn, (a, b)):
             raise NotFound("There is no such pair to review, or one of its records is gone: ask for the queue anew.")
         if answer == "skip":
-            identity.skip(conn, a, b, actor, now())
+            identity.skip(conn, min(a, b), max(a, b), actor, now())
             conn.commit()
-            return {"id": name, "answer": answer, "same": None, "refused": None}
+            return {
+                "id": name,
+                "answer": answer,
+                "same": None,
+                "refused": None,
+                "individuals": _individuals(conn, a, b),
+            }
     verdict = "same" if answer == "same" else "never"
-    return {"id": name, "answer": answer, **decide_undecided(space, a, b, verdict, reason or "review", actor)}
+    done = decide_undecided(space, a, b, verdict, reason or "review", actor)
+    with space.database.connect() as conn:
+        return {"id": name, "answer": answer, **done, "individuals": _individuals(conn, a, b)}
+
+
+def _individuals(conn: Connection, a: int, b: int) -> list[str]:
+    """Return who the two records are now: one person, or two."""
+    return sorted({str(one) for one in identity.persons_of(conn, (a, b)).values()})
 
 
 def _nodes(name: str) -> tuple[int, int]:
