@@ -108,6 +108,24 @@ def test_what_was_refused_as_a_key_of_one_person_makes_a_household(space, told):
     assert found["cid"][1] == ["device_id"]
 
 
+def test_a_mailbox_that_was_refused_as_a_key_of_one_person_makes_a_household(space, told):
+    shared = "post@moss.example"
+    told(
+        row("ann", "Ann", last="Lee", street="1 Rose Hill", email=shared),
+        row("bob", "Bob", last="Ray", street="9 Park Road", email=shared),
+        row("ann2", "Ann", last="Lee", street="1 Rose Hill", email=shared),
+        row("cid", "Cid", last="Fox", street="3 Long Row"),
+    )
+    with space.database.connect() as conn:
+        assert count(conn) == 3
+    found = home(space, "bob")
+    assert found.keys() == {"ann", "ann2", "bob"}
+    assert {key: via for key, (_, via) in found.items()} == {key: ["email"] for key in found}
+    assert home(space, "cid") == {}
+    told(row("bob", "Bob", last="Ray", street="9 Park Road", email="bob@ray.example"))
+    assert home(space, "ann") == home(space, "bob") == {}
+
+
 def test_a_phone_that_one_person_has_twice_is_no_household(space, told):
     told(row("ann", "Ann", phone="+447700900123"), row("ann2", "Ann", phone="+447700900123"))
     assert home(space, "ann") == {}

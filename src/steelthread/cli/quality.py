@@ -1,6 +1,7 @@
 """`quality`: how good the people are."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -27,7 +28,7 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
         return
     out.print(
         f"{told['records']:,} records, {told['individuals']:,} individuals, consolidation {told['consolidationRate']:.1%}; "
-        f"{told['inDoubt']:,} pairs in doubt (steelthread review)"
+        f"{told['inDoubt']:,} pairs and {told['clustersInDoubt']:,} people in doubt (steelthread review)"
     )
     most = max((one["individuals"] for one in told["sizes"]), default=1)
     for one in told["sizes"]:
@@ -44,7 +45,7 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
     for one in told["suspects"][:5]:
         out.print(
             f"  suspect: {one['individualId']}  {one['records']:,} records, {one['birthDates']} birth dates, "
-            f"{one['firstNames']} first names"
+            f"{one['firstNames']} first names, {_held(one['bridge'])}"
         )
     if told["drift"]:
         drift = told["drift"]
@@ -52,3 +53,11 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
             f"Since the run before: {drift['merged']:,} merged, {drift['split']:,} split, "
             f"{drift['linksAdded']:,} links added, {drift['linksClosed']:,} closed"
         )
+
+
+def _held(bridge: dict[str, Any] | None) -> str:
+    """Return what holds a person together who may be several."""
+    if bridge is None:
+        return "no bridge"
+    small, large = bridge["parts"]
+    return f"{bridge['rule']} alone holds {small:,} and {large:,} together"

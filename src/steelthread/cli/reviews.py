@@ -10,6 +10,7 @@ from rich.text import Text
 from steelthread.cli.decisions import waterfall
 from steelthread.cli.shell import DEFAULT, Common, actor, app, cell, complain, emit, note, out
 from steelthread.kit import Conflict
+from steelthread.rights import Auditor
 from steelthread.thread import Space, review_queue
 from steelthread.thread import review as answer_pair
 
@@ -26,7 +27,7 @@ def review(
     limit: Annotated[int, Parameter()] = 20,
     common: Common = DEFAULT,
 ) -> None:
-    """Decide pairs of records of which the model is not sure; most uncertain and most important first.
+    """Decide pairs of records of which the model is not sure, and people who may be several; most uncertain and important first.
 
     In a terminal it asks pair by pair: s same, d different, k skip, q quit. Without one, or with --json, it prints
     the queue. A decision wins over every model; take it back with link or unlink.
@@ -61,7 +62,7 @@ def review(
 
 
 def _one(space: Space, common: Common, pair: str, answer: str, reason: str) -> None:
-    done = answer_pair(space, pair, _KEYS.get(answer, answer), actor(), reason)  # type: ignore[arg-type]  # checked there
+    done = _answered(space, pair, _KEYS.get(answer, answer), reason)
     if common.json:
         emit(done)
     else:
@@ -77,10 +78,18 @@ def _asked(space: Space, one: dict[str, Any], reason: str) -> bool:
         if key in _KEYS:
             break
     try:
-        _say(answer_pair(space, one["id"], _KEYS[key], actor(), reason))  # type: ignore[arg-type]  # one of the words
+        _say(_answered(space, one["id"], _KEYS[key], reason))
     except Conflict as error:
         complain(str(error))
     return True
+
+
+def _answered(space: Space, pair: str, answer: str, reason: str) -> dict[str, Any]:
+    """Answer, and tell the audit log who did."""
+    done = answer_pair(space, pair, answer, actor(), reason)  # type: ignore[arg-type]  # checked there
+    refs = [f"individual:{one}" for one in done["individuals"]]
+    Auditor(space).act(f"operator {actor()}", "review", refs, answer=answer)
+    return done
 
 
 def _say(done: dict[str, Any]) -> None:
@@ -96,7 +105,7 @@ def _draw(one: dict[str, Any], place: int, count: int) -> None:
     impact = one["impact"]
     out.print(
         f"\n[bold]{place} of {count}[/bold]  {one['id']}  {one['question']}  "
-        f"mean {one['mean']:+.2f} (needs {one['threshold']:+.2f}), {impact['records']:,} records, revenue {impact['revenue']}"
+        f"{_why(one)}{impact['records']:,} records, revenue {impact['revenue']}"
     )
     table = Table(show_header=True, box=None)
     for name in ("", *(record["record"] for record in one["records"])):
@@ -107,6 +116,21 @@ def _draw(one: dict[str, Any], place: int, count: int) -> None:
     out.print(table)
     if one["evidence"]:
         waterfall(one["evidence"])
+
+
+def _why(one: dict[str, Any]) -> str:
+    """Return what is in doubt, in words that end with a comma."""
+    told = []
+    if one["bridge"]:
+        small, large = one["bridge"]["parts"]
+        told.append(f"{one['bridge']['rule']} alone holds {small:,} and {large:,} records together")
+    if one["kind"] == "cluster":
+        told.append(f"{one['firstNames']:,} first names, {one['birthDates']:,} birth dates in {one['size']:,} records")
+    if one["wall"]:
+        told.append(f"a wall: {one['wall']}")
+    if one["mean"] is not None:
+        told.append(f"mean {one['mean']:+.2f} (needs {one['threshold']:+.2f})")
+    return "".join(f"{each}, " for each in told)
 
 
 def _shown(value: Any) -> Text:

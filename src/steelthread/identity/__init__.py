@@ -43,6 +43,7 @@ from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
 from steelthread.identity.organisations import MARK as ORGANISATION
 from steelthread.identity.organisations import organisation_evidence, organisations_conflict
+from steelthread.identity.overmerged import Suspect, overmerged, ties_between
 from steelthread.identity.queries import (
     FAMILIES_SQL,
     FAMILY_COLUMNS,
@@ -72,7 +73,7 @@ from steelthread.identity.queries import (
     strongest_between,
 )
 from steelthread.identity.recent import Recent
-from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons, suspects
+from steelthread.identity.reports import last_runs, rules_told, sizes_of_persons
 from steelthread.identity.restated import (
     Moved,
     count_links,
@@ -85,7 +86,16 @@ from steelthread.identity.restated import (
     strengths_in_use,
     telling,
 )
-from steelthread.identity.reviews import Doubt, are_records, decided_pairs, doubts, last_word, skip
+from steelthread.identity.reviews import (
+    Doubt,
+    are_records,
+    decided_pairs,
+    doubts,
+    evidence_of,
+    last_word,
+    skip,
+    skipped_by,
+)
 from steelthread.identity.rulesets import (
     OwnRules,
     TakenRules,
@@ -143,6 +153,7 @@ __all__ = [
     "Rule",
     "Seen",
     "Stitch",
+    "Suspect",
     "TakenRules",
     "Waterfall",
     "add_homes",
@@ -170,6 +181,7 @@ __all__ = [
     "digests_of",
     "doubted",
     "doubts",
+    "evidence_of",
     "families_after",
     "families_of_hashes",
     "former_ids",
@@ -207,6 +219,7 @@ __all__ = [
     "note_unjudged",
     "organisation_evidence",
     "organisations_conflict",
+    "overmerged",
     "parse_ref",
     "path",
     "persons_of",
@@ -226,12 +239,13 @@ __all__ = [
     "seen_of",
     "sizes_of_persons",
     "skip",
+    "skipped_by",
     "standing",
     "strengths_in_use",
     "strongest_between",
-    "suspects",
     "telling",
     "threshold_in_force",
+    "ties_between",
     "unjudged",
     "use_model",
     "waterfall_of",

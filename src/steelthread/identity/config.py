@@ -40,6 +40,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weak: bool = False
     scoped: bool = False
     exclusive: bool = False
+    """Whether a person has one at most; of a kind that is scoped, one in each namespace."""
     generic_above: int | None = None
     limit: list[Limit] = []
     fold: bool = False
@@ -170,6 +171,16 @@ class IdentityRules:
         near = get_close_matches(name, self.kinds, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."
         raise Invalid(f"{name} is no kind of identifier here{hint} There are {', '.join(self.kinds)}, party_id.SCHEME.")
+
+    def group(self, name: str, key: str) -> int:
+        """Return the group of identifiers of which a person has one that is told by the namespace; 0: the kind tells.
+
+        Groups of namespaces are below 0, so that no kind's number is one.
+        """
+        kind = self.kinds.get(name)
+        if kind is None or not (kind.exclusive and kind.scoped):
+            return 0
+        return -_index(f"{name}/{key.partition('/')[0]}", 1, 32_000)
 
     def untied(self, found: list[Told], kind_of: Callable[[Told], str], *, known: bool = False) -> list[Told]:
         """Return identifiers that were told together without a visitor's beside a customer's, where these stay unknown to each other."""

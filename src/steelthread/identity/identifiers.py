@@ -55,6 +55,10 @@ class Identifiers:
             known = self._telling[entity] = frozenset(parts | {name for name, _ in self._roles_of(entity)})
         return known
 
+    def group(self, name: str, key: str) -> int:
+        """Return the group of identifiers of which a person has one that the namespace tells, 0 for none."""
+        return self._rules.group(name, key)
+
     def tells_of_a_visitor(self, found: list[Found], *, known: bool) -> bool:
         """Whether identifiers tell of a visitor who was a customer, and of a project that keeps the two apart."""
         visiting = [self._rules.is_visitors(name) for _, name, _, _ in found]

@@ -328,17 +328,30 @@ def standing(conn: Connection, a: int, b: int) -> tuple[int, str] | None:
     return None if row is None else (int(row[0]), str(row[1]))
 
 
-def record_decision(conn: Connection, a: int, b: int, verdict: str, actor: str, reason: str, at: datetime) -> None:
-    """Keep a person's word on a pair; it takes the place of the former one."""
-    conn.execute(
+def record_decision(
+    conn: Connection, a: int, b: int, verdict: str, actor: str, reason: str, at: datetime, part_of: int | None = None
+) -> tuple[int, list[tuple[int, int]]]:
+    """Keep a person's word on a pair; it takes the place of the former one, and of the 'never' that came with that.
+
+    Return its number, and the pairs of which what came with the former word holds no more. `part_of` is the decision that
+    this one comes with.
+    """
+    former = conn.execute(
         "update identity.decision set superseded_at = %s where superseded_at is null "
-        "and (a, b) in ((%s, %s), (%s, %s))",
+        "and (a, b) in ((%s, %s), (%s, %s)) returning decision_id",
         (at, a, b, b, a),
-    )
-    conn.execute(
-        "insert into identity.decision (a, b, verdict, at, actor, reason) values (%s, %s, %s, %s, %s, %s)",
-        (a, b, verdict, at, actor, reason),
-    )
+    ).fetchall()
+    freed = conn.execute(
+        "update identity.decision set superseded_at = %s where superseded_at is null and part_of = any(%s) returning a, b",
+        (at, [one for (one,) in former]),
+    ).fetchall()
+    row = conn.execute(
+        "insert into identity.decision (a, b, verdict, at, actor, reason, part_of) values (%s, %s, %s, %s, %s, %s, %s) "
+        "returning decision_id",
+        (a, b, verdict, at, actor, reason, part_of),
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), freed
 
 
 def compare_with_batch(conn: Connection, policy: Policy) -> int:

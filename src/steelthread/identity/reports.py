@@ -1,9 +1,7 @@
 """What the identity tables tell about their own quality."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -78,16 +76,3 @@ def rules_told(conn: Connection) -> list[tuple[str, int, int, int, int]]:
         """
     )
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
-
-
-def suspects(conn: Connection, most: int) -> Sequence[tuple[UUID, int, int, int]]:
-    """Return persons who look like several: (individual, records, distinct birth dates, distinct first names)."""
-    rows = conn.execute(
-        "select individual_id, records, births, firsts from (select c.individual_id, count(*) as records, "
-        "count(distinct r.clear->'v'->>'birthDate') as births, count(distinct nullif(n.first_name, 0)) as firsts "
-        "from identity.node n join identity.cluster c using (cluster_id) join intake.record r on r.record_id = n.node_id "
-        "where n.kind = 0 and n.evidence > 0 group by 1) s where births > 1 and firsts > 1 "
-        "order by births + firsts desc, records desc, individual_id limit %s",
-        (most,),
-    )
-    return rows.fetchall()

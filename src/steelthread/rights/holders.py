@@ -109,7 +109,7 @@ HOLDERS: Sequence[Holder] = (
         " or ".join(f"({end} = any(%(nodes)s) and closed_at is {state})" for end in "ab" for state in ("null", "not null")),
     ),
     Holder(
-        "identity.decision", "what people said of pairs", "decision_id a b verdict at actor reason superseded_at",
+        "identity.decision", "what people said of pairs", "decision_id a b verdict at actor reason superseded_at part_of",
         {"a": "nodes", "b": "nodes"},
     ),
     Holder("identity.home", "keyed tokens of surname and address, for households", "record_id token", {"record_id": "records"}),

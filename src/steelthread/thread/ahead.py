@@ -252,8 +252,9 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
 
 
 def walled(ident: Ident) -> Ident:
-    """Two logins of one namespace are two people, whatever they share: a device, an address."""
-    return msgspec.structs.replace(ident, exclusive=ident.kind) if ident.name == "user_id" else ident
+    """Two logins of one namespace are two people, whatever they share: a device, an address; also where the kind does not say so."""
+    alone = ident.name == "user_id" and not ident.exclusive
+    return msgspec.structs.replace(ident, exclusive=ident.kind) if alone else ident
 
 
 def set_aside(row: MappedRow, message: Message) -> list[Reject]:

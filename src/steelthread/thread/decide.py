@@ -1,5 +1,6 @@
 """A person's word on two nodes: the same, or never. Written to the ledger, effective in the same transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +28,18 @@ def unlink(space: Space, a: str, b: str, reason: str, actor: str) -> dict[str, A
 
 
 def decide_undecided(space: Space, a: int, b: int, verdict: str, reason: str, actor: str) -> dict[str, Any]:
-    """Say 'same' or 'never' of two nodes; Conflict when another person's word on them holds already."""
+    """Say 'same' or 'never' of two records; Conflict when another person's word on them holds already.
+
+    Where they are the ends of a bridge, 'never' parts the person there: the links of the bridge join no more either.
+    """
     at = now()
     with space.database.connect() as conn:
         space.log.lock(conn, LANE)
         said = identity.last_word(conn, a, b)
         if said is not None:
             raise Conflict(f"This pair was decided already: {said[0]}, by {said[1]}. To change it: link or unlink.")
-        return _write(space, conn, min(a, b), max(a, b), verdict, reason, actor, at)
+        ties = identity.ties_between(conn, a, b) if verdict == "never" else []
+        return _write(space, conn, min(a, b), max(a, b), verdict, reason, actor, at, ties)
 
 
 def _decide(space: Space, a: str, b: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
@@ -49,8 +54,9 @@ def _decide(space: Space, a: str, b: str, verdict: str, reason: str, actor: str)
 
 
 def _write(
-    space: Space, conn: Connection, start: int, end: int, verdict: str, reason: str, actor: str, at: datetime
-) -> dict[str, Any]:
+    space: Space, conn: Connection, start: int, end: int, verdict: str, reason: str, actor: str, at: datetime,
+    ties: Sequence[tuple[int, int]] = (),
+) -> dict[str, Any]:  # fmt: skip
     standing = identity.standing(conn, start, end)
     said = standing[1] if standing else ""
     if verdict == "never" and said == "same":
@@ -60,16 +66,23 @@ def _write(
     stitch.nodes([start, end])
     stitch.touch(start)
     stitch.touch(end)
+    decided: list[AnyFact] = [Decided(a=start, b=end, verdict=verdict, actor=actor)]  # type: ignore[arg-type]  # one of the three words
     if said != verdict:
-        identity.record_decision(conn, start, end, verdict, actor, reason, at)
+        number, freed = identity.record_decision(conn, start, end, verdict, actor, reason, at)
+        stitch.nodes(sorted({node for pair in (*freed, *ties) for node in pair}))
+        for pair in freed:
+            stitch.allow(*pair)
         _apply(stitch, start, end, said, verdict, actor, reason)
+        for a, b in ties:
+            identity.record_decision(conn, a, b, "never", actor, reason, at, number)
+            stitch.forbid(a, b)
+            decided.append(Decided(a=a, b=b, verdict="never", actor=actor))
     stitch.settle()
     outcome = stitch.finish()
     stitch.write()
     profiles.delete_profiles(conn, outcome.gone)
     space.folder(conn).fold(outcome.touched)
-    facts: list[AnyFact] = [Decided(a=start, b=end, verdict=verdict, actor=actor), *outcome.facts]  # type: ignore[arg-type]  # one of the three words
-    space.log.append(conn, LANE, [*facts, ProfilesChanged(individuals=sorted(outcome.touched))])
+    space.log.append(conn, LANE, [*decided, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))])
     same = identity.present(conn, start)[1] == identity.present(conn, end)[1]
     refused = [one.reason for one in identity.refusals(conn, [start]) if {one.a, one.b} == {start, end}]
     conn.commit()

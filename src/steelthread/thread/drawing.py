@@ -1,4 +1,4 @@
-"""The quality report as one picture (SVG): sizes of people, what each rule contributes, the weakest bridges. No personal value."""
+"""The quality report as one picture (SVG): sizes of people, what each rule contributes, the weakest bridges, suspects. No personal value."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -16,7 +16,8 @@ def quality_picture(told: dict[str, Any]) -> str:
     """Return the report as SVG. Bars of people are by number; the dark part of a rule's bar is what it alone joins."""
     lines = _Lines()
     lines.head(f"{told['records']:,} records, {told['individuals']:,} individuals")
-    lines.text(f"Consolidation {told['consolidationRate']:.1%}; {told['inDoubt']:,} pairs in doubt", "d")
+    lines.text(f"Consolidation {told['consolidationRate']:.1%}; {told['inDoubt']:,} pairs in doubt, "
+               f"{told['clustersInDoubt']:,} people", "d")  # fmt: skip
     lines.head("Records of one individual")
     most = max((one["individuals"] for one in told["sizes"]), default=1)
     for one in told["sizes"][:_SHOWN]:
@@ -34,6 +35,12 @@ def quality_picture(told: dict[str, Any]) -> str:
         spans = [max(one["mean"] - one["threshold"], 0.0) for one in told["weakestBridges"][:_SHOWN]]
         for one, span in zip(told["weakestBridges"], spans, strict=False):
             lines.bar(one["id"], [(span, "w")], max(*spans, 1.0), f"+{span:.2f}, {one['records']:,} records")
+    if told["suspects"]:
+        lines.head("People who may be several: how much is in doubt")
+        for one in told["suspects"][:_SHOWN]:
+            said = f"{one['records']:,} records, {one['firstNames']:,} first names, {one['birthDates']:,} birth dates"
+            held = f", held together by {one['bridge']['rule']} alone" if one["bridge"] else ""
+            lines.bar(one["id"], [(one["uncertainty"], "w")], 1.0, said + held)
     if told["drift"]:
         drift = told["drift"]
         lines.head("Since the run before")

@@ -5,7 +5,9 @@ from typing import Any
 import psycopg
 
 from steelthread import identity
+from steelthread.identity import Suspect
 from steelthread.profiles import EVENTS_SQL
+from steelthread.thread.reviewing import suspects
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -21,6 +23,7 @@ def quality(space: Space) -> dict[str, Any]:
         persons = sum(sizes.values())
         doubts = identity.doubts(conn, model, "", 1000, EVENTS_SQL) if model else []
         bridges = sorted((one for one in doubts if one.joined), key=lambda one: (one.mean, one.a, one.b))
+        several = suspects(space, conn, model)
         return {
             "records": records,
             "individuals": persons,
@@ -35,13 +38,19 @@ def quality(space: Space) -> dict[str, Any]:
                 for one in bridges[:_SHOWN]
                 if model
             ],
-            "suspects": [
-                {"individualId": str(individual), "records": count, "birthDates": births, "firstNames": firsts}
-                for individual, count, births, firsts in identity.suspects(conn, _SHOWN)
-            ],
+            "suspects": [_suspect(one) for one in several[:_SHOWN]],
+            "clustersInDoubt": len(several),
             "inDoubt": sum(not one.joined for one in doubts),
             "drift": _drift(conn),
         }
+
+
+def _suspect(one: Suspect) -> dict[str, Any]:
+    return {
+        "individualId": str(one.individual), "id": f"{one.one}-{one.other}", "records": one.records,
+        "birthDates": one.births, "firstNames": one.firsts, "uncertainty": one.uncertainty,
+        "bridge": {"rule": one.rule, "parts": list(one.parts)} if one.rule else None,
+    }  # fmt: skip
 
 
 def _drift(conn: Connection) -> dict[str, Any] | None:

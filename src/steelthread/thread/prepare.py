@@ -35,7 +35,7 @@ class Ident(msgspec.Struct, array_like=True, frozen=True):
     name: str
     hash: bytes
     exclusive: int = 0
-    """A group of identifiers of which a person has one, where the event itself says so; 0 for what the kind says."""
+    """A group of identifiers of which a person has one, where its namespace or the event itself says so; 0 for what the kind says."""
     first: int = 0
     """When it was told first, in microseconds since 1970, where that is known; 0: when the record was first observed."""
 
@@ -209,7 +209,8 @@ class Preparer:
         )
 
     def _named(self, index: int, name: str, value: str) -> Ident:
-        return Ident(index, name, self._vault.blind(NODES_OF.get(name, name), value))
+        blind = self._vault.blind(NODES_OF.get(name, name), value)
+        return Ident(index, name, blind, self._identifiers.group(name, value))
 
     def _homes(self, record: MappedRecord) -> list[int]:
         addresses = [part.values for part in record.parts if part.entity == "ContactPointAddress"]

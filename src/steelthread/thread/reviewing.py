@@ -1,16 +1,18 @@
-"""Review: pairs in doubt, ranked by uncertainty times impact; a person's word on them becomes a link that no model overrules."""
+"""Review: pairs and people in doubt, ranked by uncertainty times impact; a person's word on them becomes a link that no model overrules."""
 
 import math
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Doubt, ModelRow
+from steelthread.identity import Doubt, ModelRow, Suspect
 from steelthread.kit import Invalid, NotFound, now
 from steelthread.profiles import Opener
 from steelthread.thread.decide import decide_undecided
+from steelthread.thread.names import Names
 from steelthread.thread.people import values_of
 from steelthread.thread.space import Space
 
@@ -21,57 +23,98 @@ _LOOKED_AT = 10_000
 
 
 def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) -> list[dict[str, Any]]:
-    """Return the pairs in doubt that most want a person's eye, each with both records and the evidence."""
+    """Return the pairs and people in doubt that most want a person's eye, each with two records and the evidence."""
     model = identity.model_in_force(conn)
-    if model is None:
-        return []
-    found = identity.doubts(conn, model, actor, _LOOKED_AT, profiles.EVENTS_SQL)
-    money = profiles.revenue_of(conn, {cluster for one in found for cluster in (one.one, one.other)})
-    ranked = sorted(found, key=lambda one: (-_rank(one, model, money), one.a, one.b))[:limit]
-    views = {
-        view.record_id: view
-        for view in Opener(conn, space.vault, adaptation=space.model.adaptation).by_id(
-            {n for one in ranked for n in (one.a, one.b)}
-        )
-    }
+    pairs = identity.doubts(conn, model, actor, _LOOKED_AT, profiles.EVENTS_SQL) if model else []
+    people = _not_asked(suspects(space, conn, model), pairs, identity.skipped_by(conn, actor))
+    money = profiles.revenue_of(
+        conn, {cluster for one in pairs for cluster in (one.one, one.other)} | {one.person for one in people}
+    )
+    counts = identity.evidence_of(conn, [one.person for one in people], profiles.EVENTS_SQL)
+    asked = [_pair(one, model, money) for one in pairs if model]
+    asked += [_person(one, model, money, counts[one.person]) for one in people]
+    ranked = sorted(asked, key=lambda one: (-one["rank"], _nodes(one["id"])))[:limit]
+    ends = {one["id"]: _nodes(one["id"]) for one in ranked}
+    opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
+    views = {view.record_id: view for view in opener.by_id({end for pair in ends.values() for end in pair})}
     return [
         {
-            "id": f"{one.a}-{one.b}",
-            "question": "are they one person?" if not one.joined else "are they rightly one person?",
-            "joined": one.joined, "mean": one.mean, "threshold": model.threshold, "pairs": one.pairs,
-            "uncertainty": _uncertainty(one, model), "rank": _rank(one, model, money),
-            "impact": {"records": one.evidence, "revenue": format(_revenue(one, money), "f")},
+            **one,
             "records": [
-                {"record": views[node].ref, "values": values_of(views[node])} for node in (one.a, one.b) if node in views
+                {"record": views[node].ref, "values": values_of(views[node])} for node in ends[one["id"]] if node in views
             ],
-            "evidence": _evidence(conn, one),
+            "evidence": _evidence(conn, *ends[one["id"]]),
         }
         for one in ranked
     ]  # fmt: skip
 
 
+def suspects(space: Space, conn: Connection, model: ModelRow | None) -> list[Suspect]:
+    """Return the people who may be several; first names are unsealed in memory to see which conflict."""
+    names = Names(space.vault, conn)
+    return identity.overmerged(conn, names.learn, names.conflict, model.threshold if model else None)
+
+
+def _not_asked(
+    people: Iterable[Suspect], pairs: Iterable[Doubt], skipped: Collection[tuple[int, int]]
+) -> list[Suspect]:
+    """Return those people about whom the reviewer is not asked already, and whom she did not put aside."""
+    joined = {one.one for one in pairs if one.joined}
+    return [
+        one for one in people
+        if (one.one, one.other) not in skipped and not (one.by_model and one.person in joined)
+    ]  # fmt: skip
+
+
+def _pair(one: Doubt, model: ModelRow, money: Mapping[int, Decimal]) -> dict[str, Any]:
+    uncertainty = _uncertainty(one, model)
+    revenue = sum((money.get(cluster, Decimal(0)) for cluster in {one.one, one.other}), Decimal(0))
+    return {
+        "id": f"{one.a}-{one.b}", "kind": "pair",
+        "question": "are they one person?" if not one.joined else "are they rightly one person?",
+        "joined": one.joined, "mean": one.mean, "threshold": model.threshold, "pairs": one.pairs,
+        "wall": one.wall or None, "bridge": None,
+        "uncertainty": uncertainty, "rank": _rank(uncertainty, one.evidence, revenue),
+        "impact": {"records": one.evidence, "revenue": format(revenue, "f")},
+    }  # fmt: skip
+
+
+def _person(one: Suspect, model: ModelRow | None, money: Mapping[int, Decimal], evidence: int) -> dict[str, Any]:
+    revenue = money.get(one.person, Decimal(0))
+    parts = list(one.parts) if one.rule else None
+    return {
+        "id": f"{one.one}-{one.other}", "kind": "cluster", "question": "are they rightly one person?",
+        "joined": True, "mean": one.mean, "threshold": model.threshold if model else None, "pairs": one.pairs,
+        "wall": None, "bridge": {"rule": one.rule, "parts": parts} if one.rule else None,
+        "individualId": str(one.individual), "size": one.records, "birthDates": one.births, "firstNames": one.firsts,
+        "uncertainty": one.uncertainty, "rank": _rank(one.uncertainty, evidence, revenue),
+        "impact": {"records": evidence, "revenue": format(revenue, "f")},
+    }  # fmt: skip
+
+
 def _uncertainty(one: Doubt, model: ModelRow) -> float:
-    """Return 1 at the threshold, towards 0 away from it: how even the odds are, counted from the threshold."""
+    """Return 1 at the threshold, towards 0 away from it: how even the odds are, counted from the threshold.
+
+    With a wall between them: half of the chance that they are one person all the same.
+    """
     chance: float = 1 / (1 + 2.0 ** -(one.mean - model.threshold))
-    return 1 - abs(2 * chance - 1)
+    return chance / 2 if one.wall else 1 - abs(2 * chance - 1)
 
 
-def _revenue(one: Doubt, money: dict[int, Decimal]) -> Decimal:
-    return sum((money.get(cluster, Decimal(0)) for cluster in {one.one, one.other}), Decimal(0))
+def _rank(uncertainty: float, evidence: int, revenue: Decimal) -> float:
+    return uncertainty * math.log2(1 + evidence) * (1 + math.log10(1 + max(0.0, float(revenue))))
 
 
-def _rank(one: Doubt, model: ModelRow, money: dict[int, Decimal]) -> float:
-    revenue = max(0.0, float(_revenue(one, money)))
-    return _uncertainty(one, model) * math.log2(1 + one.evidence) * (1 + math.log10(1 + revenue))
-
-
-def _evidence(conn: Connection, one: Doubt) -> dict[str, Any] | None:
-    found = identity.waterfall_of(conn, one.a, one.b)
+def _evidence(conn: Connection, a: int, b: int) -> dict[str, Any] | None:
+    found = identity.waterfall_of(conn, a, b)
     return None if found is None else found.told()
 
 
 def review(space: Space, name: str, answer: Answer, actor: str, reason: str = "") -> dict[str, Any]:
-    """Answer a pair of the queue; Conflict when somebody else was faster."""
+    """Answer a pair of the queue; Conflict when somebody else was faster.
+
+    Of a person in doubt the pair are the records at either end of its weakest bridge: `different` parts the person there.
+    """
     if answer not in ("same", "different", "skip"):
         raise Invalid("An answer is same, different or skip.")
     a, b = _nodes(name)
@@ -79,11 +122,24 @@ def review(space: Space, name: str, answer: Answer, actor: str, reason: str = ""
         if not identity.are_records(conn, (a, b)):
             raise NotFound("There is no such pair to review, or one of its records is gone: ask for the queue anew.")
         if answer == "skip":
-            identity.skip(conn, a, b, actor, now())
+            identity.skip(conn, min(a, b), max(a, b), actor, now())
             conn.commit()
-            return {"id": name, "answer": answer, "same": None, "refused": None}
+            return {
+                "id": name,
+                "answer": answer,
+                "same": None,
+                "refused": None,
+                "individuals": _individuals(conn, a, b),
+            }
     verdict = "same" if answer == "same" else "never"
-    return {"id": name, "answer": answer, **decide_undecided(space, a, b, verdict, reason or "review", actor)}
+    done = decide_undecided(space, a, b, verdict, reason or "review", actor)
+    with space.database.connect() as conn:
+        return {"id": name, "answer": answer, **done, "individuals": _individuals(conn, a, b)}
+
+
+def _individuals(conn: Connection, a: int, b: int) -> list[str]:
+    """Return who the two records are now: one person, or two."""
+    return sorted({str(one) for one in identity.persons_of(conn, (a, b)).values()})
 
 
 def _nodes(name: str) -> tuple[int, int]:
