@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver:
-    """A receiver that answers as it is told, and keeps what it got."""
+    """A receiver that answers as it is told (a status, or a status and how many seconds to wait), and keeps what it got."""
 
     def __init__(self):
         self.answers, self.got = [], []
@@ -15,9 +15,12 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                status = receiver.answers.pop(0) if receiver.answers else 204
+                said = receiver.answers.pop(0) if receiver.answers else 204
+                status, later = said if isinstance(said, tuple) else (said, None)
                 receiver.got.append((status, headers, body))
                 self.send_response(status)
+                if later is not None:
+                    self.send_header("Retry-After", str(later))
                 self.end_headers()
 
             def log_message(self, *_):

@@ -20,6 +20,7 @@ from steelthread.activation import (
     signed,
     verified,
 )
+from steelthread.activation.deliver import SCHEDULE
 from steelthread.kit import Conflict, Invalid, NotFound
 
 
@@ -95,6 +96,31 @@ def test_what_fails_is_tried_again_then_dead_then_tried_anew(space, load, receiv
     until(lambda: standing(space).delivered == 1)
     assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
     assert [status for status, _, _ in receiver.got] == [500, 429, 503, 204]
+
+
+def test_retries_wait_as_standard_webhooks_proposes_and_longer_where_the_receiver_asks_for_it(
+    space, load, receiver, deliver
+):
+    """Nobody waits three days: each pause is read where it is written, and then over."""
+    hours = [5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24]
+    asked = {1: 1200, 3: 60}  # the former is longer than the schedule's 5 minutes, the latter shorter than its 2 hours
+    receiver.answers = [(503, asked[number]) if number in asked else 500 for number in range(len(hours) + 1)]
+    add(space, receiver, ["profile.created"])
+    deliver(SCHEDULE)
+    load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
+    pauses = []
+    with space.database.connect() as conn:
+        conn.autocommit = True
+        for number in range(len(hours)):
+            sql = "select extract(epoch from next_at - now())::float8 from activation.delivery where attempts = %s"
+            until(lambda: conn.execute(sql, (number + 1,)).fetchone())  # noqa: B023  # it is asked at once
+            pauses.append(conn.execute(sql, (number + 1,)).fetchone()[0])
+            conn.execute("update activation.delivery set next_at = now()")
+    for number, (pause, usual) in enumerate(zip(pauses, hours, strict=True)):
+        least = max(usual * 3600, asked.get(number, 0))
+        assert least - 3 <= pause <= max(usual * 3600 * 1.1, least) + 0.1, (number, pause)
+    until(lambda: standing(space).dead == 1)
+    assert len(receiver.got) == len(hours) + 1
 
 
 def test_a_receiver_that_is_gone_is_told_no_more(space, load, receiver, deliver):

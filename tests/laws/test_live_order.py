@@ -79,10 +79,12 @@ def tell(space, events, size):
             pass
 
 
-def state(space):
+REFS = [f"user_id:u{n}" for n in range(4)] + [f"anonymous_id:a{n}" for n in range(5)]
+REFS += [f"email:p{n}@mail.example" for n in range(4)]
+
+
+def state(space, refs=REFS):
     """Return what answers to each identifier, without ids of ours: profiles, and who is together."""
-    refs = [f"user_id:u{n}" for n in range(4)] + [f"anonymous_id:a{n}" for n in range(5)]
-    refs += [f"email:p{n}@mail.example" for n in range(4)]
     found, people = {}, {}
     with space.database.connect() as conn:
         for ref in refs:

@@ -1,5 +1,6 @@
 """A real server with its worker, on loopback, over a space of its own."""
 
+import base64
 import contextlib
 import http.client
 import http.server
@@ -27,7 +28,7 @@ class Served:
     def __init__(self, space, port, write_key):
         self.space, self.port, self.write_key = space, port, write_key
         self.host = f"http://127.0.0.1:{port}"
-        self._killing = threading.Lock()
+        self._killing, self._killed = threading.Lock(), 0.0
         self._key = create_key(space, ["profiles:read", "changes:read", "events:read", "events:write"])
 
     def start(self):
@@ -47,8 +48,13 @@ class Served:
                 time.sleep(0.05)
 
     def kill(self):
-        """Kill the server in the middle of whatever it does, and start another in its place; one after another."""
+        """Kill the server in the middle of whatever it does, and start another in its place; who asks within a second shares it."""
+        asked = time.monotonic()
         with self._killing:
+            if self._killed > asked:
+                return
+            time.sleep(1)
+            self._killed = time.monotonic()
             self.process.kill()
             self.process.wait(timeout=60)
             self.start()
@@ -81,6 +87,17 @@ class Served:
 
     def timeline(self, ref):
         return self.get(f"/api/profiles/{urllib.parse.quote(ref, safe='')}/timeline", limit=500)["entries"]
+
+    def account(self, ref, group):
+        """Return what the Profile API of Segment tells of a group: who is linked to it by `ref`, and the account's traits."""
+        links = self._segment("users", ref, "links")["data"]
+        linked = {one["id"] for link in links for one in link["external_ids"] if link["to_collection"] == "accounts"}
+        return group in linked, self._segment("accounts", f"group_id:{group}", "traits")["traits"]
+
+    def _segment(self, collection, ref, part):
+        basic = base64.b64encode(f"{self._key}:operations".encode()).decode()
+        path = f"/v1/spaces/default/collections/{collection}/profiles/{urllib.parse.quote(ref, safe='')}/{part}"
+        return json.loads(self.fetch(path, Authorization=f"Basic {basic}")[2])
 
     def status(self):
         return self.get("/api/status")

@@ -1,10 +1,12 @@
 """Mutated bodies of SDKs to every path of the collector: no 500, no lost neighbour, and the worker folds all of it in."""
 
+import base64
 import copy
 import gzip
 import json
 import logging
 import random
+import urllib.parse
 
 import pytest
 from fastapi.testclient import TestClient
@@ -307,3 +309,78 @@ def test_segments_profile_api_falls_over_nothing(space):
             assert answer.status_code < 500, (ref, said, answer.text)
             asked.add(answer.status_code)
     assert asked >= {200, 400, 404}
+
+
+ASKED = ("/sourceConfig", "/sourceConfig/", "/flags", "/flags/", "/decide", "/decide/", "/array/{key}/config", "/v1/m",
+         "/v1/projects/{key}/settings", "/steelthread.js", "/.well-known/gpc.json")  # fmt: skip
+BESIDE = {
+    "token": "KEY",
+    "api_key": "KEY",
+    "distinct_id": "u1",
+    "groups": {"company": "g1"},
+    "person_properties": PERSON,
+}
+
+
+def odd_text(chance):
+    """Return something odd, as it may stand in a query: quoted bytes, some of them no text."""
+    value = chance.choice([*ODD, b"\xff\xfe", "a" * 3000, "%", "&=", "+ +"])
+    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+    return urllib.parse.quote(raw)
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_what_sdks_ask_besides_falls_over_nothing(space, caplog):
+    caplog.set_level(logging.CRITICAL)
+    key, chance, answers = add_live_source(space, "web"), random.Random(14), {}
+    with TestClient(create_api(space), raise_server_exceptions=False) as client:
+        for path in ASKED:
+            for _ in range(40):
+                where = path.replace("{key}", chance.choice((key, odd_text(chance) or "x")))
+                query = "&".join(
+                    f"{name}={odd_text(chance)}" for name in chance.sample(("v", "token", "_", "config"), 2)
+                )
+                query += f"&writeKey={key}" if chance.random() < 0.7 else ""
+                body = json.dumps(mutated(BESIDE, chance)).encode() if chance.random() < 0.7 else chance.randbytes(40)
+                method = chance.choice(("GET", "POST", "OPTIONS"))
+                headers = {"Origin": "https://shop.example", "Content-Type": "text/plain"}
+                answer = client.request(method, f"{where}?{query}", content=body, headers=headers)
+                answers.setdefault(path, set()).add(answer.status_code)
+                assert answer.status_code < 500, (method, where, query, body, answer.text)
+    assert all(200 in codes for codes in answers.values()), answers
+
+
+@pytest.mark.parametrize("server", ["embedded"], indirect=True)
+def test_mutated_queries_to_pixels_and_webhooks_lose_no_other(space, caplog):
+    caplog.set_level(logging.CRITICAL)
+    key, chance, good = add_live_source(space, "web"), random.Random(15), 0
+    good_of = {"segment": f"userId=good&event=Good&name=Good&groupId=g1&previousId=p1&writeKey={key}",
+               "snowplow": f"e=se&se_ac=Good&uid=good&aid={key}", "webhook": f"userId=good&event=Good&writeKey={key}"}  # fmt: skip
+    with TestClient(create_api(space), raise_server_exceptions=False) as client:
+        for path in [one for one in intake.paths() if "GET" in one.methods]:
+            name, where = path.dialect.name, path.path.replace("{key}", key)
+            for number in range(10):
+                seed = chance.choice(SEEDS[name])
+                fields = {field: chance.choice((odd_text(chance), str(value)[:80])) for field, value in seed.items()}
+                query = "&".join(
+                    f"{field}={urllib.parse.quote(str(value), safe='%')}" for field, value in fields.items()
+                )
+                if name == "segment" and number % 2:
+                    data = base64.b64encode(json.dumps(mutated(seed, chance)).encode()).decode()
+                    query = f"data={chance.choice((data, data[:-7], odd_text(chance)))}"
+                answer = client.get(f"{where}?{query}&writeKey={key}&aid={key}")
+                assert answer.status_code in (200, 400, 401), (where, query, answer.status_code, answer.text)
+                mark = {"segment": "messageId", "snowplow": "eid", "webhook": "n"}[name]
+                assert client.get(f"{where}?{good_of[name]}&{mark}=good-{good}").status_code == 200
+                good += 1
+    with space.writer() as conn:
+        thread = LiveThread(space)
+        while thread.step(conn, 500).read:
+            pass
+        broken = conn.execute("select count(*) from intake.reject where reason like 'cannot be folded in%'").fetchone()
+    with space.database.connect() as conn:
+        counts = space.reader(conn).profile("user_id:good")["counts"]
+    assert broken == (0,)
+    assert sum(total for name, total in counts.items() if name != "records") >= good - 20, (
+        "identify makes no engagement"
+    )

@@ -49,8 +49,29 @@ def test_the_snippet_loses_nothing_and_asks_first(served, faulty):
     assert {(one["signal"], one["content"]) for one in signals} == {("tcf", tc), ("gpp", GPP)}, "letter by letter"
     assert served.profile("user_id:user-managed")["individualId"]
     names = sorted(one["values"]["eventType"] for one in served.timeline("user_id:user-asked"))
-    assert names == ["Early", "Signed Up", "page"]
+    assert names == ["Early", "Signed Up", "alias", "page"]
+    check_company(served, told["company"])
     assert served.status()["rejected"] == 0
+
+
+def check_company(served, told):
+    """One visitor for shop and blog; who logs out is another from then on; what waited when the page was closed is there."""
+    kept = {"name": "st_id", "secure": True, "sameSite": "Lax"}
+    assert sorted(told["cookies"], key=lambda one: one["domain"]) == [
+        {**kept, "domain": ".eu.store.example"}, {**kept, "domain": ".shop.example"},
+    ]  # fmt: skip
+    assert told["atBlog"] == told["first"] != told["second"]
+    before, after = (served.profile(f"anonymous_id:{told[name]}")["individualId"] for name in ("first", "second"))
+    assert before == served.profile("user_id:user-company")["individualId"]
+    assert after == served.profile("user_id:user-next")["individualId"], "the alias names the present visitor"
+    assert before != after
+
+    def said(who):
+        return sorted(one["values"]["eventType"] for one in served.timeline(f"user_id:{who}"))
+
+    assert said("user-company") == ["Early", "Early", "Logged Out"]
+    assert said("user-next") == ["Next", "alias"]
+    assert [name for name in said("user-away") if name == "Kept"] == ["Kept"] * 3
 
 
 @pytest.mark.parametrize("server", ["embedded"], indirect=True)

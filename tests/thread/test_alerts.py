@@ -1,5 +1,6 @@
 """What somebody should look at: raised once, seen everywhere, over when it is over; an unreadable contract holds up nobody else."""
 
+import itertools
 import json
 import threading
 import time
@@ -17,7 +18,7 @@ from steelthread.app import add_live_source, create_key, replay_rejects, source_
 from steelthread.intake import Message
 from steelthread.kit import NotFound, Unavailable, now
 from steelthread.model import Received
-from steelthread.thread import LiveThread, Tail, changes_since, replay
+from steelthread.thread import LiveThread, Tail, Worker, changes_since, replay, worker
 from steelthread.thread.alerting import troubled_sources, watch_volumes
 
 AT = int(now().timestamp() * 1_000_000)
@@ -177,6 +178,36 @@ def test_a_jump_in_volume_is_seen_once_wherever_one_looks_and_is_over_when_it_is
     assert [one["ended"] is None for one in client.get("/api/alerts?ended=true", headers=key).json()["alerts"]] == [
         False
     ] * 2
+
+
+def test_the_worker_counts_the_traffic_and_sees_the_jump_and_the_drop(space, shops, monkeypatch):
+    """Nothing is written by hand: events of a day come in, and the worker looks at them when it tidies."""
+    hour = now().replace(minute=0, second=0, microsecond=0)
+    numbers = itertools.count()
+
+    def traffic(hours, **totals):
+        at = int((hour - timedelta(hours=hours, minutes=-5)).timestamp() * 1_000_000)
+        named = [name for name, total in totals.items() for _ in range(total)]
+        events = [
+            Message(id=f"t{next(numbers)}", type="track", timestamp=at, received=at, event=name, user_id="u1")
+            for name in named
+        ]
+        say(space, "shop", *events)
+        work(space, LiveThread(space))
+
+    def looks(minutes):
+        monkeypatch.setattr(worker, "now", lambda: hour + timedelta(minutes=minutes))
+        with space.writer() as conn:
+            Worker(space)._tidy(conn)
+        return standing(space)
+
+    monkeypatch.setattr(worker, "_TIDY_SECONDS", -1.0)
+    for back in range(8, 1, -1):
+        traffic(back, Bought=25, Looked=25, Left=25)
+    traffic(1, Bought=90, Looked=30, Left=2)
+    assert looks(5) == [("shop", "volume.drop", "Left"), ("shop", "volume.jump", "Bought")]
+    traffic(0, Bought=40, Looked=25, Left=20)
+    assert looks(65) == [], "over with the next hour that is as usual"
 
 
 def test_a_webhook_is_told_of_an_alert(space, shops):

@@ -104,8 +104,10 @@ def test_over_http_it_is_a_429_that_says_when_to_come_again(space, door, monkeyp
         body = {"batch": batch, "writeKey": door[2]}
         assert client.post("/v1/batch", json=body).status_code == 200
         answer = client.post("/v1/batch", json=body)
-    assert answer.status_code == 429
-    assert int(answer.headers["Retry-After"]) > 0
+        event = {"event": "Seen", "distinct_id": "u1", "api_key": door[2]}
+        hog = client.post("/e/", json=event)  # posthog-js drops what any 4xx answers
+    assert (answer.status_code, hog.status_code) == (429, 503)
+    assert all(int(one.headers["Retry-After"]) > 0 for one in (answer, hog))
     assert status(space).accepted == 100
 
 

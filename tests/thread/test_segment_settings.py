@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import msgspec
+import pytest
 
 from steelthread import intake
 from steelthread.app import verify_space
@@ -39,10 +40,10 @@ EVENTS = [
 ]  # fmt: skip
 
 
-def settled(space):
+def settled(space, settings=SETTINGS):
     """Open a project with Segment's settings, as `ruleset import` takes them."""
     path = space.project.folder / "segment.json"
-    path.write_text(json.dumps(SETTINGS))
+    path.write_text(json.dumps(settings))
     command = [
         sys.executable,
         "-m",
@@ -95,3 +96,15 @@ def test_limits_and_blocked_values_hold_in_any_order(space, other_space):
         shared = ["user_id:k1", "anonymous_id:kiosk", "email:desk@acme.example"]
         assert together(kept, "user_id:k0", shared) == []
         assert verify_space(kept)["same"]
+
+
+@pytest.mark.parametrize(("frequency", "days"), [("Weekly", 7), ("Annually", 365)])
+def test_a_limit_within_a_week_or_a_year_is_of_the_time_of_the_events(space, frequency, days):
+    limit = {"type": "email", "priority": 2, "limit": {"value": 1, "frequency": frequency}}
+    kept = settled(space, {"externalIds": [{"type": "user_id", "priority": 1}, limit]})
+    days_told = [0, days - 2, days + 2, 2 * days, 2 * days + 5]  # the second and the fourth are too soon after another
+    events = [said(n, day, user_id="u1", traits={"email": f"e{n}@mail.example"}) for n, day in enumerate(days_told)]
+    tell(kept, events[::-1])
+    emails = [f"email:e{n}@mail.example" for n in range(len(events))]
+    assert together(kept, "user_id:u1", emails) == [emails[0], emails[2], emails[4]]
+    assert verify_space(kept)["same"]

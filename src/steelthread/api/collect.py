@@ -1,13 +1,14 @@
 """The collector's routes: where SDKs send events. Plain Starlette routes: no schema stands between a client and its "ok".
 
-A status tells an SDK what to do: 200 it may forget the events, 429 and 5xx it keeps them and comes again. A 4xx makes it
-drop them, so only a call that nobody could ever take (no key, no JSON, too large) gets one.
+A status tells an SDK what to do: 200 it may forget the events, 429 and 5xx it keeps them and comes again (PostHog's gets no
+429: it would drop them). A 4xx makes it drop them, so only a call that nobody could ever take (no key, no JSON, too large)
+gets one.
 """
 
 import base64
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -57,7 +58,8 @@ class Collect:
         ]  # fmt: skip
         routes = [Route(path, _open(answer), methods=[*methods, "OPTIONS"]) for path, methods, answer in asked]
         return routes + [
-            Route(one.path, _open(self._endpoint(one)), methods=[*one.methods, "OPTIONS"]) for one in intake.paths()
+            Route(one.path, _open(self._endpoint(one), one.dialect.overloaded), methods=[*one.methods, "OPTIONS"])
+            for one in intake.paths()
         ]
 
     def _endpoint(self, path: intake.Path) -> Answer:
@@ -146,7 +148,7 @@ class Collect:
         return JSONResponse(intake.posthog_config(token))
 
 
-def _open(answer: Answer) -> Answer:
+def _open(answer: Answer, overloaded: int = Overloaded.status) -> Answer:
     """Answer as browsers need it: preflight, CORS, errors with their status."""
 
     async def endpoint(request: Request) -> Response:
@@ -157,7 +159,8 @@ def _open(answer: Answer) -> Answer:
         except ClientDisconnect:
             return Response(status_code=499)
         except SteelthreadError as error:
-            response = JSONResponse({"success": False, "message": str(error)}, error.status)
+            status = overloaded if isinstance(error, Overloaded) else error.status
+            response = JSONResponse({"success": False, "message": str(error)}, status)
             if isinstance(error, Overloaded | Unavailable):
                 response.headers["Retry-After"] = _RETRY_SECONDS
         response.headers.update(_cors(request))
@@ -167,10 +170,13 @@ def _open(answer: Answer) -> Answer:
 
 
 async def _call(request: Request) -> Call:
+    query: Mapping[str, str] = request.query_params
+    if b"%00" in request.scope["query_string"]:  # a character that no text may hold: PostgreSQL takes none
+        query = {name.replace("\x00", ""): value.replace("\x00", "") for name, value in query.items()}
     return Call(
         body=await body_of(request),
         headers=request.headers,
-        query=request.query_params,
+        query=query,
         received=time.time_ns() // 1000,
         key=request.path_params.get("key", ""),
         method=request.method,

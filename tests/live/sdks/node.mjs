@@ -7,6 +7,8 @@ import { PostHog } from "posthog-node";
 const [sdk, host, key, who] = process.argv.slice(2);
 const user = `user-${who}`;
 const visitor = `visitor-${who}`;
+const second = `second-${who}`; // another visitor, of whom nothing but the alias tells who it is
+const group = `group-${who}`;
 const traits = { email: `${who}@example.com`, firstName: "Ann", lastName: "Lee", plan: "gold" };
 
 async function segment() {
@@ -15,8 +17,8 @@ async function segment() {
   client.page({ anonymousId: visitor, name: "Home", properties: { url: "https://shop.example/" } });
   client.identify({ userId: user, anonymousId: visitor, traits });
   client.track({ userId: user, event: "Signed Up", properties: { value: 3 } });
-  client.group({ userId: user, groupId: "g1", traits: { name: "Lee Ltd" } });
-  client.alias({ userId: user, previousId: visitor });
+  client.group({ userId: user, groupId: group, traits: { name: "Lee Ltd" } });
+  client.alias({ userId: user, previousId: second });
   await client.closeAndFlush({ timeout: 60_000 });
 }
 
@@ -26,8 +28,8 @@ async function rudderstack() {
   await sent((done) => client.page({ anonymousId: visitor, name: "Home", properties: { url: "https://shop.example/" } }, done));
   await sent((done) => client.identify({ userId: user, anonymousId: visitor, traits }, done));
   await sent((done) => client.track({ userId: user, event: "Signed Up", properties: { value: 3 } }, done));
-  await sent((done) => client.group({ userId: user, groupId: "g1", traits: { name: "Lee Ltd" } }, done));
-  await sent((done) => client.alias({ userId: user, previousId: visitor }, done));
+  await sent((done) => client.group({ userId: user, groupId: group, traits: { name: "Lee Ltd" } }, done));
+  await sent((done) => client.alias({ userId: user, previousId: second }, done));
   await sent((done) => client.flush(done));
 }
 
@@ -37,7 +39,7 @@ async function jitsu() {
   await client.page({ name: "Home", url: "https://shop.example/" });
   await client.identify(user, traits);
   await client.track("Signed Up", { value: 3 });
-  await client.group("g1", { name: "Lee Ltd" });
+  await client.group(group, { name: "Lee Ltd" });
 }
 
 async function posthog() {
@@ -45,8 +47,8 @@ async function posthog() {
   client.capture({ distinctId: user, event: "$pageview", properties: { $current_url: "https://shop.example/" } });
   client.identify({ distinctId: user, properties: traits });
   client.capture({ distinctId: user, event: "Signed Up", properties: { value: 3 } });
-  client.groupIdentify({ groupType: "company", groupKey: "g1", properties: { name: "Lee Ltd" }, distinctId: user });
-  client.alias({ distinctId: user, alias: visitor });
+  client.groupIdentify({ groupType: "company", groupKey: group, properties: { name: "Lee Ltd" }, distinctId: user });
+  client.alias({ distinctId: user, alias: second });
   await client.shutdown(60_000);
 }
 

@@ -8,21 +8,23 @@ import { flushBuffer, newTracker, setUserId, trackPageView, trackSelfDescribingE
 const said = (who) => ({
   user: `user-${who}`,
   visitor: `visitor-${who}`,
+  second: `second-${who}`, // another visitor, of whom nothing but the alias tells who it is
+  group: `group-${who}`,
   traits: { email: `${who}@example.com`, firstName: "Ann", lastName: "Lee", plan: "gold" },
 });
 
 const sdks = {
-  async segment(host, key, { user, visitor, traits }) {
+  async segment(host, key, { user, visitor, second, group, traits }) {
     const analytics = AnalyticsBrowser.load({ writeKey: key, cdnURL: host });
     await analytics.setAnonymousId(visitor);
     await analytics.page("Home");
     await analytics.identify(user, traits);
     await analytics.track("Signed Up", { value: 3 });
-    await analytics.group("g1", { name: "Lee Ltd" });
-    await analytics.alias(user, visitor);
+    await analytics.group(group, { name: "Lee Ltd" });
+    await analytics.alias(user, second);
     return visitor;
   },
-  async rudderstack(host, key, { user, visitor, traits }) {
+  async rudderstack(host, key, { user, visitor, second, group, traits }) {
     const analytics = new RudderAnalytics();
     analytics.load(key, host, { configUrl: host, queueOptions: { minRetryDelay: 200, backoffFactor: 1.5 } });
     await new Promise((resolve, reject) => {
@@ -33,24 +35,25 @@ const sdks = {
     analytics.page("Home");
     analytics.identify(user, traits);
     analytics.track("Signed Up", { value: 3 });
-    analytics.group("g1", { name: "Lee Ltd" });
-    analytics.alias(user, visitor);
+    analytics.group(group, { name: "Lee Ltd" });
+    analytics.alias(user, second);
     return visitor;
   },
-  async jitsu(host, key, { user, visitor, traits }) {
+  async jitsu(host, key, { user, visitor, group, traits }) {
     const analytics = jitsuAnalytics({ host, writeKey: `${key}:x` });
     await analytics.setAnonymousId(visitor);
     await analytics.page("Home");
     await analytics.identify(user, traits);
     await analytics.track("Signed Up", { value: 3 });
-    await analytics.group("g1", { name: "Lee Ltd" });
+    await analytics.group(group, { name: "Lee Ltd" });
     return visitor;
   },
-  async posthog(host, key, { user, visitor, traits }) {
+  async posthog(host, key, { user, visitor, second, group, traits }) {
     posthog.init(key, { api_host: host, bootstrap: { distinctID: visitor }, autocapture: false, capture_pageleave: false, person_profiles: "always", disable_external_dependency_loading: true, opt_out_useragent_filter: true });
     posthog.identify(user, traits);
     posthog.capture("Signed Up", { value: 3 });
-    posthog.group("company", "g1", { name: "Lee Ltd" });
+    posthog.group("company", group, { name: "Lee Ltd" });
+    posthog.alias(second, user);
     return visitor;
   },
   async snowplow(host, key, { user, traits }) {

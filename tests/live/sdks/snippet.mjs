@@ -19,7 +19,9 @@ const shop = createServer((request, response) => {
 });
 await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
 const at = `http://127.0.0.1:${shop.address().port}`;
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+// A page of the company's that calls a collector on this machine is asked about: there is nobody to answer.
+const args = ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccessChecks"];
+const browser = await chromium.launch({ executablePath, args });
 
 async function visit(name, path, work) {
   const context = await browser.newContext();
@@ -37,7 +39,43 @@ async function visit(name, path, work) {
 
 const wait = (page, ms) => page.waitForTimeout(ms);
 const delivered = (page) => page.waitForFunction(() => !Object.keys(localStorage).some((name) => name.startsWith("st_queue.")), null, { timeout: 120_000 });
+// Sites of two companies, over https: one with a shop and a blog, one that says which part of it the cookie is for.
+async function company(page, context) {
+  await context.route("https://**/*", (route) => {
+    const more = route.request().url().includes("store.example") ? 'data-domain="eu.store.example"' : 'data-page="off"';
+    route.fulfill({ contentType: "text/html", body: html(more) });
+  });
+  const who = (open) => open.evaluate(() => steelthread.anonymousId());
+  await page.goto("https://www.shop.example/");
+  const first = await who(page);
+  await page.goto("https://blog.shop.example/");
+  const atBlog = await who(page);
+  await page.evaluate(() => {
+    steelthread.identify("user-company");
+    steelthread.track("Logged Out");
+    steelthread.reset(); // before anything was sent
+    steelthread.track("Next");
+  });
+  const second = await who(page);
+  await page.evaluate(() => steelthread.alias("user-next"));
+  await delivered(page);
+  await page.evaluate(() => { steelthread.reset(); steelthread.identify("user-away"); });
+  await delivered(page);
+  await context.setOffline(true);
+  await page.evaluate(() => { for (let n = 0; n < 3; n++) steelthread.track("Kept"); });
+  await page.close();
+  await context.setOffline(false);
+  const later = await context.newPage();
+  await later.goto("https://blog.shop.example/");
+  await delivered(later);
+  await later.goto("https://www.eu.store.example/");
+  await delivered(later);
+  const cookies = (await context.cookies()).map(({ name, domain, secure, sameSite }) => ({ name, domain, secure, sameSite }));
+  return { first, atBlog, second, cookies };
+}
+
 await Promise.all([
+  visit("company", "/empty", company),
   visit("plain", "/?utm_source=mail", async (page) => {
     await page.evaluate(() => {
       steelthread.identify("user-plain", { email: "plain@example.com", firstName: "Ann", lastName: "Lee" });
@@ -62,7 +100,7 @@ await Promise.all([
     return {};
   }),
   visit("private", "/", async (page) => {
-    await page.evaluate(() => steelthread.identify("user-private"));
+    await page.evaluate(() => { steelthread.identify("user-private"); steelthread.alias("user-private"); steelthread.reset(); });
     await wait(page, 1000);
     return { storage: await page.evaluate(() => Object.keys(localStorage)) };
   }),
@@ -77,7 +115,7 @@ await Promise.all([
     return { before };
   }),
   visit("asked", "/ask", async (page, context, calls) => {
-    await page.evaluate(() => { steelthread.identify("user-asked"); steelthread.track("Signed Up"); });
+    await page.evaluate(() => { steelthread.identify("user-asked"); steelthread.track("Signed Up"); steelthread.alias("user-asked"); });
     await wait(page, 1000);
     const before = { calls: calls(), cookies: (await context.cookies()).length, storage: await page.evaluate(() => Object.keys(localStorage)) };
     await page.evaluate(() => steelthread.consent(true));

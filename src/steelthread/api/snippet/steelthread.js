@@ -78,6 +78,11 @@
     return memory.id;
   }
 
+  function of(id, event) {
+    event.anonymousId = event.anonymousId || id;
+    if (event.type === "alias" && !event.previousId) event.previousId = event.anonymousId;
+  }
+
   function add(type, fields) {
     var yes = allowed();
     if (yes === false) return;
@@ -98,6 +103,7 @@
     if (Object.keys(campaign).length) event.context.campaign = campaign;
     for (var name in fields) if (fields[name] !== undefined) event[name] = fields[name];
     if (!event.userId && user()) event.userId = user();
+    if (yes) of(visitor(), event);  // now: the visitor may log out before it is sent
     queue.push(event);
     if (queue.length > MOST) queue.shift();
     if (yes === null) return;  // kept in the page until the visitor answers: no cookie, no storage, no call
@@ -134,7 +140,7 @@
   function body(batch) {
     var id = visitor();
     batch.forEach(function (event) {
-      if (!event.anonymousId) event.anonymousId = id;
+      of(id, event);
       if (signals.tcString || signals.gppString) event.context.consent = signals;
     });
     return JSON.stringify({ batch: batch, writeKey: key, sentAt: new Date().toISOString() });
@@ -176,7 +182,7 @@
     track: function (event, properties) { add("track", { event: event, properties: properties }); },
     page: function (name, properties) { add("page", { name: name, properties: properties }); },
     group: function (id, traits) { add("group", { groupId: String(id), traits: traits }); },
-    alias: function (id, previous) { add("alias", { userId: String(id), previousId: previous || visitor() }); },
+    alias: function (id, previous) { add("alias", { userId: String(id), previousId: previous }); },
     identify: function (id, traits) {
       if (id !== null && typeof id === "object") { traits = id; id = undefined; }
       if (id !== undefined && id !== null) {
@@ -196,7 +202,14 @@
       memory.user = null;
       cookie("");
     },
-    reset: function () { memory.user = null; memory.id = ""; store(USER, null); cookie(""); },
+    reset: function () {
+      var id = cookie() || memory.id || uuid();  // what waits for an answer is of the visitor until now, not of the next one
+      queue.forEach(function (event) { of(id, event); });
+      memory.user = null;
+      memory.id = "";
+      store(USER, null);
+      cookie("");
+    },
     anonymousId: function () { return allowed() ? visitor() : ""; },
     flush: send,
     push: function (call) { api[call[0]].apply(api, call.slice(1)); }

@@ -39,6 +39,8 @@ class Dialect(msgspec.Struct, frozen=True):
     """Gives the write key, empty when the call has none."""
     check: Callable[[Call, LiveFile], None] = lambda _call, _file: None
     """Lets a call through, or raises: Unauthorized for a signature that does not fit."""
+    overloaded: int = 429
+    """The status that has its SDKs keep the events and come again later."""
 
 
 def read_json(call: Call) -> dict[str, Any]:

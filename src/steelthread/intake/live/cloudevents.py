@@ -38,7 +38,7 @@ def read(call: Call) -> dict[str, Any]:
         return found if isinstance(found.get("batch"), list) and "specversion" not in found else {"batch": [found]}
     if kind.startswith("application/cloudevents"):
         raise Invalid("CloudEvents come as application/cloudevents+json, application/cloudevents-batch+json or binary.")
-    said = {name[3:]: unquote(value) for name, value in call.headers.items() if name.startswith("ce-")}
+    said = {name[3:]: _text(unquote(value)) for name, value in call.headers.items() if name.startswith("ce-")}
     if not said:
         raise Invalid("This is no CloudEvent: no ce- headers, and no Content-Type of CloudEvents.")
     return {"batch": [{**said, "datacontenttype": kind, "data": _data(body, kind)}]}
@@ -52,8 +52,13 @@ def _data(body: bytes, kind: str) -> Any:
         try:
             return document(b'{"data":' + body + b"}")["data"]
         except Invalid:
-            return body.decode("utf-8", "replace")
-    return body.decode("utf-8", "replace")
+            pass
+    return _text(body.decode("utf-8", "replace"))
+
+
+def _text(said: str) -> str:
+    """Return a text without the one character that none may hold."""
+    return said.replace("\x00", "")
 
 
 def decode(raw: dict[str, Any], received: int, *, mapped: bool = False) -> Decoded:

@@ -91,7 +91,13 @@ def _signed(call: Call, file: LiveFile) -> None:
         webhook.check_signature(call, file.webhook.signature, os.environ)
 
 
-POSTHOG = Dialect("posthog", read_json, lambda raw, call, _: posthog.decode(raw, call.received), _posthog_key)
+POSTHOG = Dialect(
+    "posthog",
+    read_json,
+    lambda raw, call, _: posthog.decode(raw, call.received),
+    _posthog_key,
+    overloaded=503,  # posthog-js drops what any 4xx answers, 429 too (its retry-queue.ts)
+)
 SNOWPLOW = Dialect("snowplow", snowplow.read, lambda raw, call, _: snowplow.decode(raw, call.received), snowplow.key)
 CLOUDEVENTS = Dialect(
     "cloudevents",

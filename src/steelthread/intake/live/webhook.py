@@ -181,7 +181,7 @@ def read(call: Call) -> dict[str, Any]:
     kind = call.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if kind == "application/x-www-form-urlencoded" and call.body.lstrip()[:1] not in (b"{", b"["):
         try:
-            return dict(parse_qsl(call.body.decode("utf-8", "replace"), max_num_fields=1000))
+            return dict(parse_qsl(call.body.replace(b"%00", b"").decode("utf-8", "replace"), max_num_fields=1000))
         except ValueError:
             raise Invalid("The form has more than 1000 fields.") from None
     return document(unpacked(call.body, call.headers.get("content-encoding", "")))
