@@ -18,6 +18,7 @@ import psycopg
 from steelthread import intake
 from steelthread.identity import Identifiers
 from steelthread.intake import (
+    ORDER,
     Decoded,
     MappedPart,
     MappedRecord,
@@ -33,7 +34,7 @@ from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.profiles import Opener, View
 from steelthread.thread.admission import BLOCKED
-from steelthread.thread.ahead import LANE, walled
+from steelthread.thread.ahead import LANE, is_uncounted, walled
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
@@ -211,10 +212,14 @@ class _Records:
             one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
         if self._live:
             one.idents = [walled(ident) for ident in one.idents]
-            if len(envelope) > _REGISTERS:  # a party's registers go with it, as the live thread keeps them
-                one.idents = dated(self._fence, self.name, one.idents, _STATE(envelope[_REGISTERS]))
+            if view.entity != ORDER or len(envelope) > _REGISTERS:
+                one.uncounted = is_uncounted(record, counts_bots=self._space.project.settings.live.count_bots)
+            if len(envelope) > _REGISTERS:  # registers go with their record, as the live thread keeps them
                 one.plain = _PACK([*_UNPACK(one.plain), envelope[_REGISTERS]])
-                one.digest = one.row_digest = self._space.vault.digest(one.plain)
+                one.digest = self._space.vault.digest(one.plain)
+                if row.is_party:
+                    one.idents = dated(self._fence, self.name, one.idents, _STATE(envelope[_REGISTERS]))
+                    one.row_digest = one.digest
         return one, mapped is not None
 
     def _identifiers(self, view: View) -> list[tuple[str, str, str]]:
