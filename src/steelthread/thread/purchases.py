@@ -113,7 +113,9 @@ class Purchases:
         """Return those identifiers that the rules have, as the source's file names them now."""
         rules = self._space.rules
         known = [
-            one for one in identifiers if rules.knows(one[0]) and (one[0] != "user_id" or one[1] == live.namespace)
+            (kind, live.namespace if kind == "user_id" else scope, value)
+            for kind, scope, value in identifiers
+            if rules.knows(kind)
         ]
         return rules.untied(known, lambda one: one[0])
 
