@@ -1,13 +1,14 @@
 """Segment's Profile API: audiences as traits, pages of external ids, and identifiers that are taken off a profile."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
 
 from steelthread import intake
-from steelthread.api import create_api
+from steelthread.api import create_api, segment
 from steelthread.app import create_key, verify_space
 from steelthread.intake import Message
 from steelthread.model import Received
@@ -121,6 +122,57 @@ def test_an_identifier_is_taken_off_and_stays_off(space, client, linked):
     )
     assert ("anonymous_id", "a1") not in ids(client)
     assert verify_space(space)["same"]
+
+
+def pages(client, path, **query):
+    """Return the data of all pages, and how many there were."""
+    found, following, number = [], "", 0
+    while True:
+        page = client.get(path, params={"limit": 1, "next": following, **query}).json()
+        found, number, following = found + page["data"], number + 1, page["cursor"]["next"]
+        if not page["cursor"]["has_more"]:
+            return found, number
+
+
+def test_links_are_those_of_all_group_calls_and_come_in_pages(space, client, monkeypatch):
+    monkeypatch.setattr(segment, "_GROUPS", 3)
+    tell(space, *(
+        Message(id=f"g{number}", type="group", timestamp=T0 + number, received=T0, user_id="u1", group_id=f"g{number % 8}")
+        for number in range(20, 40)
+    ), Message(id="first", type="group", timestamp=T0 - 9, received=T0, user_id="u1", group_id="oldest"))  # fmt: skip
+    found, number = pages(client, f"{BASE}/user_id:u1/links")
+    groups = [one["external_ids"][0]["id"] for one in found]
+    assert (groups, number) == ([*(f"g{number}" for number in range(8)), "oldest"], 9)
+    assert client.get(f"{BASE}/user_id:u1/links", params={"limit": 21}).json()["error"]["code"] == "validation_error"
+
+
+def test_an_account_that_was_only_named_has_a_profile_of_each_part(client):
+    account = BASE.replace("users", "accounts") + "/group_id:g1"
+    told = {
+        part: client.get(f"{account}/{part}").json()
+        for part in ("traits", "external_ids", "events", "metadata", "links")
+    }
+    assert told["traits"]["traits"] == {}
+    assert [told[part]["data"] for part in ("external_ids", "events", "links")] == [[], [], []]
+    assert told["metadata"]["metadata"]["created_at"] == "2026-09-21T14:13:20.000003Z"
+    nobody = client.get(account.replace("g1", "g2") + "/traits")
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_who_asks_while_too_many_wait_is_asked_to_come_again(space, client, monkeypatch):
+    monkeypatch.setattr(segment, "_MOST_WAITING", 2)
+    path, pool = f"{BASE}/user_id:u1/traits", client.app.state.readers
+    held = [pool.getconn() for _ in range(pool.max_size)]
+    with client, ThreadPoolExecutor(16) as others:  # one event loop for all
+        asked = [others.submit(client.get, path) for _ in range(16)]
+        refused = next(one.result() for one in as_completed(asked, timeout=20))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_error")
+        assert refused.headers["Retry-After"] == "1"
+        for conn in held:
+            pool.putconn(conn)
+        answers = [one.result(timeout=30).status_code for one in asked]
+    assert {200, 429} == set(answers)
+    assert client.get(path).status_code == 200
 
 
 def test_what_cannot_be_taken_off(space, client):

@@ -17,7 +17,7 @@ from netaddr import IPSet
 
 from steelthread import intake
 from steelthread.intake import Call, LiveFile, Surroundings, Words
-from steelthread.kit import Invalid, TooLarge, Unauthorized
+from steelthread.kit import Invalid, TooLarge, Unauthorized, Unavailable
 from steelthread.model import load_model
 
 if sys.version_info >= (3, 14):
@@ -306,6 +306,37 @@ def test_events_and_ids_within_a_webhook():
     assert (form.user_id, form.event) == ("u1", "paid")
 
 
+def test_a_webhook_that_comes_again_by_a_proxy_that_numbers_each_call_is_the_same():
+    body = {"userId": "u1", "event": "sold"}
+    first, again = (decode("/v1/webhook", body, x_request_id=number).messages[0].id for number in ("r1", "r2"))
+    assert first == again
+    named = [decode("/v1/webhook", body, idempotency_key=number).messages[0].id for number in ("k1", "k2")]
+    assert named == ["k1", "k2"]
+
+
+@pytest.mark.parametrize(("how", "secret"), [({}, ""), ({"scheme": "standard"}, "whsec_***")])
+def test_a_secret_that_we_lack_is_our_fault_and_no_sender_drops_its_event(monkeypatch, how, secret):
+    monkeypatch.setenv("NEW_SECRET", secret)
+    file = msgspec.convert({"webhook": {"signature": {"secret_env": "OLD_SECRET NEW_SECRET", **how}}}, LiveFile)
+    at = str(NOW // 1_000_000)
+    with pytest.raises(Unavailable) as found:
+        decode("/v1/webhook", {}, file=file, webhook_id="m1", webhook_timestamp=at, webhook_signature="v1,x")
+    assert found.value.status == 503
+    assert "***" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "whole", [{"context": {"app": {"name": "x"}, "locale": "de"}, "integrations": {"All": True, "Personas": True}}]
+)
+def test_context_and_integrations_of_a_batch_hold_for_each_event_which_goes_before(whole):
+    own = {"context": {"locale": "en"}, "integrations": {"Personas": False, "Mixpanel": {"ip": 0}}}
+    item = {"type": "track", "event": "Seen", "userId": "u1"}
+    plain, other = decode("/v1/batch", {**whole, "batch": [item, {**item, **own}]}).messages
+    assert (plain.context, plain.integrations) == (whole["context"], whole["integrations"])
+    assert other.context == {"app": {"name": "x"}, "locale": "en"}
+    assert other.integrations == {"All": True, "Personas": False, "Mixpanel": {"ip": 0}}
+
+
 def test_a_document_as_columns():
     found = intake.cells({"a": {"b": 1.0, "c": None}, "list": [1, True], "items": [{"sku": "x"}, {"sku": "y"}]})
     assert found == {"a.b": "1", "a.c": "", "list": "1|true", "items.0.sku": "x", "items.1.sku": "y"}
@@ -332,11 +363,11 @@ def test_an_ip_address_never_passes_the_door():
     Surroundings().cut(refusal)
     assert "203.0.113" not in repr(refusal)
     kept = one("/v1/track", TRACK)
-    Surroundings(None, keeps_ip=True).add(kept, {"user-agent": "Mozilla/5.0 x"}, "203.0.113.8")
+    Surroundings().add(kept, {"user-agent": "Mozilla/5.0 x"}, "203.0.113.8", keeps_ip=True)
     assert kept.context["ip"] == "203.0.113.8"
     server = one("/v1/track", TRACK)
-    Surroundings(None, "CF-IPCountry", keeps_ip=True).add(
-        server, {"user-agent": "python", "cf-ipcountry": "gb"}, "203.0.113.8"
+    Surroundings(None, "CF-IPCountry").add(
+        server, {"user-agent": "python", "cf-ipcountry": "gb"}, "203.0.113.8", keeps_ip=True
     )
     assert server.context == {}
 

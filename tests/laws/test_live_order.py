@@ -14,9 +14,10 @@ from steelthread.app import verify_space
 from steelthread.intake import Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
-from steelthread.profiles import Wanted, shown_entry
+from steelthread.profiles import Opener, Wanted, shown_entry
 from steelthread.thread import LiveThread, link, unlink
 
+GOODS = ("SalesOrder", "SalesOrderProduct", "ShoppingCart", "ShoppingCartItem", "Product")
 START = 1_790_000_000_000_000
 MINUTE = 60_000_000
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
@@ -46,13 +47,33 @@ def history(chance):
             lines = [{"product_id": "p1", "price": 2.5, "quantity": chance.randrange(1, 4)}]
             properties = {"order_id": order, "currency": "GBP", "products": lines}
             events.append(Message(type="track", event="Order Completed", properties=properties, **said))
-        elif kind < 0.55 and user and anonymous:
+        elif kind < 0.62:
+            events.append(Message(type="track", **shopping(chance), **said))
+        elif kind < 0.67 and user and anonymous:
             events.append(Message(type="alias", previous_id=f"a{chance.randrange(5)}", **said))
-        elif kind < 0.6:
+        elif kind < 0.72:
             events.append(Message(type="group", group_id="g1", traits={"name": f"Firm {number}"}, **said))
         else:
             events.append(Message(type="page", **said))
     return events
+
+
+def shopping(chance):
+    """Return what is done with a cart, an order or a product: some of it tells little, some of it all."""
+    product = {
+        "product_id": f"p{chance.randrange(3)}",
+        **chance.choice(({}, {"name": "Tea", "price": 2}, {"name": "Cup"})),
+    }
+    products = [product] if chance.random() < 0.8 else []
+    cart, order = {"cart_id": f"c{chance.randrange(2)}"}, {"order_id": f"o{chance.randrange(3)}"}
+    event, properties = chance.choice([
+        ("Product Viewed", product), ("Product Added", {**cart, **product}), ("Product Added", {**cart, **product, "quantity": 2}),
+        ("Product Removed", {**cart, **product}), ("Product Removed", {**cart, **product, "quantity": 1}),
+        ("Cart Viewed", {**cart, "products": products}), ("Checkout Started", {**cart, "currency": "GBP"}),
+        ("Order Updated", {**order, **cart, "total": chance.randrange(9), "products": products}),
+        ("Order Updated", {**order, "tax": chance.randrange(9)}), ("Order Refunded", order), ("Order Cancelled", order),
+    ])  # fmt: skip
+    return {"event": event, "properties": properties}
 
 
 def surroundings(chance):
@@ -100,6 +121,23 @@ def state(space, refs=REFS):
     return found, sorted(people.values())
 
 
+def goods(space):
+    """Return what is kept of orders, carts and products, lines and items included."""
+    with space.database.connect() as conn:
+        return kept_goods(space, conn)
+
+
+def kept_goods(space, conn):
+    rows = conn.execute(
+        "select record_id from intake.record join intake.entity e using (entity_id) where e.name = any(%s)",
+        (list(GOODS),),
+    ).fetchall()
+    views = Opener(conn, space.vault).by_id([number for (number,) in rows])
+    return sorted(
+        json.dumps([one.entity, one.key, one.values, one.times, one.identifiers, str(one.observed_at)]) for one in views
+    )
+
+
 def alike(space, other, strategy="join"):
     """Return two spaces with one keyring and one strategy."""
     shutil.rmtree(other.project.keyring)
@@ -121,6 +159,7 @@ def check(space, other, seed, strategy="join"):
     one, two = state(space), state(other)
     assert one[1] == two[1], seed
     assert one[0] == two[0], seed
+    assert goods(space) == goods(other), seed
     assert verify_space(space)["same"], seed
     assert verify_space(other)["same"], seed
 

@@ -8,11 +8,13 @@ from uuid import uuid4
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from steelthread.api import create_api
 from steelthread.app import add_live_source
 from steelthread.intake import Message
-from steelthread.kit import NotFound, now
+from steelthread.kit import NotFound, now, open_project
 from steelthread.privacy import fence_counts
 from steelthread.rights import Consents, Saying, record_of_processing
 from steelthread.thread import LiveThread
@@ -121,6 +123,62 @@ def test_somebody_elses_no_on_a_shared_device_stays_theirs(space):
     site.say("anonymous_id:shared", "service", "objected")
     site.send(anonymousId="shared", userId="bob")
     assert site.seen("user_id:bob") == 1, "the device's own no binds whoever uses it"
+
+
+def addressed(space, **file):
+    """Return a site whose visitors come from a British address, and where the countries of addresses are known."""
+    database = MMDBWriter(database_type="Test-Country")
+    database.insert_network(IPSet(["203.0.113.0/24"]), {"country": {"iso_code": "GB"}})
+    database.to_db_file(str(space.project.folder / "country.mmdb"))
+    settings = space.project.folder / "steelthread.toml"
+    settings.write_text(settings.read_text() + "\n[live]\ncountry_database = 'country.mmdb'\n")
+    site = Site(type(space)(open_project(space.project.folder), space.database), **file)
+    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    site.client = TestClient(site.client.app, client=("203.0.113.77", 50_000), headers=browser)
+    return site
+
+
+def where(site, ref):
+    """Return what is kept of where the events of a profile were done."""
+    with site.space.database.connect() as conn:
+        return [
+            (one.view.values.get("countryName"), one.view.values.get("ipAddress"))
+            for one in site.space.reader(conn).timeline(ref)
+        ]
+
+
+def test_of_an_address_the_country_is_kept_and_nothing_else(space):
+    site = addressed(space)
+    site.send(anonymousId="a1")
+    site.send(anonymousId="a1", context={"ip": "203.0.113.78"})
+    assert where(site, "anonymous_id:a1") == [("GB", None), ("GB", None)]
+    assert "203.0.113" not in site.stored()
+
+
+def test_an_address_is_kept_for_a_purpose_of_those_who_allow_it(space):
+    site = addressed(space, ip_purpose="analytics", purpose="service")
+    site.send(anonymousId="a1")
+    site.send(anonymousId="a2", consent={"Statistics": True})
+    site.send(anonymousId="a2")
+    assert where(site, "anonymous_id:a1") == [("GB", None)]
+    assert where(site, "anonymous_id:a2") == [("GB", "203.0.113.77")] * 2
+    assert site.stored().count("203.0.113.77") == 2
+    site.say("anonymous_id:a2", "analytics", "refused")
+    site.send(anonymousId="a2")
+    site.send(event="Seen", anonymousId="", userId="u1", context={"ip": "203.0.113.78"})
+    assert sorted(where(site, "anonymous_id:a2"), key=str).count(("GB", None)) == 1
+    assert "203.0.113.78" not in site.stored()
+
+
+@pytest.mark.parametrize("purpose", ["unheard-of", "service"])
+def test_an_address_is_kept_for_no_purpose_that_is_unknown_and_for_one_that_needs_no_yes(space, purpose):
+    site = addressed(space, ip_purpose=purpose)
+    site.send(anonymousId="a1")
+    assert where(site, "anonymous_id:a1") == [("GB", None if purpose == "unheard-of" else "203.0.113.77")]
+    with site.space.database.connect() as conn:
+        alarms = record_of_processing(site.space, conn, []).alarms
+    wanted = "web collects for unheard-of, which purposes.yaml does not name"
+    assert (wanted in alarms) is (purpose == "unheard-of")
 
 
 def test_what_is_stripped_counts_and_names_nobody(space):

@@ -2,15 +2,18 @@
 
 import asyncio
 import functools
+from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
 
 from steelthread.api import create_api
 from steelthread.app import add_live_source
-from steelthread.intake import LiveSource, Message, source_names
-from steelthread.kit import Overloaded, Unavailable
+from steelthread.intake import SHARED_NAMESPACE, LiveSource, Message, source_names
+from steelthread.kit import Overloaded, Unavailable, now
+from steelthread.privacy import Tombstones
 from steelthread.thread import Collector, LiveThread, collector, live_status
+from steelthread.thread.fence import Fence
 
 
 @pytest.fixture
@@ -124,3 +127,32 @@ def test_a_defect_has_events_sent_again(space, door, monkeypatch):
     assert all(isinstance(one, Unavailable) and "send them again" in str(one) for one in told), "nobody waits for good"
     assert asyncio.run(together()) == [None, None, None]
     assert status(space).accepted == 3
+
+
+def test_a_changed_namespace_holds_within_seconds_also_for_who_was_erased(space, door, monkeypatch):
+    """Who was erased is kept out under her login; the same login in a namespace of the source's own is somebody else's."""
+    monkeypatch.setattr(collector, "_LOOK_SECONDS", 0)
+    keeper, source, _ = door
+    file = space.project.sources / "web.yaml"
+    asyncio.run(keeper.accept(source, messages(0, 1)))
+    fold(space)
+    with space.database.connect() as conn:
+        erase(space, conn)
+        conn.commit()
+    asyncio.run(keeper.accept(source, messages(10, 2)))
+    assert status(space).accepted == 1
+    file.write_text("kind: live\nuser_namespace: shop\n")
+    asyncio.run(keeper.accept(source, messages(20, 3)))
+    assert status(space).accepted == 4
+    file.write_text("kind: [")
+    with pytest.raises(Unavailable):
+        asyncio.run(keeper.accept(source, messages(30, 1)))
+    file.write_text("kind: live\n")
+    asyncio.run(keeper.accept(source, messages(40, 1)))
+    assert status(space).accepted == 4
+
+
+def erase(space, conn):
+    stones = Tombstones(space.vault)
+    ((_, name, _, _),) = Fence(space).named(messages(0, 1)[0], "web", SHARED_NAMESPACE)
+    stones.set(conn, uuid4(), now(), [stones.token(name)])

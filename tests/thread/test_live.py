@@ -9,7 +9,7 @@ from steelthread import intake
 from steelthread.intake import LiveSource, Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
-from steelthread.thread import LiveThread, Space, live_status, verify
+from steelthread.thread import LiveThread, Space, link, live_status, verify
 
 T0 = 1_790_000_000_000_000
 SECOND = 1_000_000
@@ -159,6 +159,61 @@ def test_records_of_live_parties_that_tie_are_opened_by_whoever_folds_next(live,
     live([message("alias", 4, user_id="a1", previous_id="a2", anonymous_id="a1")])
     assert profile("anonymous_id:a1")["individualId"] == profile("anonymous_id:a2")["individualId"]
     assert verify(type(space)(space.project, space.database))["same"]
+
+
+@pytest.mark.parametrize("name", ["Personas", "Unify", "Steelthread"])
+def test_an_event_that_its_sender_keeps_out_of_profiles_is_in_none(live, profile, space, name):
+    said = {"user_id": "u1", "integrations": {"All": True, name: False}}
+    live([
+        message("track", 1, user_id="u1", event="Seen"),
+        message("track", 2, event="Tested", properties={"cart_id": "c1", "product_id": "p1"}, **said),
+        message("identify", 3, traits={"firstName": "Ann"}, **said),
+        message("group", 4, group_id="g1", traits={"name": "Firm"}, **said),
+    ])  # fmt: skip
+    found = profile("user_id:u1")
+    assert (found["counts"], found["attributes"]) == ({"records": 0, "CustomEngagement": 1}, {})
+    live([message("track", 5, user_id="u1", event="Seen", integrations={"All": False, "Personas": True, "crm": False})])
+    assert profile("user_id:u1")["counts"]["CustomEngagement"] == 2
+    with space.database.connect() as conn:
+        assert live_status(space, conn).folded == 5
+    assert verify(space)["same"]
+
+
+def test_an_alias_names_a_visitor_and_never_joins_two_logins_which_a_person_does(live, profile, space):
+    live([
+        message("track", 1, anonymous_id="a1", event="Seen"),
+        message("track", 2, user_id="u-old", event="Seen"),
+        message("alias", 3, user_id="u-new", previous_id="a1"),
+        message("alias", 4, user_id="u-new", previous_id="u-old"),
+    ])  # fmt: skip
+    new, old = profile("user_id:u-new"), profile("user_id:u-old")
+    assert profile("anonymous_id:a1")["individualId"] == new["individualId"]
+    assert old["individualId"] != new["individualId"]
+    assert old["counts"]["CustomEngagement"] == 1
+    link(space, "user_id:u-old", "user_id:u-new", "renamed", "test")
+    assert profile("user_id:u-old")["individualId"] == profile("user_id:u-new")["individualId"]
+    assert verify(space)["same"]
+
+
+def test_a_group_that_was_only_named_is_an_account_and_what_is_told_of_it_later_or_earlier_is_kept(live, space):
+    told = [
+        message("group", 1, user_id="u1", group_id="{}"),
+        message("group", 2, user_id="u1", group_id="{}", traits={"name": "Firm"}),
+        message("group", 3, user_id="u2", group_id="{}"),
+    ]
+
+    def account(key):
+        with space.database.connect() as conn:
+            reader = space.reader(conn)
+            return reader.profile(reader.account(key))
+
+    live([msgspec.structs.replace(told[0], id="alone", group_id="alone")])
+    assert account("alone")["attributes"] == {}
+    for number, order in enumerate(itertools.permutations(told)):
+        live([msgspec.structs.replace(one, id=f"{number}{one.id}", group_id=f"g{number}") for one in order], size=1)
+        (name,) = account(f"g{number}")["attributes"].values()
+        assert (name["value"], name["observedAt"]) == ("Firm", "2026-09-21T14:13:22Z")
+    assert verify(space)["same"]
 
 
 def test_first_and_last_are_right_within_a_second(live, space):

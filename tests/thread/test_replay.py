@@ -152,6 +152,42 @@ def test_a_source_gets_a_namespace_of_its_own(space, load):
 
 
 @pytest.mark.usefixtures("live_source")
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_orders_carts_and_robots_stay_what_they_are(space, forgotten):
+    """They are whose they are by the namespace as it is now; what is told of them later is put to what was known."""
+    order = {"order_id": "o1", "total": 12, "currency": "GBP", "products": [{"product_id": "p1", "quantity": 2}]}
+    robot = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+    step(space, [
+        msgspec.structs.replace(said(1, user_id="u1", properties={"cart_id": "c1", "product_id": "p1"}), event="Product Added"),
+        msgspec.structs.replace(said(2, user_id="u1", properties=order), event="Order Completed"),
+        said(3, user_id="u1", anonymous_id="a1", context=robot),
+        said(4, user_id="u1", anonymous_id="a1", context={"device": {"id": "d1", "model": "FP4"}}),
+    ])  # fmt: skip
+    with space.database.connect() as conn:
+        before = space.reader(conn).profile("user_id:u1")
+        if forgotten:
+            conn.execute("delete from log.chunk where lane = 'received'")
+            conn.commit()
+    (space.project.folder / "sources/web.yaml").write_text("name: web\nkind: live\nuser_namespace: shop\n")
+    assert (replay(space).changed > 0) is forgotten
+    step(space, [
+        msgspec.structs.replace(said(8, user_id="u1", properties={"order_id": "o1"}), event="Order Refunded"),
+        msgspec.structs.replace(said(9, user_id="u1", properties={"cart_id": "c1", "product_id": "p1"}), event="Product Added"),
+    ])  # fmt: skip
+    with space.database.connect() as conn:
+        reader = space.reader(conn)
+        with pytest.raises(NotFound):
+            reader.profile("user_id:u1")
+        found = reader.profile("user_id:shop/u1")
+        timeline = {one.view.entity: (one.lines, one.view.values) for one in reader.timeline("user_id:shop/u1")}
+    assert found["counts"] == before["counts"] | {"OrderEngagement": 1, "ShoppingCartEngagement": 2}
+    assert found["totals"] == before["totals"]
+    assert timeline["SalesOrder"][1]["salesOrderStatusId"] == "refunded"
+    assert (timeline["SalesOrder"][0], timeline["ShoppingCart"][0]) == (1, 1)
+    assert verify_space(space)["same"]
+
+
+@pytest.mark.usefixtures("live_source")
 def test_a_time_range_and_a_source_bound_what_is_replayed(space, load):
     fill(space, load)
     moment = datetime.now(UTC)

@@ -86,7 +86,7 @@ class Collect:
         asks_for_privacy = "1" in request.headers.getlist("sec-gpc")
         told = {field: call.query[name] for name, field in QUERY.items() if name in call.query}
         for message in decoded.messages:
-            self._surroundings.add(message, call.headers, address)
+            self._surroundings.add(message, call.headers, address, keeps_ip=bool(file.ip_purpose))
             if asks_for_privacy:
                 message.context[GPC] = True
             if told:

@@ -77,10 +77,10 @@ def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles
             if "batch" in raw or "type" in raw
             else Decoded([], [])
         )
-        namespace = files.of(source.name).user_namespace
+        file = files.of(source.name)
         for message in decoded.messages:
-            surroundings.add(message, request.headers, "")
-        ref, seconds = _ref(raw, decoded, namespace), _seconds(raw.get("wait", _WAIT))
+            surroundings.add(message, request.headers, "", keeps_ip=bool(file.ip_purpose))
+        ref, seconds = _ref(raw, decoded, file.user_namespace), _seconds(raw.get("wait", _WAIT))
         await collector.accept(source, decoded.messages)
         await collector.refuse(source, decoded.refusals)
         whole = await folded(api, space, seconds)

@@ -24,7 +24,8 @@ from steelthread.api.desk import Desk, Reading
 from steelthread.api.keys import Caller, admit
 from steelthread.api.profiles import moment
 from steelthread.api.segment_ids import code_of, leads_to, read_asked, take_off
-from steelthread.kit import Forbidden, Invalid, NotFound, SteelthreadError, Unauthorized, iso, now, uuid7
+from steelthread.intake import CART
+from steelthread.kit import Forbidden, Invalid, NotFound, Overloaded, SteelthreadError, Unauthorized, iso, now, uuid7
 from steelthread.profiles import (
     Reader,
     Wanted,
@@ -40,6 +41,10 @@ from steelthread.thread import Space
 
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 _BASE = "/v1/spaces/{space}/collections/{collection}/profiles/{ref:path}"
+_GROUPS = 500
+"""Group calls that are read at once: a person's links are those of all."""
+_MOST_WAITING = 100
+"""Calls that may wait while others are read; who comes then is asked to come again."""
 _CODES = {401: "authentication_error", 403: "authentication_error", 404: "not_found", 429: "rate_limit_error"}
 _FIRSTS = 500
 """Events, the oldest, among which the first message of an identifier is looked for."""
@@ -103,6 +108,7 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
             number = str(uuid7())
             try:
                 granted = _granted(api, request, await admit(request, basic_user(request), "profiles:read"))
+                _check_room(readers)
                 asked = (api, space, granted, request, part, parts[part])
                 content = await to_thread.run_sync(_answered, *asked, limiter=readers)
             except SteelthreadError as error:
@@ -121,6 +127,7 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
             caller = await admit(request, basic_user(request), "review:decide")
             granted = _granted(api, request, caller)
             named = await read_asked(request)
+            _check_room(readers)
             asked = (api, space, granted, request, named, f"key {caller.key}")
             content = await to_thread.run_sync(_without_id, *asked, limiter=readers)
         except SteelthreadError as error:
@@ -133,6 +140,12 @@ def segment_profiles(api: FastAPI, space: Space) -> None:
 
     api.router.routes.extend(Route(f"{_BASE}/{part}", endpoint(part), methods=["GET"]) for part in parts)
     api.router.routes.append(Route(f"{_BASE}/external_ids/delete", take_id_off, methods=["POST"]))
+
+
+def _check_room(readers: CapacityLimiter) -> None:
+    """Return while not too many calls wait to be answered; Overloaded otherwise."""
+    if readers.statistics().tasks_waiting >= _MOST_WAITING:
+        raise Overloaded("Too many calls wait to be answered: come again in a second.")
 
 
 def _granted(api: FastAPI, request: Request, caller: Caller) -> Reading:
@@ -190,6 +203,8 @@ def _refused(error: SteelthreadError, number: str, code: str = "") -> Response:
     headers = {"Request-Id": number}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Basic"
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = "1"
     content = {"error": {"code": code, "message": str(error)}}
     return Response(_ENCODE(content), error.status, media_type="application/json", headers=headers)
 
@@ -237,7 +252,7 @@ def _events(asked: _Asked) -> dict[str, Any]:
         raise Invalid("sort is asc or desc.")
     wanted = Wanted(
         since=asked.moment("start"), until=asked.moment("end"), names=asked.names("include"),
-        without=asked.names("exclude"), after=parsed_cursor(asked.query.get("next", "")), limit=asked.limit + 1,
+        without=[*asked.names("exclude"), CART], after=parsed_cursor(asked.query.get("next", "")), limit=asked.limit + 1,
         oldest_first=sort == "asc",
     )  # fmt: skip
     entries = asked.reader.timeline(asked.ref, wanted)
@@ -248,8 +263,8 @@ def _events(asked: _Asked) -> dict[str, Any]:
 
 def _metadata(asked: _Asked) -> dict[str, Any]:
     profile = asked.reader.profile(asked.ref)
-    first = asked.reader.timeline(asked.ref, Wanted(limit=1, oldest_first=True))
-    last = asked.reader.timeline(asked.ref, Wanted(limit=1))
+    first = asked.reader.timeline(asked.ref, Wanted(limit=1, oldest_first=True, without=[CART]))
+    last = asked.reader.timeline(asked.ref, Wanted(limit=1, without=[CART]))
     told: dict[str, Any] = {
         "created_at": profile["firstSeen"],
         "updated_at": profile["lastSeen"],
@@ -264,6 +279,10 @@ def _metadata(asked: _Asked) -> dict[str, Any]:
 
 
 def _links(asked: _Asked) -> dict[str, Any]:
-    groups = asked.reader.timeline(asked.ref, Wanted(names=["group"], limit=500))
-    page, cursor = _page(asked, links(groups))
+    found: dict[str, Any] = {}
+    after: tuple[datetime, int] | None = None
+    while groups := asked.reader.timeline(asked.ref, Wanted(names=["group"], limit=_GROUPS, after=after)):
+        found.update(links(groups))
+        after = parsed_cursor(groups[-1].cursor)
+    page, cursor = _page(asked, sorted(found.items()))
     return {"data": [one for _, one in page], "cursor": cursor}

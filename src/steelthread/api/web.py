@@ -93,7 +93,7 @@ def _rank(path: str) -> int:
 def _surroundings(space: Space) -> Surroundings:
     live = space.project.settings.live
     database = space.project.folder / live.country_database if live.country_database else None
-    return Surroundings(database, live.country_header, keeps_ip=live.keep_ip)
+    return Surroundings(database, live.country_header)
 
 
 def _caller(pool: Any, hashed: bytes) -> Caller | None:

@@ -150,8 +150,6 @@ class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Header in which a proxy or CDN tells a browser's country, such as CF-IPCountry."""
     count_bots: bool = False
     """Whether what robots did counts in profiles and traits; it is kept and marked either way."""
-    keep_ip: bool = False
-    """Whether IP addresses are kept, sealed; otherwise they go when the country is known, before anything is written."""
     niceness: int = 5
     """By how many steps of `nice` the worker, and what the embedded server does for it, gives way to readers; 0: not at all."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from steelthread.intake import DEVICE
+from steelthread.intake import DEVICE, ORDER
 from steelthread.kit import Invalid, iso
 from steelthread.profiles.computed.definition import ORDER_COMPLETED
 from steelthread.profiles.views import Opener, View
@@ -78,6 +78,7 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         ("until", "e.at < %(until)s", wanted.until),
         ("entities", "n.name = any(%(entities)s)", list(wanted.entities)),
         ("devices", f"n.name <> '{DEVICE}'", not wanted.entities),
+        ("placed", f"not (n.name = '{ORDER}' and e.uncounted)", not wanted.entities),
         ("names", f"lower({_NAME}) = any(%(names)s)", [name.lower() for name in wanted.names]),
         ("without", f"lower({_NAME}) <> all(%(without)s)", [name.lower() for name in wanted.without]),
         (
@@ -88,7 +89,7 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, Any]]:
     ]
     used = [one for one in given if one[2]]
     conditions = [condition for _, condition, _ in used]
-    parameters = {name: value for name, _, value in used if name != "devices"}
+    parameters = {name: value for name, _, value in used if name not in ("devices", "placed")}
     if wanted.after:
         parameters["at"], parameters["record"] = wanted.after
         side = ">" if wanted.oldest_first else "<"

@@ -146,5 +146,5 @@ class Opener:
             identifiers=[(kind, value) for kind, value in idents],
             extras=extras,
             times=times,
-            told=told_traits(state[0]) if state else {},
+            told=told_traits(state[0]) if state and row.is_party else {},
         )

@@ -151,12 +151,11 @@ def _collecting(space: Space, name: str, files: Collection[str]) -> list[str]:
         file = intake.load_live(folder, name, space.model)[0]
     except SteelthreadError:
         return [f"sources/{name}.yaml cannot be read: what it collects for is not in this record"]
-    if not file.purpose:
-        return [f"{name} collects live events for no purpose (sources/{name}.yaml: purpose)"]
+    none = [] if file.purpose else [f"{name} collects live events for no purpose (sources/{name}.yaml: purpose)"]
     known = load_purposes(folder / "purposes.yaml")
-    return [
+    return none + [
         f"{name} collects for {one}, which purposes.yaml does not name"
-        for one in (file.purpose, file.link_purpose)
+        for one in (file.purpose, file.link_purpose, file.ip_purpose)
         if one and one not in known
     ]
 

@@ -19,7 +19,22 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.intake import DEVICE, MappedRow, Message, Reject, Shape, Words, identifiers
+from steelthread.intake import (
+    CART,
+    DEVICE,
+    GOODS,
+    ORDER,
+    CartState,
+    MappedRecord,
+    MappedRow,
+    Message,
+    OrderState,
+    Reject,
+    Shape,
+    Words,
+    identifiers,
+    is_robots,
+)
 from steelthread.log import Numbered
 from steelthread.model import Received
 from steelthread.thread.prepare import Ident, Prepared, Preparer
@@ -30,12 +45,16 @@ from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
 LANE = "received"
+_PROFILES = ("Personas", "Unify", "Steelthread")
+"""What profiles are called among `integrations`."""
 _PIECE = 250
 """Events prepared at once: whoever takes them waits no longer than for so many."""
 _PAUSE = 0.02
 _TAKE = b"take"
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
 _JSON = msgspec.json.Encoder(order="sorted").encode
+_PACK = msgspec.msgpack.Encoder(order="sorted").encode
+_UNPACK = msgspec.msgpack.Decoder().decode
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _PIECES = msgspec.msgpack.Decoder(tuple[list[Shape], list[Told]]).decode
@@ -81,20 +100,49 @@ class Teller:
         one.changed, one.prepared, one.rejects = reading.terms.changed, [], []
         if message.mapped:
             return
+        if is_kept_out(message):
+            one.parties, one.device, one.identifiers = [], b"", []
+            return
         one.parties, one.device = parties(message), device_of(message)
         one.identifiers = self.known(message, reading.namespace)
         if message.type not in ("identify", "group") or message.group_id:
             row = self.words.event(message, one.identifiers)
             one.rejects = set_aside(row, message)
             one.prepared = self.row(reading, row, message.id)
+            if one.parties and one.parties[0][0] in GOODS:
+                self._goods(one, reading)
 
     def row(self, reading: Reading, row: MappedRow, mark: str) -> list[Prepared]:
         """Prepare the records of a row; `mark` names the row."""
         prepared = reading.preparer.row(row, self._space.vault.digest(mark.encode()))
         for record, one in zip(row.records, prepared, strict=True):
             one.idents = [walled(ident) for ident in one.idents]
-            one.uncounted = record.entity == DEVICE or (record.values.get("isBot") is True and not self._counts_bots)
+            one.uncounted = is_uncounted(record, counts_bots=self._counts_bots)
         return prepared
+
+    def _goods(self, one: Told, reading: Reading) -> None:
+        """Prepare what an event alone says of an order and of a cart: for most nothing else is known."""
+        for entity, key in one.parties:
+            if (entity == CART and self.is_heard(one.message)) or entity == ORDER:
+                state, rows = self.words.goods.alone(entity, key, one.message, one.identifiers)
+                one.prepared += self.kept(reading, rows, state, f"{entity} {key}")
+        for row in self.words.goods.of(one.message, one.identifiers):
+            one.rejects += set_aside(row, one.message)
+
+    def kept(
+        self, reading: Reading, rows: Sequence[MappedRow], state: OrderState | CartState, mark: str
+    ) -> list[Prepared]:
+        """Prepare the records of an order or a cart, the first with what is known in its envelope: it is somebody's, under a key of its own."""
+        prepared = [one for row in rows for one in self.row(reading, row, mark)]
+        head = prepared[0]
+        head.plain = _PACK([*_UNPACK(head.plain), _PACK(state)])
+        head.digest = self._space.vault.digest(head.plain)
+        head.has_direct = True
+        return prepared
+
+    def is_heard(self, message: Message) -> bool:
+        """Whether what an event does with a cart is to be heard: not of a robot, unless they count."""
+        return self._counts_bots or not is_robots(message)
 
     def known(self, message: Message, namespace: str) -> list[tuple[str, str, str]]:
         """Return the identifiers of an event that are of a kind which the project has."""
@@ -249,6 +297,18 @@ def known_identifiers(space: Space, message: Message, namespace: str) -> list[tu
     """Return the identifiers of an event that are of a kind which the project has."""
     known = [one for one in identifiers(message, namespace) if space.rules.knows(one[0])]
     return space.rules.untied(known, lambda one: one[0])
+
+
+def is_kept_out(message: Message) -> bool:
+    """Whether its sender keeps an event out of profiles (Segment, "Filtering with the integrations object")."""
+    return bool(message.integrations) and any(message.integrations.get(name) is False for name in _PROFILES)
+
+
+def is_uncounted(record: MappedRecord, *, counts_bots: bool) -> bool:
+    """Whether a record makes no count of its owner: a device, what a robot did, an order of which nobody heard yet that it was placed."""
+    if record.entity == ORDER:
+        return "purchaseOrderDate" not in record.values
+    return record.entity == DEVICE or (record.values.get("isBot") is True and not counts_bots)
 
 
 def walled(ident: Ident) -> Ident:

@@ -1,7 +1,8 @@
 """The gate at the collector: what a source collects for a purpose is kept of those only who allow it, before the first write.
 
 The file of a live source names the purpose (`purpose`), what becomes of an event without a yes (`without`: drop it, or
-strip it of all that identifies), and for what devices may be tied to logins (`link_purpose`). Asked is all that an event
+strip it of all that identifies), for what devices may be tied to logins (`link_purpose`), and for what IP addresses are kept
+(`ip_purpose`). Asked is all that an event
 names, and the person behind its strongest identifier: a no of any of them counts, as `decide` has it; a yes counts for
 what the event names, or for the person where it names a login. What the event itself brings of consent is heard first.
 """
@@ -126,7 +127,7 @@ class Collecting:
     def asks(self, name: str) -> bool:
         """Whether anything is asked of a source's events."""
         file = self._rules(name).file
-        return bool(file.purpose or file.link_purpose)
+        return bool(file.purpose or file.link_purpose or file.ip_purpose)
 
     def allowed(self, conn: Connection, name: str, events: list[Arrived]) -> list[Arrived]:
         """Return the events of a source as they may be kept, without those that may not; what was left out is counted.
@@ -150,15 +151,11 @@ class Collecting:
         kept: list[Arrived] = []
         counts = {"droppedWithoutConsent": 0, "strippedWithoutConsent": 0, "unlinkedWithoutConsent": 0}
         for event, own, answer in zip(events, named, rulings, strict=True):
-            left: Message | None = None
-            if not answer.collects:
-                left = stripped(event.message) if file.without == "strip" else None
-                counts["droppedWithoutConsent" if left is None else "strippedWithoutConsent"] += 1
-            elif answer.ties or event.mapped or (left := _alone(event.message, own)) is None:
+            message = event.message
+            left = _left(message, own, answer, counts, strips=file.without == "strip")
+            if left is message:
                 kept.append(event)
-            else:
-                counts["unlinkedWithoutConsent"] += 1
-            if left is not None:
+            elif left is not None:
                 kept.append(Arrived.of(event.fact.source, name, left))
         count_fence(conn, counts)
         return kept
@@ -219,7 +216,8 @@ class Collecting:
             self._rulings.clear()
         collects = not (named and file.purpose) or self._allows(subject, file.purpose, "collect", at)
         ties = not (named > 1 and file.link_purpose) or self._allows(subject, file.link_purpose, "stitch", at)
-        return ruling_of(collects=collects, ties=ties)
+        locates = not file.ip_purpose or (named > 0 and self._allows(subject, file.ip_purpose, "collect", at))
+        return ruling_of(collects=collects, ties=ties, locates=locates)
 
     def _allows(self, subject: Subject, purpose: str, use: Use, at: datetime) -> bool:
         return self._policy.decider.allows(subject, purpose, use=use, at=at, place=self._place)
@@ -253,6 +251,21 @@ def _ends(subject: Subject, at: datetime) -> datetime | None:
     """Return when the first yes ends of those that hold at a moment."""
     ends = [one.said.valid_until for state in subject.states for one in state.consent.values()]
     return min((until for until in ends if until is not None and until > at), default=None)
+
+
+def _left(message: Message, own: Named, answer: Ruling, counts: dict[str, int], *, strips: bool) -> Message | None:
+    """Return an event as it may be kept, the same where all of it may; None where it may not. What was left out is counted."""
+    if not answer.collects:
+        left = stripped(message) if strips else None
+        counts["droppedWithoutConsent" if left is None else "strippedWithoutConsent"] += 1
+        return left
+    if not (answer.ties or message.mapped) and (alone := _alone(message, own)) is not None:
+        counts["unlinkedWithoutConsent"] += 1
+        message = alone
+    if not answer.locates and "ip" in message.context:
+        context = {key: value for key, value in message.context.items() if key != "ip"}
+        message = msgspec.structs.replace(message, context=context)
+    return message
 
 
 def stripped(message: Message) -> Message | None:

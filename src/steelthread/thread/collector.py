@@ -1,6 +1,7 @@
 """The collector's door to the log: requests of the same few milliseconds share one commit, and are answered after it."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from typing import Any
 
@@ -30,7 +31,7 @@ from steelthread.thread.fence import Fence, Named, without
 from steelthread.thread.live import READER
 from steelthread.thread.signals import Signals
 from steelthread.thread.space import Space
-from steelthread.thread.terms import source_file
+from steelthread.thread.terms import changed_at, source_file
 
 _LOG = structlog.get_logger()
 _JSON = msgspec.json.Encoder(order="sorted").encode
@@ -40,6 +41,7 @@ _WAITING_BYTES = 64 << 20
 _COMMIT_BYTES = 8 << 20
 _CALM = 8_000
 """Events that may wait to be folded in; from there on answers are given later."""
+_LOOK_SECONDS = 1.0
 _PATIENCE = 15.0
 """Seconds for which an answer is held back before the client is asked to come again later."""
 
@@ -51,6 +53,14 @@ class _Waiting(msgspec.Struct):
     size: int
     answered: "asyncio.Future[None]"
     since: float
+
+
+class _Namespace(msgspec.Struct):
+    """Whose logins a source names, when its file was changed, and when it was looked at."""
+
+    name: str
+    changed: int
+    looked: float
 
 
 class Packed(msgspec.Struct):
@@ -73,7 +83,7 @@ class Collector:
         self._signals = Signals(space)
         self._consenting = Consenting(space, self._fence)
         self._collecting = Collecting(space, self._fence)
-        self._namespaces: dict[str, str] = {}
+        self._namespaces: dict[str, _Namespace] = {}
         self._asks = False
         """Whether a gate asked what the last events name: it will ask of the next ones."""
 
@@ -200,11 +210,21 @@ class Collector:
         return self._fence.mark(source, self._namespace(source))
 
     def _namespace(self, source: str) -> str:
-        namespace = self._namespaces.get(source)
-        if namespace is None:
-            file, _ = source_file(self._space, source)
-            namespace = self._namespaces[source] = file.user_namespace or SHARED_NAMESPACE
-        return namespace
+        """Return whose logins a source names; its file is looked at once a second, and read when it was changed."""
+        known, at = self._namespaces.get(source), time.monotonic()
+        if known is not None and at - known.looked < _LOOK_SECONDS:
+            return known.name
+        changed = changed_at(self._space, source)[0]
+        name = known.name if known is not None and known.changed == changed else ""
+        if not name:
+            try:
+                name = source_file(self._space, source)[0].user_namespace or SHARED_NAMESPACE
+            except Unavailable:
+                if known is None:
+                    raise
+                name, changed = known.name, known.changed  # being edited: as it was, until it can be read
+        self._namespaces[source] = _Namespace(name, changed, at)
+        return name
 
     def _admitted(
         self, conn: psycopg.Connection[Any], events: list[Arrived], asking: set[str], *, stands: bool

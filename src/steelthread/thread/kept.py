@@ -14,10 +14,10 @@ import psycopg
 
 from steelthread import identity, intake
 from steelthread.identity import Identifiers, Rule
-from steelthread.intake import MappedPart, MappedRecord, MappedRow, PartyState, RecordRow, Source
+from steelthread.intake import ORDER, MappedPart, MappedRecord, MappedRow, PartyState, RecordRow, Source
 from steelthread.kit import microseconds
 from steelthread.profiles import Opener, View
-from steelthread.thread.ahead import walled
+from steelthread.thread.ahead import is_uncounted, walled
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.live import dated
@@ -32,7 +32,7 @@ Span = tuple[datetime, datetime]
 ALWAYS: Span = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 _PAGE = 1000
 _REGISTERS = 6
-"""Where the registers of a live party stand in its envelope."""
+"""Where the registers of a live record stand in its envelope."""
 _STATE = msgspec.msgpack.Decoder(PartyState).decode
 _JSON = msgspec.json.Decoder().decode
 _WRITE = msgspec.json.Encoder(order="sorted").encode
@@ -127,10 +127,14 @@ class KeptRecords:
             one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
         if self._live:
             one.idents = [walled(ident) for ident in one.idents]
-            if len(envelope) > _REGISTERS:  # a party's registers go with it, as the live thread keeps them
-                one.idents = dated(self._fence, self.name, one.idents, _STATE(envelope[_REGISTERS]))
+            if view.entity != ORDER or len(envelope) > _REGISTERS:
+                one.uncounted = is_uncounted(record, counts_bots=self._space.project.settings.live.count_bots)
+            if len(envelope) > _REGISTERS:  # registers go with their record, as the live thread keeps them
                 one.plain = _PACK([*_UNPACK(one.plain), envelope[_REGISTERS]])
-                one.digest = one.row_digest = self._space.vault.digest(one.plain)
+                one.digest = self._space.vault.digest(one.plain)
+                if row.is_party:
+                    one.idents = dated(self._fence, self.name, one.idents, _STATE(envelope[_REGISTERS]))
+                    one.row_digest = one.digest
         return one, mapped is not None
 
     def _identifiers(self, view: View) -> list[tuple[str, str, str]]:

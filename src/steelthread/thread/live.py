@@ -14,6 +14,7 @@ import psycopg
 
 from steelthread import intake
 from steelthread.intake import (
+    GOODS,
     MappedRow,
     Message,
     PartyState,
@@ -34,6 +35,7 @@ from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.foresight import NOTHING, Foreseen, Foresight
 from steelthread.thread.prepare import Ident, Prepared
+from steelthread.thread.purchases import TOGETHER, Purchases
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
@@ -72,6 +74,7 @@ class LiveThread:
         self._space = space
         self._sources: dict[int, Known] = {}
         self._teller = Teller(space)
+        self._purchases = Purchases(space, self._teller)
         self._ahead: Ahead | None = None
         self._next: tuple[int, list[Told]] = (0, [])
         """Events that are at hand already, and the number after which they come."""
@@ -230,8 +233,12 @@ class LiveThread:
             aside: list[Reject] = []
             self._mapped(live, message, aside)
             return {one.column for one in aside}
-        row = self._teller.words.event(message, self._teller.known(message, live.namespace))
-        return {issue.column for issue in row.issues}
+        known, words = self._teller.known(message, live.namespace), self._teller.words
+        return {
+            issue.column
+            for row in (words.event(message, known), *words.goods.of(message, known))
+            for issue in row.issues
+        }
 
     def _past_the_fence(self, conn: Connection, live: Known, told: list[Told]) -> list[Told]:
         """Return the events that may be kept at all: nothing of whoever was erased, not even as a reject."""
@@ -249,6 +256,7 @@ class LiveThread:
         batch = Batch(self._space, conn, live.facts, load, None, recent, asked)
         batch.looked_up(foreseen.hashes, foreseen.records)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
+        bought: dict[tuple[str, str], list[Told]] = defaultdict(list)
         prepared: list[Prepared] = []
         devices: list[Prepared] = []
         rejects: list[Reject] = []
@@ -259,18 +267,23 @@ class LiveThread:
             if one.changed != live.terms.changed:
                 self._teller.prepare(one, live)
             for party in one.parties:
-                told[party].append(one)
-            if one.prepared:
+                (bought if party[0] in GOODS else told)[party].append(one)
+            goods = bool(one.parties) and one.parties[0][0] in GOODS
+            if one.prepared or goods:
                 rejects += one.rejects
-                prepared += one.prepared
+                prepared += [each for each in one.prepared if each.entity not in TOGETHER] if goods else one.prepared
                 devices += self._device(live, one)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
+        if bought:
+            kept, marks = self._purchases.fold(conn, live, batch, bought)
+            prepared, mended = prepared + kept, mended | marks
         if again:
             mended |= {one.row_digest for one in prepared}
         prepared += devices  # each takes its place by its day, on a replay too
         if prepared:
             mark = self._fence.mark(live.name, live.namespace)
-            let_in = {each.key_hash for one in events if mark and one.admitted == mark for each in one.prepared}
+            admitted_so = (one for one in events if mark and one.admitted == mark)
+            let_in = {each.key_hash for one in admitted_so for each in one.prepared if each.entity not in TOGETHER}
             batch.write(prepared, mended, self._fence, let_in)
             self._written.update(one.key_hash for one in prepared)
         self._reject(conn, live, rejects, counted=not again)
@@ -407,6 +420,7 @@ class LiveThread:
         """Know nothing of sources any more: a rollback took back what was written of them."""
         self._sources.clear()
         self._devices.clear()
+        self._purchases.forget()
 
 
 def dated(fence: Fence, source: str, idents: Sequence[Ident], state: PartyState) -> list[Ident]:

@@ -7,7 +7,7 @@ same. The number, and an answer, are remembered until a mark of theirs is among 
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import count
+from itertools import count, product
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -156,15 +156,17 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
 
     collects: bool
     ties: bool
+    locates: bool
+    """Whether its IP address may be kept."""
 
 
-_RULINGS = {(collects, ties): Ruling(collects, ties) for collects in (True, False) for ties in (True, False)}
-YES = _RULINGS[True, True]
+_RULINGS = {said: Ruling(*said) for said in product((True, False), repeat=3)}
+YES = _RULINGS[True, True, True]
 
 
-def ruling_of(*, collects: bool, ties: bool) -> Ruling:
+def ruling_of(*, collects: bool, ties: bool, locates: bool) -> Ruling:
     """Return the one ruling that says so: they are remembered by the hundred thousand."""
-    return _RULINGS[collects, ties]
+    return _RULINGS[collects, ties, locates]
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False):

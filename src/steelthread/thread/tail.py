@@ -13,12 +13,12 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.intake import MappedRow, Message, PartyState, RowRejected, Words
+from steelthread.intake import GOODS, MappedRow, Message, PartyState, RowRejected, Words
 from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
 from steelthread.thread.admission import admitted
-from steelthread.thread.ahead import LANE, known_identifiers
+from steelthread.thread.ahead import LANE, is_kept_out, known_identifiers
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
@@ -148,16 +148,22 @@ class Tail:
             return _Given({"verdict": "refused", "reason": f"{error.column}: {error.reason}"}, [])
         aside = [{"property": issue.column, "reason": issue.reason} for row in rows for issue in row.issues]
         shown = {"records": _shown_records(rows), "identifiers": [[one[0], one[2]] for one in identifiers]}
-        keys = [(record.entity, record.key) for row in rows for record in row.records]
+        own = rows[:1] if rows and rows[0].records else rows  # who refunds an order does it to somebody else's
+        keys = [(record.entity, record.key) for row in own for record in row.records]
         return _Given({"verdict": "folded", **shown, "setAside": aside}, keys)
 
     def _rows(self, watched: _Watched, message: Message, identifiers: list[tuple[str, str, str]]) -> list[MappedRow]:
+        if is_kept_out(message):
+            return []
         if message.mapped:
             return [watched.mapping.map(message.properties)] if watched.mapping else []
         rows = []
         if message.type not in ("identify", "group") or message.group_id:
             rows.append(self._words.event(message, identifiers))
+        rows += self._words.goods.of(message, identifiers)
         for party in parties(message):
+            if party[0] in GOODS:
+                continue
             state = PartyState()
             state.tell(message, identifiers if party[0] == "Individual" else [])
             rows.append(self._words.party(*party, state)[0])

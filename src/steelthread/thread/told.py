@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from steelthread.intake import Message, Reject, Shape, device_mark, shape_of
+from steelthread.intake import Message, Reject, Shape, device_mark, goods_of, shape_of
 from steelthread.thread.prepare import Prepared
 
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode
@@ -78,11 +78,18 @@ class Frame(msgspec.Struct, array_like=True):
 
 
 def parties(message: Message) -> list[tuple[str, str]]:
-    """Return the (entity, key) of the records that a message tells of."""
+    """Return the (entity, key) of the records that a message tells of together with others: parties, orders, carts, products."""
+    if message.type == "track":
+        goods = goods_of(message)
+        return goods + _person(message) if message.traits or message.once else goods
     if message.type == "group":
-        return [("Account", message.group_id)] if message.group_id and message.traits else []
+        return [("Account", message.group_id)] if message.group_id else []
     if message.type != "identify" and not message.traits and not message.once:
         return []
+    return _person(message)
+
+
+def _person(message: Message) -> list[tuple[str, str]]:
     key = message.user_id or (f"anonymous/{message.anonymous_id}" if message.anonymous_id else "")
     return [("Individual", key)] if key else []
 

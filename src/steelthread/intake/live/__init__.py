@@ -3,6 +3,18 @@
 from steelthread.intake.live.bodies import BODY_LIMIT, document, unpacked
 from steelthread.intake.live.calls import Call, Dialect, read_json, write_key
 from steelthread.intake.live.cloudevents import decode as decode_cloudevents
+from steelthread.intake.live.commerce import (
+    CART,
+    GOODS,
+    ORDER,
+    PRODUCT,
+    CartState,
+    OrderState,
+    ProductState,
+    day_of,
+    goods_of,
+    is_robots,
+)
 from steelthread.intake.live.decoding import Decoded, Refusal
 from steelthread.intake.live.devices import DEVICE, device_mark, device_record
 from steelthread.intake.live.dialects import Path, paths
@@ -24,10 +36,15 @@ from steelthread.intake.live.words import Words, moment
 
 __all__ = [
     "BODY_LIMIT",
+    "CART",
     "DEVICE",
+    "GOODS",
+    "ORDER",
+    "PRODUCT",
     "SHARED_NAMESPACE",
     "Acceptor",
     "Call",
+    "CartState",
     "Decoded",
     "Dialect",
     "Home",
@@ -35,13 +52,16 @@ __all__ = [
     "LiveSource",
     "Message",
     "MessageType",
+    "OrderState",
     "PartyState",
     "Path",
+    "ProductState",
     "Refusal",
     "Surroundings",
     "Words",
     "cells",
     "count_live",
+    "day_of",
     "decode_cloudevents",
     "decode_posthog",
     "decode_segment",
@@ -50,9 +70,11 @@ __all__ = [
     "device_record",
     "document",
     "forget_messages",
+    "goods_of",
     "has_one_name",
     "homes_of",
     "identifiers",
+    "is_robots",
     "keep_messages",
     "key_digest",
     "live_counts",

@@ -36,8 +36,9 @@ def homes_of(words: Words, event: str, properties: Iterable[str]) -> list[Home]:
     said = {**marks, **({"products": [lines]} if lines else {})}
     kind = _NAMED.get(event, "track")
     message = Message("lineage", kind, 0, 0, event=event if kind == "track" else "", properties=said)
-    homes = _found(words.event(message, []), {mark: name for name, mark in marks.items()})
-    homes |= _found(words.event(message, []), {mark: f"products[].{name}" for name, mark in lines.items()})
+    names = {mark: name for name, mark in marks.items()}
+    names |= {mark: f"products[].{name}" for name, mark in lines.items()}
+    homes = {home for row in (words.event(message, []), *words.goods.of(message, [])) for home in _found(row, names)}
     return sorted(Home(event, name, entity, attribute) for name, entity, attribute in homes)
 
 

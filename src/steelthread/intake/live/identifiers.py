@@ -52,6 +52,6 @@ def identifiers(message: Message, namespace: str) -> list[tuple[str, str, str]]:
         text = value.strip() if isinstance(value, str) else ""
         if text and len(text) <= _LONGEST:
             found[(kind, namespace if kind == "user_id" else "", text)] = None
-    if message.type == "alias" and message.previous_id:
+    if message.type == "alias" and message.previous_id:  # a visitor's: no public write key may join two logins
         found[("anonymous_id", "", message.previous_id)] = None
     return list(found)

@@ -49,6 +49,8 @@ class LiveFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What becomes of an event of somebody who does not allow the purpose: gone, or stripped of all that identifies."""
     link_purpose: str = ""
     """For what devices may be tied to logins and to one another, a purpose of purposes.yaml; empty: nobody is asked."""
+    ip_purpose: str = ""
+    """For what IP addresses are kept, sealed, of those who allow it, a purpose of purposes.yaml; empty: of nobody."""
     webhook: Webhook = Webhook()
     mapped: bool = False
     """Whether the file has a mapping (`entities`) for webhooks and CloudEvents. Not a word of the file."""

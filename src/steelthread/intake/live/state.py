@@ -49,7 +49,13 @@ class PartyState(msgspec.Struct, array_like=True):
             self.seen[name] = min(at, self.seen.get(name, unknown))
         self.identifiers = sorted({*self.identifiers, *identifiers})
         self.first = min(self.first or at, at)
-        self.last = max(self.last, at)
+        if message.type != "group" or message.traits:  # who names a group alone says nothing of it
+            self.last = max(self.last, at)
+
+    @property
+    def told(self) -> int:
+        """When anything was told of it last; of a group that was only named, when it was named first."""
+        return self.last or self.first
 
     def keep(self, identifiers: list[tuple[str, str, str]]) -> None:
         """Let go of all identifiers but these."""

@@ -13,16 +13,16 @@ from steelthread.kit import Invalid
 
 
 class Surroundings:
-    """Completes events at the door. An IP address gives the country, then goes, unless it is to be kept."""
+    """Completes events at the door. An IP address gives the country, then goes, unless a purpose needs it."""
 
-    def __init__(self, database: Path | None = None, country_header: str = "", *, keeps_ip: bool = False) -> None:
+    def __init__(self, database: Path | None = None, country_header: str = "") -> None:
         self._reader = _opened(database) if database else None
         self._country_header = country_header.lower()
-        self._keeps_ip = keeps_ip
 
-    def add(self, message: Message, headers: Mapping[str, str], address: str) -> None:
+    def add(self, message: Message, headers: Mapping[str, str], address: str, *, keeps_ip: bool = False) -> None:
         """Complete an event that came from `address` with these headers (names in lower case).
 
+        `keeps_ip`: a purpose of its source needs the address; the gate will ask whoever it is of (`Collecting`).
         A browser's own agent and address are taken; a server's are not those of the person, so only what the event says.
         """
         if message.mapped:
@@ -38,13 +38,13 @@ class Surroundings:
         country = country if len(country) == 2 and country.isalpha() and country.isascii() else self._country(found)
         if country:
             context.setdefault("country", country.upper())
-        if found and self._keeps_ip:
+        if found and keeps_ip:
             context["ip"] = found
 
     def cut(self, refusal: Refusal) -> None:
         """Take the IP address out of an event that was refused, where dialects have it."""
         event = refusal.event
-        if self._keeps_ip or not isinstance(event, dict):
+        if not isinstance(event, dict):
             return
         for holder, name in ((event, "ip"), (event.get("context"), "ip"), (event.get("properties"), "$ip")):
             if isinstance(holder, dict):

@@ -14,28 +14,38 @@ from steelthread.intake.live.calls import Call, unbase64
 from steelthread.intake.live.decoding import Decoded, Refusal, Refused, check_size, corrected, mapping, message_id, text
 from steelthread.intake.live.source_file import LiveFile, Signature
 from steelthread.intake.live.types import Message
-from steelthread.kit import Invalid, Unauthorized
+from steelthread.kit import Invalid, Unauthorized, Unavailable
 
 EVENT_LIMIT = 256 * 1024
 """Bytes of one event."""
-_IDS = ("webhook-id", "idempotency-key", "x-github-delivery", "x-shopify-webhook-id", "x-request-id")
+_IDS = ("webhook-id", "idempotency-key", "x-github-delivery", "x-shopify-webhook-id")
+"""Headers in which senders name a delivery, the same when they send it again. `X-Request-Id` is none: proxies name each call."""
 _MOST_CELLS = 2000
 _JSON = msgspec.json.Encoder(order="sorted").encode
 
 
 def check_signature(call: Call, how: Signature, environment: Mapping[str, str]) -> None:
-    """Return when the body is signed with a secret of ours; Unauthorized when not, or no secret is set."""
+    """Return when the body is signed with a secret of ours; Unauthorized when not, Unavailable while we have no secret."""
     secrets = [environment[name] for name in how.secret_env.split() if environment.get(name)]
     if not secrets:
-        raise Unauthorized(f"No secret is set: put the webhook's into the environment as {how.secret_env}.")
+        raise Unavailable(f"No secret is set: put the webhook's into the environment as {how.secret_env}.")
     signed, said = _signed(call, how)
     for secret in secrets:
-        key = unbase64(secret.removeprefix("whsec_")) if how.scheme == "standard" else secret.encode()
+        key = _key(secret, how)
         digest = hmac.new(key, signed, how.algorithm if how.scheme == "hmac" else "sha256").digest()
         wanted = _encoded(digest, how)
         if any(hmac.compare_digest(wanted.encode(), one.encode("utf-8", "replace")) for one in said):
             return
     raise Unauthorized("The signature does not fit the body and this source's secret.")
+
+
+def _key(secret: str, how: Signature) -> bytes:
+    if how.scheme != "standard":
+        return secret.encode()
+    try:
+        return unbase64(secret.removeprefix("whsec_"))
+    except Invalid:
+        raise Unavailable(f"A secret in {how.secret_env} is not base64, as Standard Webhooks has it.") from None
 
 
 def _encoded(digest: bytes, how: Signature) -> str:

@@ -1,4 +1,4 @@
-"""From a live event to canonical words: engagements, orders with their lines, products; parties from their traits.
+"""From a live event to canonical words: engagements; parties from their traits. Orders, carts and products: `goods`.
 
 The names of e-commerce events and their properties are those of Segment's "Ecommerce Spec" (version 2).
 """
@@ -10,6 +10,17 @@ from typing import Any
 import msgspec
 
 from steelthread.intake.live.agents import device
+from steelthread.intake.live.commerce import (
+    BROWSED,
+    CARTED,
+    ORDER_STATES,
+    cart_of,
+    is_order,
+    order_of,
+    plain_event,
+    product_of,
+)
+from steelthread.intake.live.goods import Goods
 from steelthread.intake.live.state import PartyState, flat
 from steelthread.intake.live.types import Message
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, Unreadable
@@ -42,11 +53,6 @@ TRAITS: dict[str, tuple[str, str]] = {
 """Traits (lower case, letters and digits only) that are attributes; the others are kept as they are."""
 GROUP_TRAITS: dict[str, tuple[str, str]] = {"name": ("Account", "name"), "description": ("Account", "description")}
 
-_BROWSED = {"product viewed", "product clicked", "product list viewed", "product list filtered", "products searched"}
-_CARTED = {"product added", "product removed", "cart viewed", "cart shared", "checkout started"}
-_ORDERED = {"order completed", "order updated"}
-_ORDER_STATES = {"order refunded": "refunded", "order cancelled": "cancelled", "order shipped": "shipped"}
-
 
 def moment(micros: int) -> datetime:
     """Return microseconds since 1970 as a moment."""
@@ -60,12 +66,13 @@ class Words:
         self._model = model
         self._country = country
         self._converters: dict[tuple[str, str], Convert] = {}
+        self.goods = Goods(self.values)
 
     # -- parties -----------------------------------------------------------------------------------------------------
 
     def party(self, entity: str, key: str, state: PartyState) -> tuple[MappedRow, dict[str, int]]:
         """Return a party's record from its registers, and when each of its attributes was told."""
-        row = MappedRow([], state.last, [], {})
+        row = MappedRow([], state.told, [], {})
         record = MappedRecord(entity, key, {}, [], list(state.identifiers))
         parts: dict[str, dict[str, Any]] = {}
         told: dict[str, int] = {}
@@ -90,13 +97,10 @@ class Words:
     # -- what happened -------------------------------------------------------------------------------------------------
 
     def event(self, message: Message, identifiers: list[tuple[str, str, str]]) -> MappedRow:
-        """Return the records of something that happened: an engagement, or an order with its lines and products."""
+        """Return the record of something that happened, an engagement: none of an order, which is more than one event (`goods`)."""
         row = MappedRow([], message.timestamp, [], {})
-        name = " ".join(message.event.replace("_", " ").split()).casefold() if message.type == "track" else ""
-        order = name in _ORDERED and (message.properties.get("order_id") or message.properties.get("orderId"))
-        if order:
-            self._order(row, message, str(order), identifiers)
-        else:
+        name = plain_event(message.event) if message.type == "track" else ""
+        if not is_order(message, name):
             entity = _kind(message, name)
             values = self._common(row, message, entity)
             values.update(self._own(row, message, entity, name))
@@ -117,7 +121,7 @@ class Words:
         values.update(device(context.get("userAgent"), context))
         country, address = context.get("country"), context.get("ip")
         if not (country in (None, "") and address in (None, "")):
-            values.update(self._values(row, entity, {"countryName": country, "ipAddress": address}))
+            values.update(self.values(row, entity, {"countryName": country, "ipAddress": address}))
         return values
 
     def _said(self, message: Message) -> Iterator[tuple[str, Any]]:
@@ -146,65 +150,29 @@ class Words:
             wanted = {"screenName": message.event, "appVersion": _dict(message.context.get("app")).get("version")}
         elif entity == "ProductBrowseEngagement":
             wanted = {
-                "productId": said.get("product_id"), "productSKU": said.get("sku"), "searchText": said.get("query"),
+                "productId": product_of(said), "productSKU": said.get("sku"), "searchText": said.get("query"),
             }  # fmt: skip
         elif entity == "ShoppingCartEngagement":
             wanted = {
-                "shoppingCartId": said.get("cart_id"), "productId": said.get("product_id"),
+                "shoppingCartId": cart_of(said), "productId": product_of(said),
                 "quantity": said.get("quantity"), "amount": said.get("value", said.get("price")),
                 "currencyCode": said.get("currency"),
             }  # fmt: skip
         elif entity == "OrderEngagement":
             wanted = {
-                "salesOrderId": said.get("order_id"), "orderStatus": _ORDER_STATES[name],
+                "salesOrderId": order_of(said), "orderStatus": ORDER_STATES[name],
                 "amount": said.get("total", said.get("revenue")), "currencyCode": said.get("currency"),
             }  # fmt: skip
         elif entity == "CustomEngagement":
             wanted = {"amount": said.get("revenue", said.get("value")), "currencyCode": said.get("currency")}
         else:
             wanted = {}
-        return self._values(row, entity, wanted)
-
-    def _order(self, row: MappedRow, message: Message, order: str, named: list[tuple[str, str, str]]) -> None:
-        said = message.properties
-        values = self._values(
-            row,
-            "SalesOrder",
-            {
-                "orderNumber": order, "grandTotalAmount": said.get("total", said.get("revenue")),
-                "totalProductAmount": said.get("subtotal"), "totalTaxAmount": said.get("tax"),
-                "totalDeliveryAmount": said.get("shipping"), "totalAdjustmentAmount": said.get("discount"),
-                "currencyCode": said.get("currency"), "salesOrderStatusId": said.get("status"),
-            },
-        )  # fmt: skip
-        values["purchaseOrderDate"] = iso_micros(message.timestamp)
-        row.records.append(MappedRecord("SalesOrder", order, values, [], named))
-        products = said.get("products")
-        for number, one in enumerate(products if isinstance(products, list) else []):
-            if isinstance(one, dict):
-                self._line(row, order, number, one)
-
-    def _line(self, row: MappedRow, order: str, number: int, one: dict[str, Any]) -> None:
-        product = one.get("product_id") or one.get("sku")
-        values = self._values(
-            row,
-            "SalesOrderProduct",
-            {
-                "productId": product, "description": one.get("name"), "orderedQuantity": one.get("quantity", 1),
-                "unitPriceAmount": one.get("price"), "productSKU": one.get("sku"),
-                "productCategoryName": one.get("category"),
-            },
-        )  # fmt: skip
-        line = MappedRecord("SalesOrderProduct", f"{order}|{number}", values, [], [])
-        line.parent = ("SalesOrder", order)
-        row.records.append(line)
-        if product:
-            shown = {"name": one.get("name"), "productSKU": one.get("sku"), "manufacturerName": one.get("brand")}
-            row.records.append(MappedRecord("Product", str(product), self._values(row, "Product", shown), [], []))
+        return self.values(row, entity, wanted)
 
     # -- values ------------------------------------------------------------------------------------------------------
 
-    def _values(self, row: MappedRow, entity: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    def values(self, row: MappedRow, entity: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of attributes as they are kept; those that cannot be read are listed with the row."""
         found: dict[str, Any] = {}
         for attribute, value in wanted.items():
             if value not in (None, ""):
@@ -234,11 +202,11 @@ def _kind(message: Message, name: str) -> str:
     if message.type == "screen":
         return "AppEngagement"
     if message.type == "track":
-        if name in _BROWSED:
+        if name in BROWSED:
             return "ProductBrowseEngagement"
-        if name in _CARTED:
+        if name in CARTED:
             return "ShoppingCartEngagement"
-        if name in _ORDER_STATES:
+        if name in ORDER_STATES:
             return "OrderEngagement"
     return "CustomEngagement"
 
