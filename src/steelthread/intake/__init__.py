@@ -131,6 +131,7 @@ from steelthread.intake.rejects import (
 from steelthread.intake.repeats import Repeats
 from steelthread.intake.source import Source, is_live, list_sources, load_live, load_source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected
+from steelthread.intake.values import country as country_code
 
 __all__ = [
     "BODY_LIMIT",
@@ -186,6 +187,7 @@ __all__ = [
     "compile_mapping",
     "confirm_rows",
     "count_live",
+    "country_code",
     "decode_cloudevents",
     "decode_posthog",
     "decode_segment",
