@@ -1,6 +1,9 @@
 """How records of a project are read for comparing: addresses in two lines, countries, and what an update reads otherwise."""
 
 import csv
+import json
+import subprocess
+import sys
 
 import pytest
 from tests.thread.test_resolving import groups, rows, told
@@ -43,6 +46,28 @@ def test_second_lines_and_countries_are_read_and_a_project_says_where_the_others
     scorer = Scorer(arrays.Arrays(values).learn())
     prepared = [scorer.prepare(one) for one in values]
     assert [row["homes"] for row in prepared] == [["12 mill ln #2|ls14dy"]] * 2 + [["5 haupt st|01067"]]
+
+
+def test_what_the_data_lack_is_said_on_the_command_line(space):
+    (space.project.sources / "people.yaml").write_text(
+        "name: people\nkey: id\nentities:\n  - entity: Individual\n    attributes: {firstName: first, lastName: last}\n"
+    )
+    path = space.project.folder / "people.csv"
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("id", "first", "last"), *((row[0], *row[1:3]) for row in rows(people=20))])
+    load_file(space, "people", path)
+
+    def resolved(*more):
+        command = [sys.executable, "-m", "steelthread", "resolve", "--project", str(space.project.folder), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    told = " ".join(resolved().split())
+    assert "namesakes cannot be told apart" in told
+    assert "Hardly any record has a place: map cityName, postalCodeText or addressLine1." in told
+    assert "too few to learn from" in told
+    lacks = json.loads(resolved("--json"))["lacks"]
+    assert len(lacks) == 3
+    assert all(sentence in told for sentence in lacks)
 
 
 def test_a_model_that_was_learned_of_another_reading_is_learned_anew(space, told, monkeypatch):
