@@ -99,12 +99,12 @@ def senzing() -> Dataset:
     return Dataset("Senzing truth set", _mapped(rows, words), [person[row["RECORD_ID"]] for row in rows])
 
 
-def households(sharing: float, seed: int, count: int = 4000) -> Dataset:
+def households(sharing: float, seed: int, count: int = 4000, flats: float = 0.0) -> Dataset:
     rows = _parquet(SHARED / "historical_dev.parquet", "unique_id")
     firsts = [row["first_name"].lower() for row in rows if row["first_name"] and row["first_name"].isalpha()]
     lasts = [row["surname"].lower() for row in rows if row["surname"] and row["surname"].isalpha()]
-    records, truth = company(firsts, lasts, count, seed, sharing)
-    return Dataset(f"households, sharing {sharing:.0%}", records, truth)
+    records, truth = company(firsts, lasts, count, seed, sharing, flats)
+    return Dataset(f"households, sharing {sharing:.0%}{f', {flats:.0%} in flats' if flats else ''}", records, truth)
 
 
 _DEMO = {

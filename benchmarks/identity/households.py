@@ -33,8 +33,12 @@ _HOSTS = ("gmail.com", "mail.example", "post.example", "inbox.example")
 class Town:
     """Draws households from names with their frequencies."""
 
-    def __init__(self, firsts: Sequence[str], lasts: Sequence[str], seed: int, sharing: float) -> None:
-        self.sharing = sharing
+    def __init__(
+        self, firsts: Sequence[str], lasts: Sequence[str], seed: int, sharing: float, flats: float = 0.0
+    ) -> None:
+        """`flats` is the share of homes that are units of a house of many."""
+        self.sharing, self.flats = sharing, flats
+        self._houses: list[Record] = []
         self.chance = random.Random(seed)
         self.firsts = [one for one in firsts if len(one) > 2 and one not in _NO_NAMES]
         self.lasts = [one for one in lasts if len(one) > 2 and one not in _NO_NAMES]
@@ -65,12 +69,22 @@ class Town:
         return records
 
     def _home(self) -> Record:
+        return self._flat() if self.flats and self.chance.random() < self.flats else self._house()
+
+    def _house(self) -> Record:
         roll = self.chance
         city, area = roll.choice(CITIES)
         return {
             "last": roll.choice(self.lasts), "house": str(roll.randrange(1, 180)), "street": roll.choice(STREETS), "city": city,
             "code": f"{area}{roll.randrange(1, 25)} {roll.randrange(1, 10)}{roll.choice('abdefgh')}{roll.choice('jlnpqrst')}",
         }  # fmt: skip
+
+    def _flat(self) -> Record:
+        """A home in a house of some twelve: everything but the family and the unit are those of the others."""
+        roll = self.chance
+        if len(self._houses) < 12 or roll.random() < 1 / 12:
+            self._houses.append(self._house())
+        return {**roll.choice(self._houses[-12:]), "last": roll.choice(self.lasts), "unit": str(roll.randrange(1, 40))}
 
     def _person(self, last: str, *, adult: bool) -> Record:
         roll = self.chance
@@ -119,7 +133,18 @@ class Town:
         if full and roll.random() < 0.75:
             record |= {"addressLine1": self._typed(f"{home['house']} {home['street']}", 0.04), "cityName": home["city"],
                        "postalCodeText": home["code"] if roll.random() < 0.9 else ""}  # fmt: skip
+            if "unit" in home:
+                record |= self._unit(record["addressLine1"], home["unit"])
         return {name: value for name, value in record.items() if value}
+
+    def _unit(self, line: str, unit: str) -> Record:
+        """Write a unit in one of the usual ways; one in seven leaves it out, one in fifty writes another."""
+        roll = self.chance
+        if roll.random() < 0.02:
+            unit = str(roll.randrange(1, 40))
+        ways = ({}, {"unitNumber": unit}, {"addressLine1": f"Flat {unit}, {line}"}, {"addressLine1": f"{line}, Apt {unit}"},
+                {"addressLine2": f"Flat {unit}"}, {"addressLine1": f"{unit}/{line}"}, {"addressLine1": f"{line} #{unit}"})  # fmt: skip
+        return dict(roll.choice(ways))
 
     def _mail(self, person: Record, family: Record) -> str:
         own = person["mail"] if self.chance.random() < 1 - self.sharing / 2 else ""
@@ -156,10 +181,15 @@ class Town:
 
 
 def company(
-    firsts: Sequence[str], lasts: Sequence[str], households: int, seed: int, sharing: float = 0.3
+    firsts: Sequence[str],
+    lasts: Sequence[str],
+    households: int,
+    seed: int,
+    sharing: float = 0.3,
+    flats: float = 0.0,
 ) -> tuple[list[Record], list[int]]:
     """Return records in a shuffled order, and the person of each. `sharing` says how much of its contacts a family shares."""
-    town = Town(firsts, lasts, seed, sharing)
+    town = Town(firsts, lasts, seed, sharing, flats)
     rows = [row for _ in range(households) for row in town.household()]
     town.chance.shuffle(rows)
     return [record for record, _ in rows], [person for _, person in rows]

@@ -26,6 +26,8 @@ def chosen(only: str, folder: Path | None) -> Iterator[datasets.Dataset]:
         ("demo", lambda: datasets.demo(11)),
         ("households06", lambda: datasets.households(0.06, 5)),
         ("households30", lambda: datasets.households(0.30, 3)),
+        ("flats06", lambda: datasets.households(0.06, 7, flats=0.6)),
+        ("flats30", lambda: datasets.households(0.30, 9, flats=0.6)),
     ]
     if folder is not None:
         sets += [(f"pseudopeople{seed}", lambda seed=seed: datasets.pseudopeople(folder, seed)) for seed in (1, 2)]  # type: ignore[misc]

@@ -201,14 +201,30 @@ def test_the_kept_model_shows_no_name_and_opens_again(space, told):
         assert needle.encode() not in bytes(sealed).lower()
 
 
+def faint(found):
+    """Return records of which each third of a person says less, in one of four ways: sure, likely and possible pairs."""
+    less = []
+    for place, row in enumerate(found):
+        key, first, last, born, mail, *_ = row
+        home = found[place - 2][5:]
+        ways = (
+            (key, first, last, "", "", "", "", ""),
+            (key, first, last, f"{born[:4]}-01-09", "", *row[5:]),
+            (key, first, f"{last[:4]}en", "", mail, *home),
+            (key, first[:1], last, "", "", *home),
+        )
+        less.append(ways[place % 4] if key.endswith("-2") else row)
+    return less
+
+
 def test_loose_and_exact_join_more_and_less(space, told):
-    told(rows(people=80, seed=4))
+    told(faint(rows(people=80, seed=4)))
     counts = {}
     for confidence in ("exact", "strict", "loose"):
         space.rules.confidence = confidence
         counts[confidence] = resolve_all(space).individuals_after
         assert verify_space(space)["same"]
-    assert counts["exact"] >= counts["strict"] >= counts["loose"]
+    assert counts["exact"] > counts["strict"] > counts["loose"]
 
 
 SCRIPT = """

@@ -1,6 +1,7 @@
 """Identity: who is who. Identifiers, links, clusters, universal IDs, and the reasons for them."""
 
 from steelthread.identity.config import NODES_OF, IdentityRules, Kind, default_text, load_rules
+from steelthread.identity.countries import known_country
 from steelthread.identity.doubts import contacts_in_doubt, doubted
 from steelthread.identity.evidence import (
     Judgement,
@@ -193,6 +194,7 @@ __all__ = [
     "keep_kind",
     "kind_names",
     "known_common",
+    "known_country",
     "last_runs",
     "last_word",
     "linked_persons",

@@ -141,6 +141,7 @@ from steelthread.intake.rejects import (
 from steelthread.intake.repeats import Repeats
 from steelthread.intake.source import Source, is_live, list_sources, load_live, load_source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected
+from steelthread.intake.values import country as country_code
 
 __all__ = [
     "BODY_LIMIT",
@@ -203,6 +204,7 @@ __all__ = [
     "compile_mapping",
     "confirm_rows",
     "count_live",
+    "country_code",
     "day_of",
     "decode_cloudevents",
     "decode_posthog",

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from steelthread import identity
-from steelthread.identity import ModelRow, Ref, load_match
+from steelthread.identity import ModelRow, Ref, known_country, load_match
 from steelthread.kit import Conflict, Invalid
 from steelthread.thread.newcomers import CANDIDATES, COMMON
 from steelthread.thread.people import Person, apart, people, singles_of
@@ -16,7 +16,7 @@ from steelthread.thread.space import Space
 Connection = psycopg.Connection[Any]
 WORDS = (
     "firstName", "middleName", "lastName", "personName", "nameSuffix", "birthDate", "gender", "category",
-    "addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText",
+    "addressLine1", "addressLine2", "houseNumber", "unitNumber", "cityName", "postalCodeText", "countryName",
 )  # fmt: skip
 LISTS = {"emailAddress": "email", "telephoneNumber": "phone", "partyIdentification": ""}
 
@@ -60,16 +60,16 @@ class Likeness:
         if unknown:
             raise Invalid(f"{', '.join(unknown)}: no word of matching; there are {', '.join((*WORDS, *LISTS))}.")
         values: dict[str, Any] = {word: str(given[word]) for word in WORDS if given.get(word)}
+        land = known_country(values.get("countryName", "")) or self._space.project.settings.project.country
         for word, kind in LISTS.items():
             listed = given.get(word) or []
             texts = [str(one) for one in ([listed] if isinstance(listed, str) else listed)]
-            values[word] = [self._key(kind, text) for text in texts] if kind else texts
-        if not any(values.values()):
+            values[word] = [self._key(kind, text, land) for text in texts] if kind else texts
+        if not any(value for word, value in values.items() if word != "countryName"):
             raise Invalid("Say something about the person: a name, a contact, a birth date, an address.")
-        return values
+        return {"countryName": land, **values} if land else values
 
-    def _key(self, kind: str, text: str) -> str:
-        country = self._space.project.settings.project.country
+    def _key(self, kind: str, text: str, country: str) -> str:
         return identity.match_values(Ref("identifier", text, kind=kind), self._space.rules, country, [])[0]
 
     def _ranked(

@@ -44,14 +44,15 @@ Pair = tuple[int, int]
 
 
 def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) -> ResolveResult:
-    """Look at the records that are new or changed since the last run; the first run of a space is a full one.
+    """Look at the records that are new or changed since the last run.
 
+    The first run of a space is a full one, and so is the first after an update that reads records in another way.
     `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of.
     """
     began = time.monotonic()
     with space.database.connect() as conn:
         row = identity.model_in_force(conn, space.matching)
-        if row is None:
+        if row is None or opened_model(space, row).reads_otherwise:
             conn.rollback()
             return resolve_all(space)
         fresh = identity.unjudged(conn, person_entities(space, conn))[:most]

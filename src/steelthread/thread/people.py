@@ -18,7 +18,8 @@ DOUBTFUL = -6.0
 SLIP = 2
 """Up to so many signs that differ (or neighbours that are swapped) two numbers may be one, written wrongly."""
 _OWN = ("firstName", "middleName", "lastName", "personName", "nameSuffix")
-_PLACE = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText")
+_PLACE = ("cityName", "postalCodeText", "countryName")
+_STREET = ("addressLine1", "addressLine2", "houseNumber", "unitNumber")
 
 
 class Person:
@@ -26,12 +27,14 @@ class Person:
 
     __slots__ = ("digest", "record", "singles", "subject", "values", "view")
 
-    def __init__(self, row: RecordRow, view: View, exclusive: Collection[str]) -> None:
+    def __init__(self, row: RecordRow, view: View, exclusive: Collection[str], country: str = "") -> None:
         self.record = row.record_id
         self.digest = row.digest
         self.subject = row.subject
         self.view = view
         self.values = values_of(view)
+        if country:
+            self.values.setdefault("countryName", country)
         self.singles = singles_of(self.values, exclusive)
 
     def alone(self) -> "Person":
@@ -56,9 +59,12 @@ def values_of(view: View) -> Values:
         "partyIdentification": [f"{kind.removeprefix('party_id.')}:{value}" for kind, value in numbers],
     }
     values.update({word: found for word, found in lists.items() if found})
+    streets: Values = {}
     for entity, part in view.parts:
         if entity == "ContactPointAddress":
             values.update({name: str(part[name]) for name in _PLACE if part.get(name) and name not in values})
+            streets = streets or {name: str(part[name]) for name in _STREET if part.get(name)}
+    values.update(streets)
     if own.get("birthPlace") and "cityName" not in values:
         values["cityName"] = str(own["birthPlace"])
     return values
@@ -101,11 +107,12 @@ def person_entities(space: Space, conn: Connection) -> list[int]:
 def people(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
     """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
     wanted = _numbers(space, conn) if records is None else sorted(records)
+    country = space.project.settings.project.country
     opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
     for start in range(0, len(wanted), _PAGE):
         rows = {row.record_id: row for row in records_by_id(conn, wanted[start : start + _PAGE])}
         views = opener.open([row for _, row in sorted(rows.items()) if row.closed_at is None])
-        yield from (Person(rows[view.record_id], view, space.rules.exclusive_schemes) for view in views)
+        yield from (Person(rows[view.record_id], view, space.rules.exclusive_schemes, country) for view in views)
 
 
 def _numbers(space: Space, conn: Connection) -> list[int]:

@@ -8,8 +8,17 @@ import pytest
 from steelthread.identity.match import contacts
 from steelthread.identity.match.birthdays import day_first, parse_birth
 from steelthread.identity.match.columns import prepared
-from steelthread.identity.match.contacts import is_landline, is_named_after, parse_mailbox, parse_number, parse_phone
-from steelthread.identity.match.prepare import columns_of
+from steelthread.identity.match.comparisons import choose
+from steelthread.identity.match.conditions import compiled
+from steelthread.identity.match.contacts import (
+    code_of_phone,
+    is_landline,
+    is_named_after,
+    parse_mailbox,
+    parse_number,
+    parse_phone,
+)
+from steelthread.identity.match.prepare import Frequencies, columns_of, home_key
 from steelthread.identity.match.spelling import called, named_by_mailbox, named_by_owner, parse_name, sound
 from steelthread.identity.places import parse_address, parse_postcode
 
@@ -38,6 +47,50 @@ from steelthread.identity.places import parse_address, parse_postcode
 def test_names(first, middle, last, whole, suffix, expected):
     name = parse_name(first, middle, last, whole, suffix)
     assert (name.first, name.last, name.word, name.generation) == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "first", "last"),
+    [
+        ("王杰", "jie", "wang"),
+        ("王 杰", "jie", "wang"),
+        ("王小明", "xiaoming", "wang"),
+        ("欧阳修", "xiu", "ouyang"),
+        ("山田 太郎", "tailang", "shantian"),
+        ("山田太郎", "tailang", "shantian"),
+        ("山田はなこ", "hanako", "shantian"),
+        ("やまだ たろう", "tarou", "yamada"),
+        ("ヤマダ タロウ", "tarou", "yamada"),
+        ("マイク・スミス", "maiku", "sumisu"),
+        ("김민준", "minjun", "gim"),
+        ("김 민준", "minjun", "gim"),
+        ("남궁민", "min", "namgung"),
+        ("គឹម តារា", "tara", "koem"),
+        ("គឹម, តារា", "tara", "koem"),
+        ("محمد علي", "mhmd", "ly"),
+        ("محمد بن سلمان", "mhmd", "slmn"),
+        ("Иван Петров", "ivan", "petrov"),
+        ("Георгий Щукин", "georgiy", "shchukin"),
+        ("Γιώργος Παπαδόπουλος", "giorgos", "papadopoylos"),
+        ("יוסי כהן", "yvsy", "khhn"),
+        ("अमित शर्मा", "amit", "srma"),
+        ("สมชาย ใจดี", "smchay", "aichdi"),
+        ("Łukasz Żółć", "lukasz", "zolc"),
+    ],
+)
+def test_names_in_other_scripts(whole, first, last):
+    name = parse_name("", "", "", whole, "")
+    assert (name.first, name.last) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole"),
+    [("តារា", "គឹម", "គឹម តារា"), ("小明", "王", "王小明"), ("太郎", "山田", "山田太郎"), ("민준", "김", "김민준")],
+)
+def test_a_name_in_its_own_fields_is_that_of_the_whole(first, last, whole):
+    apart, together = parse_name(first, "", last, "", ""), parse_name("", "", "", whole, "")
+    assert (apart.first, apart.last) == (together.first, together.last)
+    assert apart.middle == together.middle == ()
 
 
 def test_parts_of_double_names_and_second_names_are_kept():
@@ -100,6 +153,11 @@ def test_the_column_says_whether_the_day_is_first():
         ("Via Roma, 12", "Milano", "20121", ("12 via roma", "20121", "milano")),
         ("Via Roma, 12, Milano", "", "20121", ("12 via roma", "20121", "milano")),
         ("1450 N City Rd Suite 900", "Arlington", "23208", ("1450 n city rd", "23208", "arlington")),
+        ("Hauptstr. 5", "Wien", "1010", ("5 haupt st", "1010", "wien")),
+        ("123 Main Street, Miami FL 33101", "", "", ("123 main st", "33101", "miami")),
+        ("Fieldstrasse 10, FL-2198 Triesen", "", "", ("10 field st", "", "triesen")),
+        ("#321, Street 128", "Phnom Penh", "", ("321 st 128", "", "phnom penh")),
+        ("No 321, Street 128", "Phnom Penh", "", ("321 st 128", "", "phnom penh")),
     ],
 )
 def test_addresses(line, city, postcode, expected):
@@ -107,9 +165,185 @@ def test_addresses(line, city, postcode, expected):
     assert (address.key, address.postcode, address.city) == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "key", "unit", "city"),
+    [
+        ("Flat 2, 12 Mill Lane", "12 mill ln", "2", ""),
+        ("Flat 2, 12 Mill Lane, Leeds", "12 mill ln", "2", "leeds"),
+        ("Flat A, 12 Mill Lane, Leeds", "12 mill ln", "a", "leeds"),
+        ("flat 2 12 Mill Lane", "12 mill ln", "2", ""),
+        ("Apt. 4B, 12 Mill Lane", "12 mill ln", "4b", ""),
+        ("Apartment No. 4, 12 Mill Lane", "12 mill ln", "4", ""),
+        ("Apt B4, 12 Mill Lane", "12 mill ln", "b4", ""),
+        ("Unit 3/12 Mill Lane", "12 mill ln", "3", ""),
+        ("Apartment 3, Skyline Apartments, 705 Sheppard Avenue", "705 sheppard ave", "3", ""),
+        ("2nd Floor, 12 Mill Lane", "12 mill ln", "2", ""),
+        ("Suite 900, 1450 N City Rd, Arlington", "1450 n city rd", "900", "arlington"),
+        ("#4, 12 Mill Lane", "12 mill ln", "4", ""),
+        ("2/1, 12 High Street, Glasgow", "12 high st", "2-1", "glasgow"),
+        ("12 Mill Lane, Flat 2, Leeds", "12 mill ln", "2", "leeds"),
+        ("12 Mill Lane Flat 2", "12 mill ln", "2", ""),
+        ("12 Mill Lane Apt B4", "12 mill ln", "b4", ""),
+        ("12 Mill Lane #4, Leeds", "12 mill ln", "4", "leeds"),
+        ("6781 Metaxa Forest, Suite 296", "6781 metaxa forest", "296", ""),
+        ("Hauptstraße 5, Tür 7, Wien", "5 haupt st", "7", "wien"),
+        ("Hauptstraße 12/2/7", "12 haupt st", "2-7", ""),
+        ("Hauptstraße 5 Stiege 2 Top 7", "5 haupt st", "2-7", ""),
+        ("12 Flat Rock Road", "12 apt rock rd", "", ""),
+        ("100 Unity Street", "100 unity st", "", ""),
+        ("Top O'the Hill, 3 Mill Lane", "3 mill ln", "", ""),
+        ("Flat 2", "", "2", ""),
+    ],
+)
+def test_a_unit_before_or_after_the_street_is_no_part_of_it(line, key, unit, city):
+    address = parse_address(line, "", "", "", "")
+    assert (address.key, address.unit, address.city) == (key, unit, city)
+
+
+@pytest.mark.parametrize(
+    ("line", "house", "unit", "more", "expected"),
+    [
+        ("Mill Lane", "12", "Apt. 4", "", ("12 mill ln", "4")),
+        ("Mill Lane", "12", "4", "", ("12 mill ln", "4")),
+        ("Mill Lane", "12", "Skyline Apartments", "", ("12 mill ln", "")),
+        ("Mill Lane", "12/2", "", "", ("12 mill ln", "2")),
+        ("12 Mill Lane", "", "", "Flat 2", ("12 mill ln", "2")),
+        ("12 Mill Lane", "", "", "Skyline Apartments", ("12 mill ln", "")),
+        ("Flat 2", "", "", "12 Mill Lane", ("12 mill ln", "2")),
+    ],
+)
+def test_a_unit_may_stand_in_a_field_of_its_own_or_on_a_second_line(line, house, unit, more, expected):
+    address = parse_address(line, house, unit, "Leeds", "", more)
+    assert (address.key, address.unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "country", "expected"),
+    [
+        ("2/12 Mill Lane", "", ("12 mill ln", "2")),
+        ("2/12 Mill Lane", "Australia", ("12 mill ln", "2")),
+        ("12/2 Mill Lane", "GB", ("12 mill ln", "2")),
+        ("Mill Lane 12/2", "AT", ("12 mill ln", "2")),
+    ],
+)
+def test_whether_house_or_unit_comes_first_is_a_matter_of_the_country(line, country, expected):
+    address = parse_address(line, "", "", "", "", "", country)
+    assert (address.key, address.unit) == expected
+
+
+def test_a_unit_that_is_told_is_part_of_the_home():
+    def home(line):
+        return home_key(parse_address(line, "", "", "Leeds", "LS1 4DY"))
+
+    assert home("Flat 2, 12 Mill Lane") == home("12 Mill Lane, Apt 2") == "12 mill ln #2|ls14dy"
+    assert home("12 Mill Lane") == "12 mill ln|ls14dy"
+    assert home("Flat 3, 12 Mill Lane") != home("Flat 2, 12 Mill Lane")
+
+
+def test_what_lives_in_one_house_is_a_family_s_only_where_the_unit_is_one():
+    flats = [("Ann", "Abel", "1"), ("Bo", "Bock", "2"), ("Carl", "Cohn", "3"), ("Dora", "Cohn", "3")]
+    records = [
+        {
+            "firstName": first,
+            "lastName": last,
+            "addressLine1": f"Flat {unit}, 12 Mill Lane",
+            "postalCodeText": "LS1 4DY",
+        }
+        for first, last, unit in flats
+    ]
+    assert prepared(records)[1].family == {"12 mill ln #3|ls14dy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "expected"),
+    [
+        ("2139", "US", "02139"),
+        ("2139-1234", "US", "02139"),
+        ("02139-1234", "US", "02139"),
+        ("2139", "", "2139"),
+        ("2139", "AU", "2139"),
+        ("800", "AU", "0800"),
+        ("1067", "DE", "01067"),
+        ("D-01067", "DE", "01067"),
+        ("D-01067", "", "01067"),
+        ("A-1010", "AT", "1010"),
+        ("SE-123 45", "SE", "12345"),
+        ("LV-1010", "LV", "1010"),
+        ("LV1010", "LV", "1010"),
+        ("01310-100", "BR", "01310100"),
+        ("1310-100", "BR", "01310100"),
+        ("430041234", "", "43004"),
+        ("430041234", "IR", "430041234"),
+        ("ls1 4dy", "GB", "ls14dy"),
+        ("D02 AF30", "IE", "d02af30"),
+    ],
+)
+def test_postcodes_are_as_their_country_has_them(text, country, expected):
+    assert parse_postcode(text, country) == expected
+
+
 def test_postcodes():
     assert parse_postcode("43004-1234") == "43004"
     assert parse_postcode("ls1 4dy") == "ls14dy"
+
+
+def test_dates_go_by_the_column_then_by_the_country_of_the_record():
+    def births(*rows):
+        records = [{"birthDate": text, "countryName": land} for text, land in rows]
+        coded, found = prepared(records)
+        rows = [coded.row(place)["birth"] for place in range(len(records))]
+        assert rows == [columns_of(record, found)["birth"] for record in records]
+        return rows
+
+    assert births(("3/4/1980", "US"), ("3/4/1980", "Germany"), ("3/4/1980", ""), ("1980-03-04", "DE")) == [
+        "19800304", "19800403", "19800304", "19800304",
+    ]  # fmt: skip
+    assert births(("3/4/1980", "US"), ("25/12/1980", "US")) == ["19800403", "19801225"]
+    assert births(("3/4/1980", "DE"), ("12/25/1980", "DE")) == ["19800304", "19801225"]
+    assert births(("3.4.1980", "US"), ("12/25/1980", "")) == ["19800403", "19801225"]
+
+
+PHONES = [
+    ("+44 7911 123456", ""),
+    ("+44 7911 999999", ""),
+    ("07911 123456", ""),
+    ("0044 7911 123456", "DE"),
+    ("+49 7911 123456", ""),
+    ("07911 123456", "DE"),
+    ("(+39) 911 123 456", ""),
+]
+
+
+def test_phones_of_two_countries_are_two_where_both_tell_their_code():
+    records = [{"telephoneNumber": text, "countryName": land} for text, land in PHONES]
+    coded, found = prepared(records)
+    assert found.calling == "44"
+    rows = [coded.row(place) for place in range(len(records))]
+    assert rows == [columns_of(record, found) for record in records]
+    assert [row["phones"][0] for row in rows] == [
+        "911123456", "911999999", "911123456", "911123456", "49 911123456", "49 911123456", "39 911123456",
+    ]  # fmt: skip
+    assert [row["calling"] for row in rows] == ["44", "44", None, "44", "49", "49", "39"]
+    former = Frequencies()  # of a model that knew no codes
+    assert {columns_of(record, former)["phones"][0] for record in records} == {"911123456", "911999999"}
+
+
+def test_no_country_s_phone_is_almost_alike_to_another_s():
+    level = next(one for one in choose({"phones": 1.0})[0].levels if one.label == "phone almost alike")
+    test = compiled(level.condition)
+    found = Frequencies(calling="44")
+    rows = [
+        columns_of({"telephoneNumber": text}, found) for text in ("+44 7911 123456", "+49 7911 123456", "07911 123457")
+    ]
+    assert not test(rows[0], rows[1])
+    assert test(rows[0], rows[2])
+
+
+def test_no_number_of_a_country_is_told_from_its_first_sign_alone():
+    assert code_of_phone("+1 702 919 1300") == "1"
+    assert code_of_phone("+353 1 234 5678") == "353"
+    assert code_of_phone("+ (44) 7911") == "44"
+    assert [code_of_phone(text) for text in ("07911 123456", "7911", "", "000 123", "+999 1")] == [""] * 5
 
 
 def test_phones_are_compared_by_their_last_nine_digits():

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from steelthread.identity.match import Scorer, decode, resolve
+from steelthread.identity.match.sufficiency import lacks
 
 FIRST = "anna bruno clara david elena frank greta hugo irene jakob karla lukas maria nils olga peter rosa simon tessa ulrich".split()  # noqa: SIM905
 LAST = "berger fischer gruber huber kaiser lang mayer novak pichler reiter steiner wagner weber winkler zeller auer".split()  # noqa: SIM905
@@ -107,6 +108,41 @@ def test_it_says_what_is_missing(resolved):
     poor = resolve([{"firstName": first, "lastName": last} for first in FIRST for last in LAST[:3]])
     assert any("namesakes" in one for one in poor.lacks)
     assert any("too few to learn from" in one for one in poor.lacks)
+
+
+GOOD = {"first": 1.0, "birth": 1.0, "mails": 1.0, "city": 1.0}
+NAMES = "Fewer than one record in five has a name"
+OWN = "namesakes cannot be told apart"
+PLACE = "Hardly any record has a place"
+
+
+@pytest.mark.parametrize(
+    ("filled", "expected"),
+    [
+        ({}, []),
+        ({"first": 0.19}, [NAMES]),
+        ({"first": 0.0, "word": 0.2}, []),
+        ({"birth": 0.19, "mails": 0.19}, [OWN]),
+        ({"birth": 0.0, "mails": 0.0, "phones": 0.2}, []),
+        ({"city": 0.19}, []),
+        ({"birth": 0.39, "mails": 0.0, "city": 0.19}, [PLACE]),
+        ({"birth": 0.40, "mails": 0.0, "city": 0.19}, []),
+        ({"birth": 0.39, "mails": 0.0, "city": 0.0, "postcode": 0.2}, []),
+        ({"first": 0.0, "birth": 0.0, "mails": 0.0, "city": 0.0}, [NAMES, OWN, PLACE]),
+    ],
+)
+def test_what_is_missing_is_said_from_a_fifth_of_the_records_on(resolved, filled, expected):
+    records, _, found = resolved
+    told = lacks(GOOD | filled, len(records), found.model)
+    assert len(told) == len(expected)
+    assert all(part in sentence for part, sentence in zip(expected, told, strict=True))
+
+
+def test_records_with_neither_names_nor_places_are_said_to_lack_them():
+    poor = resolve([{"emailAddress": f"{number % 30}@mail.example"} for number in range(60)])
+    assert any(NAMES in one for one in poor.lacks)
+    bare = resolve([{"firstName": first, "lastName": last} for first in FIRST for last in LAST[:3]])
+    assert any(PLACE in one for one in bare.lacks)
 
 
 def test_nothing_and_one_record():

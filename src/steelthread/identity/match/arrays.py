@@ -33,7 +33,7 @@ from steelthread.identity.match.keys import block
 from steelthread.identity.match.known import Known
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
-from steelthread.identity.match.model import Model
+from steelthread.identity.match.model import READING, Model
 from steelthread.identity.match.prepare import COLUMNS, LISTS, TEXTS, Frequencies, Values
 
 TAUGHT = 1_000_000
@@ -103,7 +103,7 @@ class Arrays:
             patterns = patterns_of(comparisons, found, np.full(len(keys), same))
             parts.append((decided(patterns, same=same), TOLD))
         learned, prior = learn(comparisons, joined(parts), self.count)
-        return Model(learned, self.frequencies, prior, walls(families=self.has_families()))
+        return Model(learned, self.frequencies, prior, walls(families=self.has_families()), reading=READING)
 
     def _knowing(self, comparisons: Sequence[Comparison]) -> Known:
         """Return what is known of pairs by these comparisons."""

@@ -14,6 +14,7 @@ _MONTHS = {
     )
 }
 _PARTS = re.compile(r"[0-9]+|[a-z]+")
+_POINTS = re.compile(r"\s*\d{1,2}\.\s?\d{1,2}\.")
 _YEAR_ONLY = re.compile(r"\d{4}\Z")
 PIVOT = 26
 """Two-digit years up to this one are of this century: nobody is born in the future."""
@@ -36,20 +37,25 @@ def _real(year: int, month: int, day: int) -> bool:
     return True
 
 
-def day_first(values: list[str]) -> bool:
-    """Whether a column of dates such as 3/4/1980 has the day first, by the values that leave no doubt."""
+def day_first(values: list[str]) -> bool | None:
+    """Whether a column of dates such as 3/4/1980 has the day first, by the values that leave no doubt; None: they do not say.
+
+    What is written with points (3.4.1980) says nothing of the others: there the day always comes first.
+    """
     first = second = 0
     for value in values:
+        if "." in value:
+            continue
         parts = _PARTS.findall(value.lower())
         if len(parts) == 3 and all(one.isdigit() and len(one) <= 2 for one in parts[:2]):
             first += int(parts[0]) > 12
             second += int(parts[1]) > 12
-    return first > second
+    return None if first == second else first > second
 
 
 @remembered(262_144)
 def parse_birth(text: str, *, dayfirst: bool = False) -> Birth | None:
-    """Read a date of birth in any usual writing, None when there are no digits of one."""
+    """Read a date of birth in any usual writing, None when there are no digits of one; 3.4.1980 is in April everywhere."""
     parts = _PARTS.findall(text.lower())
     if len(parts) == 1:
         whole = parts[0]
@@ -67,7 +73,7 @@ def parse_birth(text: str, *, dayfirst: bool = False) -> Birth | None:
         return None
     if len(parts[0]) == 4:
         return _birth(*parts[:3])
-    month, day = (parts[1], parts[0]) if dayfirst else (parts[0], parts[1])
+    month, day = (parts[1], parts[0]) if dayfirst or _POINTS.match(text) else (parts[0], parts[1])
     if int(month) > 12 >= int(day):
         month, day = day, month
     return _birth(parts[2], month, day)

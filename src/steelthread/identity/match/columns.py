@@ -24,7 +24,7 @@ from steelthread.identity.match.prepare import (
 )
 from steelthread.identity.match.reading import Long, Reading
 from steelthread.identity.match.spelling import named_by_owner
-from steelthread.identity.match.survey import contacts_of, has_day_first, survey
+from steelthread.identity.match.survey import contacts_of, habits, survey
 
 Bools = npt.NDArray[np.bool_]
 
@@ -52,9 +52,8 @@ def nothing_collected() -> Iterator[None]:
 
 def _prepared(records: Sequence[Values], frequencies: Frequencies | None) -> tuple[Coded, Frequencies]:
     number = Numbers()
-    dayfirst = has_day_first(records) if frequencies is None else frequencies.dayfirst
-    reading = read(records, number, dayfirst=dayfirst)
-    found = frequencies or survey(reading, list(number), dayfirst=dayfirst)
+    reading = read(records, number, frequencies or habits(records))
+    found = frequencies or survey(reading, list(number))
     return _Columns(reading, number, found, fresh=frequencies is None).coded(), found
 
 
@@ -104,7 +103,9 @@ class _Columns:
         births = (_birth_texts(birth, found) for birth in reading.births.items)
         texts |= self._by_place(births, _birth_texts(None, found), reading.birth)
         texts |= {"gender": reading.gender, "category": reading.category}
-        texts["phone"] = self._first(self._phones.where(~self._is_generic(self._phones.values)))
+        own = ~self._is_generic(self._phones.values)
+        texts["phone"] = self._first(self._phones.where(own))
+        texts["calling"] = self._first(Long(self._phones.record, reading.calling_codes).where(own))
         texts["number"] = self._first(self._documents)
         return texts
 

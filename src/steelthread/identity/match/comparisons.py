@@ -118,7 +118,9 @@ def _contact() -> Comparison:
         Level("e-mail with another provider", [
             "all", ["null", "open"], ["same", "local"], ["any", ["null", "last"], ["shares", "surnames"], ["jaro", "last", 0.84]],
         ], 0.02, alone=_HOMES),
-        Level("phone almost alike", ["any", ["edits", "phone", 1], ["tail", "phone", 7]], 0.02),
+        Level("phone almost alike", [
+            "all", ["not", ["differ", "calling"]], ["any", ["edits", "phone", 1], ["tail", "phone", 7]],
+        ], 0.02),
         Level("house and road almost alike", _NEAR_HOME, 0.08),
         Level("same road", _SAME_ROAD, 0.02),
         Level("mailboxes that differ, each named after somebody", _NAMED, 0.03),

@@ -55,12 +55,13 @@ def is_named_after(box: Mailbox, first: str, last: str) -> bool:
 
 
 _NEVER = r"(?!)"
+_REGIONS = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 _CANONICAL = re.compile(r"\+[1-9]\d{6,14}\Z")
 
 
 @remembered(512)
 def _regions(code: int) -> tuple[phonenumbers.PhoneMetadata, ...]:
-    names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    names = _REGIONS.get(code, ())
     found = (phonenumbers.PhoneMetadata.metadata_for_region(name, None) for name in names)
     return tuple(one for one in found if one is not None)
 
@@ -130,13 +131,41 @@ def is_landline(text: str) -> bool:
     return phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
 
 
+START = 7
+"""Signs of a number in which its calling code stands."""
+_CODED = re.compile(r"\W*(?:\+|00(?=[1-9]))\W*([1-9][\d\W]{0,5})")
+_NO_DIGITS = re.compile(r"[^0-9]")
+
+
+@remembered(65_536)
+def _code_in(start: str) -> str:
+    found = _CODED.match(start)
+    digits = _NO_DIGITS.sub("", found.group(1)) if found else ""
+    sizes = range(1, min(len(digits), 3) + 1)
+    return next((digits[:size] for size in sizes if int(digits[:size]) in _REGIONS), "")
+
+
+def code_of_phone(text: str) -> str:
+    """Return the calling code that a number gives (+44 or 0044: "44"), "" for none."""
+    return _code_in(text[:START]) if text[:1] in "+(0 " else ""
+
+
+def calling_code(country: str) -> str:
+    """Return the calling code of a country (ISO alpha-2), "" for none."""
+    return str(phonenumbers.country_code_for_region(country) or "") if country else ""
+
+
 @remembered(262_144)
-def parse_phone(text: str) -> str:
-    """Return the last nine digits (the national part in nearly all plans), "" for less than seven or a test number."""
-    digits = re.sub(r"[^0-9]", "", text)
+def parse_phone(text: str, code: str = "", home: str | None = None) -> str:
+    """Return the last nine digits (the national part in nearly all plans), "" for less than seven or a test number.
+
+    `code` is the calling code of the number, where it is known, and `home` the one that most numbers of the data have: another
+    code is put ahead, so that numbers of two countries are two. None is the way of former models, which knew no codes.
+    """
+    digits = _NO_DIGITS.sub("", text)
     if len(digits) < 7 or len(set(digits)) < 3:
         return ""
-    return digits[-9:]
+    return digits[-9:] if home is None or code in ("", home) else f"{code} {digits[-9:]}"
 
 
 @remembered(262_144)

@@ -27,7 +27,7 @@ from steelthread.identity.match.levels import (
     weight_sql,
 )
 from steelthread.identity.match.linkage import Floats, Ints
-from steelthread.identity.match.model import Model, splink_settings
+from steelthread.identity.match.model import READING, Model, splink_settings
 from steelthread.identity.match.prepare import (
     FREQUENT,
     LISTS,
@@ -79,7 +79,7 @@ class Engine:
         parts += [(one, TOLD) for one in self._told(told, comparisons)]
         patterns = joined(parts)
         learned, prior = learn(comparisons, patterns, self.count)
-        return Model(learned, self.frequencies, prior, walls(families=self._families()))
+        return Model(learned, self.frequencies, prior, walls(families=self._families()), reading=READING)
 
     def _told(self, told: Sequence[Told], comparisons: Sequence[Comparison]) -> Iterator[Patterns]:
         """Yield the patterns of the pairs that people decided."""

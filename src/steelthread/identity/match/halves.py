@@ -12,7 +12,7 @@ from steelthread.identity.match.beside import can_fork, told_beside
 from steelthread.identity.match.coded import NONE
 from steelthread.identity.match.distinct import Numbers
 from steelthread.identity.match.filled import Packed
-from steelthread.identity.match.prepare import Values
+from steelthread.identity.match.prepare import Frequencies, Values
 from steelthread.identity.match.reading import Reading
 from steelthread.identity.match.spelling import Name
 
@@ -29,25 +29,25 @@ class _Names(msgspec.Struct, array_like=True):
     filled: Packed
 
 
-def read(records: Sequence[Values], number: Numbers, *, dayfirst: bool) -> Reading:
-    """Read all records."""
-    reading = Reading(len(records), number, dayfirst=dayfirst)
+def read(records: Sequence[Values], number: Numbers, found: Frequencies) -> Reading:
+    """Read all records, whose dates and phones are written as is known."""
+    reading = Reading(len(records), number, found)
     if len(records) < LARGE or not can_fork():
         reading.read_names(records)
         reading.read_rest(records)
         return reading
     told, _ = told_beside(lambda: _names_of(records), lambda: reading.read_rest(records))
-    found = msgspec.msgpack.decode(told, type=_Names)
+    names = msgspec.msgpack.decode(told, type=_Names)
     del told
-    codes = np.array([*map(number.__getitem__, found.texts), NONE], dtype=np.int32)
-    reading.names.take(found.names)
-    reading.name = np.frombuffer(found.name, dtype=np.int32)
-    reading.of_names.take_in(found.filled, codes)
+    codes = np.array([*map(number.__getitem__, names.texts), NONE], dtype=np.int32)
+    reading.names.take(names.names)
+    reading.name = np.frombuffer(names.name, dtype=np.int32)
+    reading.of_names.take_in(names.filled, codes)
     return reading
 
 
 def _names_of(records: Sequence[Values]) -> bytes:
     number = Numbers()
-    one = Reading(len(records), number, dayfirst=False)
+    one = Reading(len(records), number, Frequencies())
     one.read_names(records)
     return msgspec.msgpack.encode(_Names(list(number), one.names.items, one.name.tobytes(), one.of_names.packed()))

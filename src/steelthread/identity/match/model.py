@@ -19,6 +19,10 @@ class Thresholds(msgspec.Struct, frozen=True):
     loose: float = 0.0
 
 
+READING = 1
+"""How records are read for comparing. Whoever changes that raises it: what was prepared in another way is prepared anew."""
+
+
 class Model(msgspec.Struct):
     """Everything that is needed to score two records. `prior` is the share of all pairs that are one person."""
 
@@ -29,6 +33,13 @@ class Model(msgspec.Struct):
     thresholds: Thresholds = Thresholds()
     largest: int = 600
     """A component of more records is taken apart by a higher weight first."""
+    reading: int = 0
+    """The way of reading under which it was learned; 0 before there was a number for it."""
+
+    @property
+    def reads_otherwise(self) -> bool:
+        """Whether it was learned of records that were read in another way: what is kept of them is not comparable."""
+        return self.reading != READING
 
     def encode(self) -> bytes:
         """Return the model as JSON; equal models give equal bytes."""

@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 
+from steelthread.identity.countries import has_day_ahead, known_country
 from steelthread.identity.match.birthdays import Birth, parse_birth
 from steelthread.identity.match.contacts import (
     Mailbox,
+    calling_code,
+    code_of_phone,
     is_landline,
     is_named_after,
     parse_mailbox,
@@ -35,14 +38,16 @@ Values = Mapping[str, Value]
 TEXTS = (
     "first", "known", "last", "word", "first_sound", "last_sound", "generation", "birth", "birthday", "swapped", "year", "gender",
     "category", "postcode", "area", "city", "road", "house", "address", "local", "mail", "mail_digits",
-    "phone", "number",
+    "phone", "number", "calling",
 )  # fmt: skip
 LISTS = (
     "given", "called", "called_letters", "surnames", "middle", "names", "mails", "phones", "homes", "family", "numbers", "lent", "schemes",
     "middle_letters", "local_words", "open", "own_mails",
 )  # fmt: skip
 NAME_WORDS = ("firstName", "middleName", "lastName", "personName", "nameSuffix")
-ADDRESS_WORDS = ("addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText")
+ADDRESS_WORDS = (
+    "addressLine1", "houseNumber", "unitNumber", "cityName", "postalCodeText", "addressLine2", "countryName",
+)  # fmt: skip
 FREQUENT = ("first", "last", "word", "postcode", "city", "category")
 """Columns whose rare values say more than their common ones."""
 
@@ -76,7 +81,10 @@ def unpacked(content: bytes) -> list[Any]:
 class Frequencies(msgspec.Struct):
     """What the whole of the data tells; a model version keeps it frozen. Frequencies are shares of the values there."""
 
-    dayfirst: bool = False
+    dayfirst: bool | None = None
+    """Whether the day stands first in 3/4/1980; None: these data do not say, and the country of a record does."""
+    calling: str | None = None
+    """The calling code that most phones give, "" when none gives one; None: a former model, which looked at no codes."""
     year_only: bool = False
     shares: dict[str, dict[str, float]] = {}
     rarest: dict[str, float] = {}
@@ -86,12 +94,19 @@ class Frequencies(msgspec.Struct):
     """Mailbox -> the first name after which it is named."""
 
 
+class Phone(msgspec.Struct, frozen=True):
+    """A phone number to compare by, and its calling code, "" when it is not known."""
+
+    key: str
+    code: str
+    is_landline: bool
+
+
 class _Read(msgspec.Struct):
     name: Name
     birth: Birth | None
     mails: list[Mailbox]
-    phones: list[str]
-    landlines: list[str]
+    phones: list[Phone]
     address: Address
     numbers: list[str]
 
@@ -128,8 +143,27 @@ def area_of(postcode: str) -> str:
     return postcode[:-3] if len(postcode) > 4 and not postcode.isdigit() else postcode[:3]
 
 
-def _read(values: Values, *, dayfirst: bool) -> _Read:
+def land_of(values: Values) -> str:
+    """Return the country of a record as ISO alpha-2, "" when it is not known."""
+    land = single(values.get("countryName"))
+    return known_country(land) if land else ""
+
+
+def birth_of(text: str, land: str, found: Frequencies) -> Birth | None:
+    """Return a date of birth as the data write it; where they leave it open, as the country of the record does."""
+    dayfirst = has_day_ahead(land) if found.dayfirst is None else found.dayfirst
+    return parse_birth(text, dayfirst=dayfirst) if text else None
+
+
+def phone_of(text: str, land: str, found: Frequencies) -> Phone:
+    """Return a phone: of the country whose code it gives, or else of that of its record."""
+    code = code_of_phone(text) or calling_code(land)
+    return Phone(parse_phone(text, code, found.calling), code, is_landline(text))
+
+
+def _read(values: Values, found: Frequencies) -> _Read:
     get = values.get
+    land = land_of(values)
     name = parse_name(*(single(get(word)) for word in NAME_WORDS))
     address = parse_address(*(single(get(word)) for word in ADDRESS_WORDS))
     birth = single(get("birthDate"))
@@ -137,13 +171,12 @@ def _read(values: Values, *, dayfirst: bool) -> _Read:
     mails = [box for box in map(parse_mailbox, several(get("emailAddress"))) if box]
     if mails and not (name.first and name.last):
         name = named_by_mailbox(name, mails[0].words)
-    phones = [(phone, text) for text in several(get("telephoneNumber")) if (phone := parse_phone(text))]
+    phones = [one for text in several(get("telephoneNumber")) if (one := phone_of(text, land, found)).key]
     return _Read(
         name,
-        parse_birth(birth, dayfirst=dayfirst) if birth else None,
+        birth_of(birth, land, found),
         mails,
-        [phone for phone, _ in phones],
-        [phone for phone, text in phones if is_landline(text)],
+        phones,
         address,
         numbers,
     )
@@ -155,8 +188,9 @@ def called_name(name: Name) -> str:
 
 
 def home_key(address: Address) -> str:
-    """Return a home: house, road, and postcode or place; "" when one is missing."""
-    return f"{address.key}|{address.postcode or address.city}" if address.key else ""
+    """Return a home: house, road, unit where it is told, and postcode or place; "" when one of the others is missing."""
+    unit = f" #{address.unit}" if address.unit else ""
+    return f"{address.key}{unit}|{address.postcode or address.city}" if address.key else ""
 
 
 def _owner(read: _Read, found: Frequencies) -> str:
@@ -186,7 +220,7 @@ def _open(read: _Read, found: Frequencies) -> list[str]:
             for box in read.mails
             if not has_owner(box, found) and not is_named_after(box, first, read.name.last)
         ),
-        *read.landlines,
+        *(phone.key for phone in read.phones if phone.is_landline),
     ]
 
 
@@ -237,6 +271,7 @@ def _texts(row: Values, read: _Read, found: Frequencies) -> dict[str, str]:
     name, birth, address = read.name, read.birth, read.address
     whole_year = birth is not None and is_whole_year(birth, found)
     mails = [box for box in read.mails if box.key not in found.generic]
+    phones = [one for one in read.phones if one.key not in found.generic]
     return {
         **name_texts(name),
         "birth": birth.digits if birth else "",
@@ -249,27 +284,29 @@ def _texts(row: Values, read: _Read, found: Frequencies) -> dict[str, str]:
         "local": mails[0].local if mails else "",
         "mail": mails[0].key if mails else "",
         "mail_digits": digits_of(mails[0].local) if mails else "",
-        "phone": next((one for one in read.phones if one not in found.generic), ""),
+        "phone": phones[0].key if phones else "",
+        "calling": phones[0].code if phones else "",
         "number": read.numbers[0] if read.numbers else "",
     }
 
 
 def columns_of(row: Values, found: Frequencies) -> dict[str, Any]:
     """Return the columns of one record: None where it says nothing; `tf_x` is how frequent its x is."""
-    read = _read(row, dayfirst=found.dayfirst)
+    read = _read(row, found)
     if not read.name.first:
         read.name = named_by_owner(read.name, _owner(read, found))
     name, home, shared = read.name, home_key(read.address), _open(read, found)
     columns: dict[str, Any] = {column: value or None for column, value in _texts(row, read, found).items()}
+    phones = [one.key for one in read.phones]
     known = [
         one
-        for one in (*(box.key for box in read.mails), *read.phones, *read.numbers, home)
+        for one in (*(box.key for box in read.mails), *phones, *read.numbers, home)
         if one and one not in found.generic
     ]
     lists: dict[str, Iterable[str]] = {
         **name_lists(name),
         "mails": [box.key for box in read.mails if box.key not in found.generic],
-        "phones": [one for one in read.phones if one not in found.generic],
+        "phones": [one for one in phones if one not in found.generic],
         "homes": [home] if home and home not in found.generic else [],
         "family": [one for one in known if one in found.family],
         "numbers": read.numbers,

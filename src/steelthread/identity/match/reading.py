@@ -1,33 +1,41 @@
 """All records of a run, read once: each distinct name, date, address and mailbox is taken apart a single time."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, compress
+from itertools import chain, compress, repeat
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from steelthread.identity.match.birthdays import Birth, parse_birth
+from steelthread.identity.match.birthdays import Birth
 from steelthread.identity.match.coded import NONE, Codes, Ints
-from steelthread.identity.match.contacts import Mailbox, is_landline, parse_mailbox, parse_phone
+from steelthread.identity.match.contacts import Mailbox, parse_mailbox
 from steelthread.identity.match.distinct import Distinct, Numbers
 from steelthread.identity.match.filled import Filled
 from steelthread.identity.match.prepare import (
     ADDRESS_WORDS,
     NAME_WORDS,
+    Frequencies,
+    Phone,
     Value,
     Values,
     address_texts,
+    birth_of,
     digits_of,
     document_of,
     gender_of,
     home_key,
+    land_of,
     name_lists,
     name_texts,
+    phone_of,
     several,
     single,
 )
 from steelthread.identity.match.spelling import Name, named_by_mailbox, parse_name
 from steelthread.identity.places import Address, parse_address, parse_city
+
+Thing = TypeVar("Thing")
 
 
 class Long:
@@ -44,10 +52,11 @@ class Long:
 class Reading:
     """What stands in records, distinct things by their places: names are read apart from the rest, so two processes may."""
 
-    def __init__(self, count: int, number: Numbers, *, dayfirst: bool) -> None:
+    def __init__(self, count: int, number: Numbers, found: Frequencies) -> None:
+        """`found` tells how dates and phones are written."""
         self.count = count
         self._number = number
-        self._dayfirst = dayfirst
+        self.found = found
         self.names: Distinct[Name] = Distinct()
         self.births: Distinct[Birth | None] = Distinct()
         self.addresses: Distinct[Address] = Distinct()
@@ -73,23 +82,29 @@ class Reading:
 
     def read_rest(self, records: Sequence[Values]) -> None:
         """Read what is no name."""
-        self._read_contacts(records)
+        found = self.found
+        lands = [land_of(row) for row in records]
+        self._read_contacts(records, lands)
         self.address = _by_words(records, ADDRESS_WORDS, lambda *words: self.addresses.place(parse_address(*words)))
-        self.birth = _by_text(records, "birthDate", self._read_birth)
+        births = zip([single(row.get("birthDate")) for row in records], lands, strict=True)
+        self.birth = _each(list(births), lambda one: self.births.place(birth_of(*one, found)))
         self.gender = _by_text(records, "gender", lambda text: self.code(gender_of(text)))
         self.category = _by_text(records, "category", lambda text: self.code(parse_city(text)))
         self.of_addresses.fill()
         self.of_boxes.fill()
 
-    def _read_contacts(self, records: Sequence[Values]) -> None:
-        self.mailboxes, _ = _lists(records, "emailAddress", self._read_box)
-        self.documents, _ = _lists(records, "partyIdentification", lambda text: self.code(document_of(text)))
-        self.phones, texts = _lists(records, "telephoneNumber", lambda text: self.code(parse_phone(text)))
-        fixed = {text: is_landline(text) for text in dict.fromkeys(texts)}
-        self.landline = np.fromiter(map(fixed.__getitem__, texts), np.bool_, len(texts))
-
-    def _read_birth(self, text: str) -> int:
-        return self.births.place(parse_birth(text, dayfirst=self._dayfirst) if text else None)
+    def _read_contacts(self, records: Sequence[Values], lands: Sequence[str]) -> None:
+        self.mailboxes = _lists(records, "emailAddress", self._read_box)
+        self.documents = _lists(records, "partyIdentification", lambda text: self.code(document_of(text)))
+        phones: Distinct[Phone] = Distinct()
+        read = _lists(
+            records, "telephoneNumber", lambda text, land: phones.place(phone_of(text, land, self.found)), lands
+        )
+        keys = np.array([self.code(one.key) for one in phones.items], dtype=np.int32)
+        read = read.where(keys[read.values] >= 0)
+        self.phones = Long(read.record, keys[read.values])
+        self.calling_codes = np.array([self.code(one.code) for one in phones.items], dtype=np.int32)[read.values]
+        self.landline = np.array([one.is_landline for one in phones.items], dtype=np.bool_)[read.values]
 
     def _read_box(self, text: str) -> int:
         box = parse_mailbox(text)
@@ -120,24 +135,32 @@ def _by_words(records: Sequence[Values], words: Sequence[str], read: Callable[..
 
 def _by_text(records: Sequence[Values], word: str, read: Callable[[str], int]) -> Codes:
     """Return what stands under a word in all records; each distinct text is read once."""
-    texts = [single(row.get(word)) for row in records]
-    known = {text: read(text) for text in dict.fromkeys(texts)}
-    return np.fromiter(map(known.__getitem__, texts), np.int32, len(texts))
+    return _each([single(row.get(word)) for row in records], read)
 
 
-def _lists(records: Sequence[Values], word: str, read: Callable[[str], int]) -> tuple[Long, list[str]]:
-    """Return what stands under a word in all records, where it may be several, and the texts; what says nothing is left out."""
+def _each(things: Sequence[Thing], read: Callable[[Thing], int]) -> Codes:
+    """Return what each thing is read as; each distinct one is read once."""
+    known = {thing: read(thing) for thing in dict.fromkeys(things)}
+    return np.fromiter(map(known.__getitem__, things), np.int32, len(things))
+
+
+def _lists(records: Sequence[Values], word: str, read: Callable[..., int], lands: Sequence[str] | None = None) -> Long:
+    """Return what stands under a word in all records, where it may be several; what says nothing is left out.
+
+    With `lands` each is read together with the country of its record.
+    """
     every = [row.get(word) for row in records]
     there = np.fromiter(map(bool, every), np.bool_, len(every))
     values = [(value,) if isinstance(value, str) else value for value in every if value]
+    sizes = np.fromiter(map(len, values), np.int64, len(values))
     texts = list(chain.from_iterable(values))
-    known = {text: read(text) for text in dict.fromkeys(texts)}
-    codes = np.fromiter(map(known.__getitem__, texts), np.int32, len(texts))
-    records_of = np.repeat(np.flatnonzero(there), np.fromiter(map(len, values), np.int64, len(values)))
+    if lands is None:
+        codes = _each(texts, read)
+    else:
+        of = chain.from_iterable(map(repeat, compress(lands, there.tolist()), sizes.tolist()))
+        codes = _each(list(zip(texts, of, strict=True)), lambda one: read(*one))
     says = codes >= 0
-    if not says.all():
-        texts = list(compress(texts, says.tolist()))
-    return Long(records_of[says], codes[says]), texts
+    return Long(np.repeat(np.flatnonzero(there), sizes)[says], codes[says])
 
 
 def _address_texts(address: Address) -> dict[str, str]:

@@ -10,7 +10,7 @@ from steelthread.identity.names import SUFFIXES, TITLES, formal_names, is_first_
 from steelthread.kit import remembered
 
 PARTICLES = frozenset(
-    "de del della di da do dos das du la le les van von der den ten ter zu zum zur al el bin ibn ben y e of the".split()  # noqa: SIM905
+    "de del della di da do dos das du la le les van von der den ten ter zu zum zur al el bin ibn ben bn y e of the".split()  # noqa: SIM905
 )
 _MORE_TITLES = frozenset(
     "lord lady baron baroness count countess duke duchess earl king queen prince princess viscount marquess saint st "  # noqa: SIM905
@@ -19,8 +19,16 @@ _MORE_TITLES = frozenset(
 _NEVER_NAMES = frozenset(("sir", "mr", "mrs", "ms", "dr", "baronet", "bt", "lady", "saint", "the"))
 _ORDINAL = re.compile(r"\d+(st|nd|rd|th)\Z")
 _MARKS = re.compile(r"[^a-z0-9 ]+")
-_CJK = re.compile(r"[\u3400-\u9fff]")
-_SYLLABLE = re.compile(r"[A-Z][a-z]*")
+_FAMILY_AHEAD = re.compile(r"[\u1780-\u17ff\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+"""Khmer, kana, Han and Hangul, in which the family stands ahead."""
+_SIGNS = re.compile(r"([\u3400-\u9fff\uac00-\ud7a3]+)([\u3040-\u30ff]*)\Z")
+"""A name without a blank, of signs that are a syllable each; a Japanese given name may be in kana."""
+_DOTTED = "\u30fb"
+"""Between the parts of a foreign name in kana, which keeps its own order."""
+_LONG_FAMILIES = frozenset(
+    "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 司徒 夏侯 남궁 황보 제갈 선우 독고 사공 서문".split()  # noqa: SIM905
+)
+"""Chinese and Korean surnames of two signs."""
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True):
@@ -40,13 +48,30 @@ class Name(msgspec.Struct, frozen=True, array_like=True):
 
 @remembered(262_144)
 def words(text: str) -> tuple[str, ...]:
-    """Split a name into ASCII words. Chinese names give surname and given name as two words."""
-    if _CJK.search(text):
-        syllables = _SYLLABLE.findall(anyascii.anyascii(text))
-        return tuple(part.lower() for part in [*syllables[:1], "".join(syllables[1:])] if part)
-    plain = text if text.isascii() else anyascii.anyascii(text)
+    """Split a name into ASCII words. Chinese, Japanese and Korean names give surname and given name as two words, blank or no blank."""
+    if text.isascii():
+        plain = text
+    else:
+        signs = _SIGNS.match(text.strip())
+        if signs:
+            text = " ".join(_family_and_given(*signs.groups()))
+        plain = " ".join(map(anyascii.anyascii, text.split()))
     plain = plain.lower().replace("'", "").replace("`", "")
     return tuple(_MARKS.sub(" ", plain).split())
+
+
+def _family_and_given(signs: str, kana: str) -> tuple[str, str]:
+    """Return the surname and the given name: of four signs two are the surname, as in Japan, of less one, but for some."""
+    if kana:
+        return signs, kana
+    size = 2 if signs[:2] in _LONG_FAMILIES or len(signs) == 4 else 1
+    return signs[:size], signs[size:]
+
+
+@remembered(65_536)
+def is_family_ahead(text: str) -> bool:
+    """Whether a whole name has the family name ahead, by its script."""
+    return not text.isascii() and bool(_FAMILY_AHEAD.search(text)) and _DOTTED not in text
 
 
 def _meaningful(text: str, *, first_in_line: bool) -> tuple[list[str], str]:
@@ -90,8 +115,12 @@ def parse_name(first: str, middle: str, last: str, whole: str, suffix: str) -> N
         ahead, extra, behind = _split_whole(whole, everything, extra)
     elif ahead and behind and everything:
         extra += [part for part in everything if part not in ahead and part not in behind and part not in extra]
-    if not ahead and len(behind) > 1 and _CJK.search(last):
+    if not ahead and len(behind) > 1 and is_family_ahead(last):
         ahead, behind = behind[1:], behind[:1]
+    elif ahead and behind:  # each field is a name in one piece
+        ahead, behind = (
+            ["".join(part)] if _SIGNS.match(own) else part for part, own in ((ahead, first), (behind, last))
+        )
     return _named(ahead, [one for one in extra if one not in SUFFIXES], behind, generation)
 
 
@@ -101,7 +130,7 @@ def _split_whole(whole: str, parts: list[str], extra: list[str]) -> tuple[list[s
         given, _ = _meaningful(tail, first_in_line=True)
         family, _ = _meaningful(head, first_in_line=False)
         return given[:1], [*given[1:], *extra], family
-    if _CJK.search(whole):
+    if is_family_ahead(whole):
         return parts[1:], extra, parts[:1]
     if len(parts) == 1:
         return [], extra, parts

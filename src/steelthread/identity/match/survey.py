@@ -10,7 +10,7 @@ import numpy.typing as npt
 from steelthread.identity.match.beside import can_fork, told_beside
 from steelthread.identity.match.birthdays import day_first
 from steelthread.identity.match.coded import NONE, Codes, Ints
-from steelthread.identity.match.contacts import is_named_after
+from steelthread.identity.match.contacts import START, code_of_phone, is_named_after
 from steelthread.identity.match.distinct import Distinct
 from steelthread.identity.match.halves import LARGE
 from steelthread.identity.match.linkage import ends_of, key_of
@@ -19,6 +19,7 @@ from steelthread.identity.match.prepare import (
     Frequencies,
     Values,
     called_name,
+    several,
     single,
 )
 from steelthread.identity.match.reading import Long, Reading
@@ -31,18 +32,31 @@ JANUARY_FIRST = 0.03
 """Eleven times as often as any other day: it stands for the year."""
 
 
-def has_day_first(records: Sequence[Values]) -> bool:
-    """Whether dates such as 3/4/1980 have the day first in these data."""
+def habits(records: Sequence[Values]) -> Frequencies:
+    """Return how these data write dates and phones; the rest is for `survey` to say."""
+    return Frequencies(dayfirst=_has_day_first(records), calling=_common_calling(records))
+
+
+def _has_day_first(records: Sequence[Values]) -> bool | None:
     values = (single(record.get("birthDate")) for record in records)
     return day_first([value for value in values if not value[:3].isdigit()])
 
 
-def survey(reading: Reading, texts: Sequence[str], *, dayfirst: bool) -> Frequencies:
-    """Say what the whole tells; `texts` are those of the reading, by number. Of many records two processes say it."""
+def _common_calling(records: Sequence[Values]) -> str:
+    counts: Counter[str] = Counter()
+    starts = Counter(text[:START] for record in records for text in several(record.get("telephoneNumber")))
+    for text, times in starts.items():
+        counts[code_of_phone(text)] += times
+    del counts[""]
+    return min(counts, key=lambda code: (-counts[code], code), default="")
+
+
+def survey(reading: Reading, texts: Sequence[str]) -> Frequencies:
+    """Add to the habits what the whole tells; `texts` are those of the reading, by number. Of many records two processes say it."""
     counts = np.bincount(reading.birth, minlength=len(reading.births)).tolist()
     dated = [(birth, count) for birth, count in zip(reading.births.items, counts, strict=True) if birth and birth.day]
     january = sum(count for birth, count in dated if birth.digits.endswith("0101"))
-    found = Frequencies(dayfirst=dayfirst)
+    found = reading.found
     found.year_only = bool(dated) and january / sum(count for _, count in dated) > JANUARY_FIRST
     shared, found.owners = _of_contacts(reading)
     found.generic, found.family = ({texts[one] for one in part} for part in shared)
