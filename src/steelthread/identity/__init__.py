@@ -43,7 +43,7 @@ from steelthread.identity.names import NameEvidence, conflict, has_first_name, n
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
 from steelthread.identity.organisations import MARK as ORGANISATION
-from steelthread.identity.organisations import organisation_evidence, organisations_conflict
+from steelthread.identity.organisations import organisation_evidence, organisation_name, organisations_conflict
 from steelthread.identity.queries import (
     FAMILIES_SQL,
     FAMILY_COLUMNS,
@@ -190,6 +190,7 @@ __all__ = [
     "note_run",
     "note_unjudged",
     "organisation_evidence",
+    "organisation_name",
     "organisations_conflict",
     "parse_ref",
     "path",
