@@ -8,7 +8,14 @@ import msgspec
 from steelthread.identity.config import IdentityRules, Kind
 from steelthread.identity.names import normal
 from steelthread.identity.normalise import normalise, provider_key, slug
-from steelthread.identity.organisations import account_kind, derived, named, organisation_evidence, organisation_name
+from steelthread.identity.organisations import (
+    account_kind,
+    derived,
+    is_organisation,
+    named,
+    organisation_evidence,
+    organisation_name,
+)
 from steelthread.intake import MappedRecord
 from steelthread.kit import Invalid, Misused
 from steelthread.model import Model
@@ -72,9 +79,7 @@ class Identifiers:
         """Whether records of this entity are organisations: they themselves, and accounts but for those of a person."""
         known = self._organisations.get(entity)
         if known is None:
-            is_a = self._model.is_a
-            business = is_a(entity, "Account") and not is_a(entity, "PersonalAccount")
-            known = self._organisations[entity] = business or is_a(entity, "Organization")
+            known = self._organisations[entity] = is_organisation(self._model.is_a, entity)
         return known
 
     def _add(

@@ -6,7 +6,7 @@ conflict, as first names do for people; a registration number joins by itself.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rapidfuzz.distance import JaroWinkler
@@ -38,10 +38,18 @@ _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@]*@)?(?:www\d?\.)?([a-z0-9-
 UMLAUT = re.compile(r"([aou])e")
 """Mueller is how Müller is written without its marks, which are gone here."""
 _SITES = ("webSiteURL", "website")
+REGISTERS = frozenset(("company_number", "lei", "registration_number"))
+"""Schemes of which an organisation has one number, beside those of which anybody has one (`exclusive_schemes`)."""
 _NUMBERS = {"taxId": "account_id.tax_id", "dUNSNumber": "account_id.duns"}
 _NAMED = ("account_address", "account_domain", "account_email", "account_phone")
 _ALIKE = 0.92
 _ACRONYM = 3
+
+
+def is_organisation(is_a: Callable[[str, str], bool], entity: str) -> bool:
+    """Whether records of this entity are organisations: they themselves, and accounts but for those of a person."""
+    business = is_a(entity, "Account") and not is_a(entity, "PersonalAccount")
+    return business or is_a(entity, "Organization")
 
 
 def organisation_name(values: Mapping[str, Any]) -> str:

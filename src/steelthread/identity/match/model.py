@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from typing import Literal
 
 import msgspec
 
@@ -29,6 +30,10 @@ class Model(msgspec.Struct):
     thresholds: Thresholds = Thresholds()
     largest: int = 600
     """A component of more records is taken apart by a higher weight first."""
+    party: Literal["people", "organisations"] = "people"
+    """Whom it compares (`party.PARTIES`)."""
+    organisations: "Model | None" = None
+    """The part of a model of people that compares organisations."""
 
     def encode(self) -> bytes:
         """Return the model as JSON; equal models give equal bytes."""
