@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from steelthread.model import PARTIES
 from steelthread.privacy import EVERYTHING, Decision, Evidence, Purpose
 from steelthread.rights import PREFERENCES, Brand, Choice, Link, Offer, Standing
 
@@ -18,7 +19,6 @@ LANGUAGES = ("en", "de", "fr", "es")
 POINTS = ("birthDate", "postalCode", "loyalty_number")
 """What a person may show of themselves, where the project knows it."""
 _ROWS = 200
-_PARTY = ("Individual", "Account")
 _TECHNICAL = frozenset({"id", "partyId"})
 _ENVIRONMENT = Environment(
     loader=PackageLoader("steelthread.api", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -211,7 +211,7 @@ class Page:
         own = link.ref.partition(":")[2].casefold()
         for record in records:
             day = (record["firstObservedAt"] or "")[:10]
-            if record["entity"] not in _PARTY:
+            if record["entity"] not in PARTIES:
                 one = counts.setdefault(record["entity"], {"count": 0, "from": set(), "first": day})
                 one["count"] += 1
                 one["from"].add(record["source"])

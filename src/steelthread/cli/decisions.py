@@ -205,7 +205,7 @@ def changes(*, after: int = 0, limit: int = 1000, common: Common = DEFAULT) -> N
 
 @app.command
 def clusters(*, format: Literal["csv"] = "csv", common: Common = DEFAULT) -> None:  # the interface's word
-    """Print source,entity,key,individual_id of every record that maps an Individual or Account.
+    """Print source,entity,key,individual_id of every record that maps an Individual, Organization or Account.
 
     Parameters
     ----------

@@ -154,10 +154,13 @@ def household(ref: str, /, *, common: Common = DEFAULT) -> None:
     ])  # fmt: skip
 
 
+_WHOLE_NAMES = ("personName", "businessName", "legalName", "name")
+
+
 def _name(content: dict[str, Any]) -> str:
     values = {name: one["value"] for name, one in content["attributes"].items()}
     name = " ".join(str(values[part]) for part in ("firstName", "lastName") if values.get(part))
-    return name or str(values.get("personName") or values.get("name") or "Unknown")
+    return name or str(next((values[one] for one in _WHOLE_NAMES if values.get(one)), "Unknown"))
 
 
 @export.command(name="households")

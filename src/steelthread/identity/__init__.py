@@ -43,7 +43,12 @@ from steelthread.identity.names import NameEvidence, conflict, has_first_name, n
 from steelthread.identity.normalise import normalise as matching_key
 from steelthread.identity.normalise import provider_key
 from steelthread.identity.organisations import MARK as ORGANISATION
-from steelthread.identity.organisations import organisation_evidence, organisations_conflict
+from steelthread.identity.organisations import (
+    is_organisation,
+    organisation_evidence,
+    organisation_name,
+    organisations_conflict,
+)
 from steelthread.identity.overmerged import Suspect, overmerged, ties_between
 from steelthread.identity.queries import (
     FAMILIES_SQL,
@@ -191,6 +196,7 @@ __all__ = [
     "has_first_name",
     "homes_of",
     "household_of",
+    "is_organisation",
     "keep_kind",
     "kind_names",
     "known_common",
@@ -220,6 +226,7 @@ __all__ = [
     "note_run",
     "note_unjudged",
     "organisation_evidence",
+    "organisation_name",
     "organisations_conflict",
     "overmerged",
     "parse_ref",

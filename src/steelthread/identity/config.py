@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import yaml
 
+from steelthread.identity.organisations import REGISTERS
 from steelthread.kit import Invalid
 
 BUILT_IN = (
@@ -115,6 +116,9 @@ class IdentityRules:
         self.threshold = text.name_guard.threshold
         self.confidence = text.matching.confidence
         self.exclusive_schemes = frozenset(text.exclusive_schemes)
+        self.registers = self.exclusive_schemes | REGISTERS
+        """Schemes of which an organisation has one number."""
+        self._single = frozenset(f"{ACCOUNT_ID}{scheme}" for scheme in self.registers)
         self.visitors = text.visitors.strategy
         unknown = [name for name in text.visitors.kinds if name not in {*BUILT_IN, *text.kinds}]
         if unknown:
@@ -165,7 +169,7 @@ class IdentityRules:
                 self._party,
                 name=name,
                 index=_index(scheme, _FIRST_SCHEME, _FIRST_SCHEME + 30_000),
-                exclusive=scheme.removeprefix(ACCOUNT_ID) in self.exclusive_schemes,
+                exclusive=scheme in self.exclusive_schemes or scheme in self._single,
             )
             return self._add(made)
         near = get_close_matches(name, self.kinds, n=1)

@@ -248,7 +248,9 @@ def waterfall_of(conn: Connection, a: int, b: int) -> Waterfall | None:
     model = model_version(conn, row[0].removeprefix("model "))
     assert model is not None
     answers = [Answer("prior", "any two records", row[3][0])]
-    for (question, labels), level, step in zip(model.labels, row[2], row[3][1:], strict=True):
+    for (question, labels), level, step in zip(
+        model.labels, row[2], row[3][1:], strict=False
+    ):  # of people the answers of the first part stand
         if level:
             answers.append(Answer(question, labels[len(labels) - level], step))
     return Waterfall(model.version, row[1], model.threshold, row[4], answers)

@@ -8,7 +8,14 @@ import msgspec
 from steelthread.identity.config import IdentityRules, Kind
 from steelthread.identity.names import normal
 from steelthread.identity.normalise import normalise, provider_key, slug
-from steelthread.identity.organisations import account_kind, derived, named, organisation_evidence
+from steelthread.identity.organisations import (
+    account_kind,
+    derived,
+    is_organisation,
+    named,
+    organisation_evidence,
+    organisation_name,
+)
 from steelthread.intake import MappedRecord
 from steelthread.kit import Invalid, Misused
 from steelthread.model import Model
@@ -65,7 +72,7 @@ class Identifiers:
         return any(visiting) and (known or not all(visiting))
 
     def _add_named(self, record: MappedRecord, found: dict[tuple[str, str], Found]) -> None:
-        evidence = organisation_evidence(str(record.values.get("name") or ""))
+        evidence = organisation_evidence(organisation_name(record.values))
         rule = self._rules.kinds["account_name"]
         for _, kind, value, _ in list(found.values()):
             both = named(evidence, kind, value)
@@ -73,11 +80,10 @@ class Identifiers:
                 found[(rule.name, both)] = (rule.index, rule.name, both, both)
 
     def is_organisation(self, entity: str) -> bool:
-        """Whether records of this entity are organisations: accounts, but for those of a person."""
+        """Whether records of this entity are organisations: they themselves, and accounts but for those of a person."""
         known = self._organisations.get(entity)
         if known is None:
-            is_a = self._model.is_a
-            known = self._organisations[entity] = is_a(entity, "Account") and not is_a(entity, "PersonalAccount")
+            known = self._organisations[entity] = is_organisation(self._model.is_a, entity)
         return known
 
     def _add(

@@ -1,12 +1,12 @@
-"""Organisations: what of an Account identifies it, and when two names cannot be one organisation's. Pure.
+"""Organisations: what of an Organization or Account identifies it, and when two names cannot be one organisation's. Pure.
 
-An account's identifiers are of kinds of their own (`account_phone`, not `phone`), so that no identifier ever joins a
-person and an organisation. The weak ones (domain, e-mail, phone, address) join two accounts unless their names
+An organisation's identifiers are of kinds of their own (`account_phone`, not `phone`), so that no identifier ever joins a
+person and an organisation. The weak ones (domain, e-mail, phone, address) join two unless their names
 conflict, as first names do for people; a registration number joins by itself.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rapidfuzz.distance import JaroWinkler
@@ -19,13 +19,13 @@ MARK = "\x1forganisation"
 """How the evidence of an organisation's name begins: no first name does."""
 KINDS = {"email": "account_email", "phone": "account_phone"}
 PREFIX = "account_"
-_FORMS = {
+FORMS = {
     "ltd": "ltd", "limited": "ltd", "plc": "plc", "llc": "llc", "llp": "llp", "lp": "lp", "inc": "inc", "incorporated": "inc",
     "corp": "inc", "corporation": "inc", "gmbh": "gmbh", "ag": "ag", "kg": "kg", "ohg": "ohg", "ug": "ug", "ev": "ev", "se": "se",
     "sa": "sa", "sas": "sas", "sarl": "sarl", "srl": "srl", "spa": "spa", "bv": "bv", "nv": "nv", "oy": "oy", "oyj": "oy", "ab": "ab",
     "aps": "aps", "sl": "sl", "slu": "sl", "lda": "lda", "ltda": "ltda", "sro": "sro", "kft": "kft", "zoo": "zoo", "kk": "kk",
 }  # fmt: skip
-_SAID_BY_ALL = frozenset(
+SAID_BY_ALL = frozenset(
     ("the", "and", "und", "et", "y", "e", "of", "de", "company", "co", "group", "holding", "holdings")
 )
 _FREE = frozenset(
@@ -35,20 +35,34 @@ _FREE = frozenset(
     "comcast.net verizon.net att.net zoho.com fastmail.com mail.com bluewin.ch uol.com.br bol.com.br rediffmail.com naver.com".split()
 )
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@]*@)?(?:www\d?\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.IGNORECASE)
-_UMLAUT = re.compile(r"([aou])e")
+UMLAUT = re.compile(r"([aou])e")
 """Mueller is how Müller is written without its marks, which are gone here."""
 _SITES = ("webSiteURL", "website")
+REGISTERS = frozenset(("company_number", "lei", "registration_number"))
+"""Schemes of which an organisation has one number, beside those of which anybody has one (`exclusive_schemes`)."""
+_NUMBERS = {"taxId": "account_id.tax_id", "dUNSNumber": "account_id.duns"}
 _NAMED = ("account_address", "account_domain", "account_email", "account_phone")
 _ALIKE = 0.92
 _ACRONYM = 3
 
 
+def is_organisation(is_a: Callable[[str, str], bool], entity: str) -> bool:
+    """Whether records of this entity are organisations: they themselves, and accounts but for those of a person."""
+    business = is_a(entity, "Account") and not is_a(entity, "PersonalAccount")
+    return business or is_a(entity, "Organization")
+
+
+def organisation_name(values: Mapping[str, Any]) -> str:
+    """Return what an organisation is called: the name it trades under, the one in the register, or that of its account."""
+    return next((str(values[name]) for name in ("businessName", "legalName", "name") if values.get(name)), "")
+
+
 def organisation_evidence(name: str) -> NameEvidence:
     """Return what the name guard looks at: legal forms and words of a name; "" for a name that says nothing."""
-    words = [_UMLAUT.sub(r"\1", word) for word in normal(re.sub(r"(?<=\b\w)\.(?=\w\b|\s|$)", "", name)).split()]
-    forms = sorted({_FORMS[word] for word in words[1:] if word in _FORMS})
-    rest = [word for place, word in enumerate(words) if not (place and word in _FORMS) and word not in _SAID_BY_ALL]
-    rest = rest or [word for word in words if word not in _FORMS]
+    words = [UMLAUT.sub(r"\1", word) for word in normal(re.sub(r"(?<=\b\w)\.(?=\w\b|\s|$)", "", name)).split()]
+    forms = sorted({FORMS[word] for word in words[1:] if word in FORMS})
+    rest = [word for place, word in enumerate(words) if not (place and word in FORMS) and word not in SAID_BY_ALL]
+    rest = rest or [word for word in words if word not in FORMS]
     return NameEvidence(f"{MARK}|{' '.join(forms)}|{' '.join(rest)}" if rest else "", "")
 
 
@@ -99,11 +113,12 @@ def account_kind(kind: str) -> str:
 def derived(
     values: Mapping[str, Any], parts: Iterable[tuple[str, Mapping[str, Any]]], emails: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """Return (kind, value) of what else identifies an account: its domains, and where it is, if it has a name."""
+    """Return (kind, value) of what else identifies an organisation: its numbers and domains, and where it is, if it has a name."""
     everything = [("", values), *parts]
     found = [("account_domain", str(part[name])) for _, part in everything for name in _SITES if part.get(name)]
     found += [("account_domain", email.rpartition("@")[2]) for email in emails]
-    if values.get("name"):
+    found += [(kind, str(values[name])) for name, kind in _NUMBERS.items() if values.get(name)]
+    if organisation_name(values):
         places = (home_of(part) for entity, part in everything if entity == "ContactPointAddress")
         found += [("account_address", place) for place in places if place]
     return found

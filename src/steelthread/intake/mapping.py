@@ -11,13 +11,12 @@ from steelthread.intake.source import Source
 from steelthread.intake.types import Issue, MappedPart, MappedRecord, MappedRow, RowRejected, Unreadable
 from steelthread.intake.values import NAME_NULLS, NULLS, clean, converter
 from steelthread.kit import Invalid
-from steelthread.model import Attribute, Model
+from steelthread.model import PARTIES, Attribute, Model
 
 Cells = list[str]
 Take = Callable[[Cells], str]
 Test = Callable[[Cells], bool]
 TakeKey = Callable[[Cells], str | None]
-_PARTIES = ("Individual", "Account")
 _LISTED = "|"
 """How readers join the elements of a list in a cell."""
 
@@ -134,7 +133,8 @@ class Mapping:
 
     def _settle(self, made: list[tuple[_Entity, MappedRecord]], parts: list[MappedPart], cells: Cells) -> None:
         """Give parts, identifiers and the row's person to the records to which they belong."""
-        person = next((record for entity, record in made if entity.is_party), None)
+        parties = [record for entity, record in made if entity.is_party]
+        person = next((one for one in parties if one.entity != "Organization"), parties[0] if parties else None)
         (person or made[0][1]).parts = parts
         for kind, namespace, index, name in self._identifiers:
             value = cells[index]
@@ -205,7 +205,7 @@ class Mapping:
     def _entity(self, one: EntityMapping, path: str) -> _Entity:
         made = _Entity(one.entity)
         definition = self._model.entity(one.entity)
-        made.is_party = any(self._model.is_a(one.entity, party) for party in _PARTIES)
+        made.is_party = any(self._model.is_a(one.entity, party) for party in PARTIES)
         made.is_owned = not made.is_party and bool(definition.event_time or definition.category == "engagement")
         made.test = self._test(one.when, f"{path}.when") if one.when else None
         is_part = definition.owner in ("partyId", "individualId", "accountId") and not definition.event_time

@@ -29,12 +29,13 @@ from steelthread.model.formats import FORMATS, export_model, select
 from steelthread.model.pages import reference
 from steelthread.model.registry import Model, import_published, load_imported, load_model
 from steelthread.model.searching import Found, search
-from steelthread.model.touching import Touched, touched
+from steelthread.model.touching import PARTIES, Touched, touched
 from steelthread.model.translating import translate, translate_back, translations
 from steelthread.model.versions import open_model, release, released, version_of
 
 __all__ = [
     "FORMATS",
+    "PARTIES",
     "Adaptation",
     "Alerted",
     "AnyFact",

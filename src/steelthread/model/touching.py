@@ -22,8 +22,9 @@ _FILES = (
     ("profile rule", "profile.yaml"),
     ("identity rule", "identity.yaml"),
 )
-_PROFILE = ("Individual", "Account")
-"""Entities whose attributes are columns of the export of profiles and may stand in profile.yaml."""
+PARTIES = ("Individual", "Organization", "Account")
+"""Entities that stand for somebody: a person, an organisation, or the organisation whose account it is. Their attributes are columns
+of the export of profiles and may stand in profile.yaml."""
 _PATH = re.compile(r"\b([A-Z][A-Za-z0-9]*)\.([A-Za-z][A-Za-z0-9]*)\b")
 
 
@@ -53,7 +54,7 @@ def touched(project: Path, changes: Iterable[Change]) -> list[tuple[Change, list
             Touched(one.what, one.where) for one in named
             if one.entity in entities and (change.attribute is None or change.attribute == one.attribute)
         ]  # fmt: skip
-        if change.attribute and change.kind != "attribute_added" and entities & set(_PROFILE):
+        if change.attribute and change.kind != "attribute_added" and entities & set(PARTIES):
             places.append(Touched("export", f"column {change.attribute} of `steelthread export`"))
         found.append((change, list(dict.fromkeys(places))))
     return found
@@ -97,4 +98,4 @@ def _word(source: Source, what: str, node: yaml.Node, entity: str) -> Iterator[_
     if entity:
         yield _Named(what, where, entity, node.value)
     elif what != "mapping":
-        yield from (_Named(what, where, holder, node.value) for holder in _PROFILE)
+        yield from (_Named(what, where, holder, node.value) for holder in PARTIES)

@@ -13,7 +13,7 @@ import yaml
 
 from steelthread.intake import entity_names, source_names
 from steelthread.kit import Invalid
-from steelthread.model import Model
+from steelthread.model import PARTIES, Model
 from steelthread.profiles import tally
 from steelthread.profiles.computed.definition import Trait, parse_traits
 from steelthread.profiles.events import Folded, delete_profiles, insert_profiles, update_profiles
@@ -44,10 +44,10 @@ def load_profile_rules(path: Path, model: Model, time_zone: str = "UTC") -> Prof
     except yaml.YAMLError as error:
         raise Invalid(f"{path} is not valid YAML: {getattr(error, 'problem', 'unreadable')}.") from None
     rules = content.get("attributes") or {}
-    known = {name for entity in ("Individual", "Account") for name in model.entity(entity).attributes}
+    known = {name for entity in PARTIES for name in model.entity(entity).attributes}
     for name, rule in rules.items():
         if name not in known:
-            raise Invalid(f"{path}: {name} is no attribute of Individual or Account.")
+            raise Invalid(f"{path}: {name} is no attribute of {', '.join(PARTIES)}.")
         if rule not in RULES:
             raise Invalid(f"{path}: {rule} is no reconciliation rule; there are {', '.join(sorted(RULES))}.")
     return ProfileRules(attributes=rules, traits=parse_traits(content.get("traits") or {}, model, str(path), time_zone))

@@ -7,8 +7,6 @@ from steelthread.model import Model
 from steelthread.privacy import EVERYTHING, PARTS, Purpose
 from steelthread.profiles import CONTACT_VALUE
 
-_PARTIES = ("Individual", "Account")
-
 
 class Mask:
     """Masks what is read for one purpose."""

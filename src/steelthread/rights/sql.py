@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from steelthread.kit import Forbidden, Invalid, NotFound, iso, now
+from steelthread.model import PARTIES
 from steelthread.privacy import EVERYTHING, Entry, Purpose, allowed_sql
 from steelthread.rights.auditing import Auditor
 from steelthread.rights.consent import Consents
@@ -27,7 +28,6 @@ from steelthread.thread import Space
 Connection = psycopg.Connection[Any]
 _GATE = f"{SQL_SCHEMAS}gate"
 _PEOPLE = "select cluster_id as subject, hash as node_hash from identity.node where cluster_id is not null"
-_PARTIES = ("Individual", "Account")
 _CLEAR = ("indirect", "none")
 _POLICIES = {
     "profiles.profile": "individual_id in (select individual_id from {gate}())",
@@ -239,7 +239,7 @@ class SqlAccess:
 
     def _views(self, purpose: Purpose, gate: str) -> Iterator[tuple[str, str]]:
         """Yield (name, question) of every view of a purpose."""
-        people = [f"(p.body #>> '{{attributes,{one},value}}') as \"{one}\"" for one in self._clear(purpose, _PARTIES)]
+        people = [f"(p.body #>> '{{attributes,{one},value}}') as \"{one}\"" for one in self._clear(purpose, PARTIES)]
         if _shows(purpose, "records"):
             people.append("p.records")
         columns = ", ".join(["p.individual_id", "p.first_seen", "p.last_seen", *people])

@@ -17,7 +17,7 @@ from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
-from steelthread.thread.prepare import Prepared
+from steelthread.thread.prepare import Prepared, as_they_were
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.stars import RECORD_KIND, Stars
@@ -93,6 +93,7 @@ class Batch:
         winners = self._winners(prepared)
         stored = {name: row for name in winners if (row := self._looked_up.get(name)) is not None}
         stored |= intake.records_by_hash(self._conn, [name for name in winners if name not in self._looked_up])
+        as_they_were(winners, stored)
         self._yield_to(winners, stored)
         new, changed, retimed = self._classify(winners, stored)
         rows = self._keep(winners, stored, new, changed | retimed)

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from steelthread.intake import DocumentMapping, LiveFile, Message, RowRejected, key_hash
 from steelthread.kit import now
+from steelthread.model import PARTIES
 from steelthread.privacy import (
     Changes,
     Derived,
@@ -48,7 +49,6 @@ _DEVICES = frozenset(kind for kind, scope in SCOPES.items() if scope == "device"
 _DEVICE_IDS = ("id", "advertisingId")
 _AMOUNTS = frozenset({"total", "revenue", "value", "price", "quantity", "subtotal", "tax", "shipping", "discount"})
 """Properties of Segment's e-commerce events that are amounts; another number may be somebody's."""
-_PARTIES = ("Individual", "Account")
 _RECORD = 0
 _SLOT = 900
 """Seconds for which an answer is remembered at most: no place's day begins within them."""
@@ -167,7 +167,7 @@ class Collecting:
         except RowRejected:
             return ()  # it will be listed, and is nobody's
         told = [one for record in row.records for one in record.identifiers]
-        keys = [(record.entity, record.key) for record in row.records if record.entity in _PARTIES]
+        keys = [(record.entity, record.key) for record in row.records if record.entity in PARTIES]
         records = [(_RECORD, key_hash(self._space.vault, name, *key), "", "record") for key in keys]
         return (*records, *self._fence.hashed(told, name))
 

@@ -38,7 +38,8 @@ def _by_strength(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _named(answer: dict[str, Any]) -> str:
-    rare = answer["question"].partition("_")[0] in _VALUES and answer["weight"] >= RARE
+    asked = answer["question"]
+    rare = (asked == "firm" or asked.partition("_")[0] in _VALUES) and answer["weight"] >= RARE
     return f"{answer['answer']} (rare)" if rare else str(answer["answer"])
 
 

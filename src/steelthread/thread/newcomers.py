@@ -18,10 +18,21 @@ import psycopg
 from steelthread import identity
 from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
 from steelthread.thread.batch import LANE
-from steelthread.thread.people import DOUBTFUL, Person, apart, people, person_entities, singles_in
+from steelthread.thread.people import (
+    DOUBTFUL,
+    Person,
+    apart,
+    organisation_entities,
+    organisations,
+    party_entities,
+    people,
+    singles_in,
+    those_of,
+)
 from steelthread.thread.resolving import (
     Findings,
     ResolveResult,
+    behind_others,
     context_of,
     homely_contacts,
     opened_model,
@@ -55,12 +66,13 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
         if row is None or opened_model(space, row).reads_otherwise:
             conn.rollback()
             return resolve_all(space)
-        fresh = identity.unjudged(conn, person_entities(space, conn))[:most]
+        firms = opened_model(space, row).organisations is not None
+        fresh = identity.unjudged(conn, party_entities(space, conn, sees_organisations=firms))[:most]
         if len(fresh) <= FEW:
             look_up_by_key(conn)
             conn.commit()  # the switches are the connection's then, and outlast what is taken back
         with load_match().nothing_collected():
-            findings = Newcomers(space, conn, row).judge(fresh)
+            findings = _judged(space, conn, row, fresh)
             conn.rollback()
             space.log.lock(conn, LANE)
             if _is_superseded(conn, row):  # by a run over all records, of which these were a part
@@ -78,14 +90,31 @@ def _is_superseded(conn: Connection, row: ModelRow) -> bool:
     return present is None or present.version != row.version
 
 
+def _judged(space: Space, conn: Connection, row: ModelRow, fresh: Sequence[int]) -> Findings:
+    """Return what a model says of new records: of people, and of organisations with the part that it has for them."""
+    firms = those_of(conn, fresh, organisation_entities(space, conn))
+    persons = sorted(set(fresh) - set(firms))
+    findings = Newcomers(space, conn, row).judge(persons) if persons or not firms else Findings([], {}, 0)
+    if firms:
+        beside = Newcomers(space, conn, row, of_organisations=True).judge(firms)
+        findings.judgements += beside.judgements
+        findings.seen |= beside.seen
+        findings.pairs += beside.pairs
+    return findings
+
+
 class Newcomers:
     """New records, whom they may be, and what the model says."""
 
-    def __init__(self, space: Space, conn: Connection, row: ModelRow) -> None:
+    def __init__(self, space: Space, conn: Connection, row: ModelRow, *, of_organisations: bool = False) -> None:
         self._space = space
         self._conn = conn
         self._match = load_match()
-        self.model = opened_model(space, row)
+        whole = opened_model(space, row)
+        self.model = whole.organisations if of_organisations else whole
+        self._party = self._match.ORGANISATIONS if of_organisations else self._match.PEOPLE
+        self._read = organisations if of_organisations else people
+        self._behind = len(whole.comparisons) if of_organisations else 0
         self._connects: float = self._match.CONNECTS
         self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
         self.scorer = self._match.Scorer(self.model)
@@ -99,12 +128,14 @@ class Newcomers:
 
     def judge(self, fresh: Collection[int]) -> Findings:
         """Return what the model says of these records and of what they connect."""
-        found = list(people(self._space, self._conn, fresh))
+        found = list(self._read(self._space, self._conn, fresh))
         rows = self._know(found)
-        seen = {one.record: one for one in seen_of(self._space, zip(found, rows, strict=True))}
+        seen = {one.record: one for one in seen_of(self._space, zip(found, rows, strict=True), self._party)}
         keys = {record: one.keys for record, one in seen.items()}
         near = self._near(list(self._candidates(keys)))
         judged = list(self._judgements(list(self._pairs_within(set(keys), near))))
+        if self._behind:
+            return Findings(judged, seen, self._pairs)
         homely = {one.record: homely_contacts(row) for one, row in zip(found, rows, strict=True)}
         return Findings(judged, seen, self._pairs, homely=homely)
 
@@ -132,7 +163,7 @@ class Newcomers:
         able = [one for one in likes if one.subject in keys]
         for start in range(0, len(able), _PAGE):
             self._add([(one.record, self._opened(one, keys)) for one in able[start : start + _PAGE]])
-        self._know(people(self._space, self._conn, missing - {one.record for one in likes}))
+        self._know(self._read(self._space, self._conn, missing - {one.record for one in likes}))
 
     def _opened(self, one: Like, keys: Mapping[int, bytes]) -> Sequence[Any]:
         assert one.subject is not None
@@ -146,7 +177,7 @@ class Newcomers:
         for (record, cells), place in zip(rows, places, strict=True):
             self._places[record] = place
             self._records.append(record)
-            numbers = self._match.numbers_of(cells)
+            numbers = () if self._behind else self._match.numbers_of(cells)
             if numbers:
                 self._numbers[record] = numbers
 
@@ -156,7 +187,7 @@ class Newcomers:
         for one in found:
             row = self.scorer.prepare(one.values)
             rows.append(row)
-            cells.append((one.record, self._match.cells_of(row)))
+            cells.append((one.record, self._match.cells_of(row, self._party.columns)))
             self._singles[one.record] = one.singles
         self._add(cells)
         return rows
@@ -190,7 +221,7 @@ class Newcomers:
             weight = sum(steps)
             word = walls[wall] or self._apart(one, other, weight)
             if word or bits >= SAYS:
-                yield Judgement(one, other, weight, levels, steps, word)
+                yield Judgement(one, other, weight, *behind_others(levels, steps, self._behind), word)
 
     def _ends(self, pairs: Sequence[Pair]) -> tuple[Any, Any]:
         """Return the places of the records at either end of these pairs."""

@@ -1,4 +1,4 @@
-"""What matching by evidence sees of a person's record: personal values, unsealed in memory only, in its own few words."""
+"""What matching by evidence sees of the record of a person or an organisation: personal values, unsealed in memory only, in its own few words."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 from rapidfuzz.distance import DamerauLevenshtein
 
+from steelthread.identity import is_organisation
 from steelthread.intake import RecordRow, entity_names, records_by_id
 from steelthread.profiles import Opener, View
 from steelthread.thread.space import Space
@@ -18,6 +19,10 @@ DOUBTFUL = -6.0
 SLIP = 2
 """Up to so many signs that differ (or neighbours that are swapped) two numbers may be one, written wrongly."""
 _OWN = ("firstName", "middleName", "lastName", "personName", "nameSuffix")
+_FIRMS = ("businessName", "legalName", "name")
+_ALSO = ("organizationName", "organizationLegalName")
+_NAMING = ("Account", "BusinessAccount", "PartyAdditionalName")
+"""Parts that tell another name of an organisation."""
 _PLACE = ("cityName", "postalCodeText", "countryName")
 _STREET = ("addressLine1", "addressLine2", "houseNumber", "unitNumber")
 
@@ -27,15 +32,13 @@ class Person:
 
     __slots__ = ("digest", "record", "singles", "subject", "values", "view")
 
-    def __init__(self, row: RecordRow, view: View, exclusive: Collection[str], country: str = "") -> None:
+    def __init__(self, row: RecordRow, view: View, values: Values, singles: dict[str, set[str]]) -> None:
         self.record = row.record_id
         self.digest = row.digest
         self.subject = row.subject
         self.view = view
-        self.values = values_of(view)
-        if country:
-            self.values.setdefault("countryName", country)
-        self.singles = singles_of(self.values, exclusive)
+        self.values = values
+        self.singles = singles
 
     def alone(self) -> "Person":
         """Return it without its view: a million of those would fill the memory."""
@@ -45,6 +48,8 @@ class Person:
 
 def values_of(view: View) -> Values:
     """Return the values of a record in the words of matching (docs/matching.md)."""
+    if any(kind.startswith("account_") for kind, _ in view.identifiers) or view.entity in ("Organization", "Account"):
+        return organisation_values_of(view)
     own = view.values
     values: Values = {name: str(own[name]) for name in _OWN if own.get(name)}
     for name, word in (("birthDate", "birthDate"), ("genderId", "gender"), ("occupation", "category")):
@@ -59,15 +64,40 @@ def values_of(view: View) -> Values:
         "partyIdentification": [f"{kind.removeprefix('party_id.')}:{value}" for kind, value in numbers],
     }
     values.update({word: found for word, found in lists.items() if found})
+    values.update(_place_of(view))
+    if own.get("birthPlace") and "cityName" not in values:
+        values["cityName"] = str(own["birthPlace"])
+    return values
+
+
+def _place_of(view: View) -> Values:
+    """Return the first of a record's addresses, and of others what it lacks."""
+    values: Values = {}
     streets: Values = {}
     for entity, part in view.parts:
         if entity == "ContactPointAddress":
             values.update({name: str(part[name]) for name in _PLACE if part.get(name) and name not in values})
             streets = streets or {name: str(part[name]) for name in _STREET if part.get(name)}
-    values.update(streets)
-    if own.get("birthPlace") and "cityName" not in values:
-        values["cityName"] = str(own["birthPlace"])
-    return values
+    return values | streets
+
+
+def organisation_values_of(view: View, registers: Collection[str] = ()) -> Values:
+    """Return the values of an organisation's record in the words of matching; `registers` are those that give it one number."""
+    own = view.values
+    told = [own.get(name) for name in _FIRMS]
+    told += [part.get(name) for entity, part in view.parts for name in (*_FIRMS, *_ALSO) if entity in _NAMING]
+    numbers = [
+        (kind.removeprefix("account_id."), value) for kind, value in view.identifiers if kind.startswith("account_id.")
+    ]
+    values: Values = {
+        "organisationName": [str(name) for name in told if name],
+        "emailAddress": [value for kind, value in view.identifiers if kind == "account_email"],
+        "telephoneNumber": [value for kind, value in view.identifiers if kind == "account_phone"],
+        "webSiteURL": [value for kind, value in view.identifiers if kind == "account_domain"],
+        "partyIdentification": [f"{scheme}:{value}" for scheme, value in numbers],
+        "registrationNumber": [f"{scheme}:{value}" for scheme, value in numbers if scheme in registers],
+    }
+    return {word: found for word, found in values.items() if found} | _place_of(view)
 
 
 def singles_of(values: Values, exclusive: Collection[str]) -> dict[str, set[str]]:
@@ -104,20 +134,56 @@ def person_entities(space: Space, conn: Connection) -> list[int]:
     return [number for number, name in entity_names(conn).items() if space.model.is_a(name, "Individual")]
 
 
+def organisation_entities(space: Space, conn: Connection) -> list[int]:
+    """Return the numbers of the entities whose records are organisations."""
+    is_a = space.model.is_a
+    return [number for number, name in entity_names(conn).items() if is_organisation(is_a, name)]
+
+
+def party_entities(space: Space, conn: Connection, *, sees_organisations: bool) -> list[int]:
+    """Return the numbers of the entities whose records a model compares."""
+    return person_entities(space, conn) + (organisation_entities(space, conn) if sees_organisations else [])
+
+
 def people(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
     """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
-    wanted = _numbers(space, conn) if records is None else sorted(records)
-    country = space.project.settings.project.country
+    exclusive, country = space.rules.exclusive_schemes, space.project.settings.project.country
+    for row, view in _opened(space, conn, _numbers(conn, person_entities(space, conn)) if records is None else records):
+        values = values_of(view)
+        if country:
+            values.setdefault("countryName", country)
+        yield Person(row, view, values, singles_of(values, exclusive))
+
+
+def organisations(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
+    """Yield the open records of organisations, as `people` does those of people. Their model knows the walls of numbers itself."""
+    registers = space.rules.registers
+    wanted = _numbers(conn, organisation_entities(space, conn)) if records is None else records
+    for row, view in _opened(space, conn, wanted):
+        yield Person(row, view, organisation_values_of(view, registers), {})
+
+
+def those_of(conn: Connection, records: Collection[int], entities: Collection[int]) -> list[int]:
+    """Return those of these records that are of these entities."""
+    rows = conn.execute(
+        "select record_id from intake.record where record_id = any(%s) and entity_id = any(%s) order by 1",
+        (list(records), list(entities)),
+    )
+    return [record for (record,) in rows]
+
+
+def _opened(space: Space, conn: Connection, records: Collection[int]) -> Iterator[tuple[RecordRow, View]]:
+    wanted = sorted(records)
     opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
     for start in range(0, len(wanted), _PAGE):
         rows = {row.record_id: row for row in records_by_id(conn, wanted[start : start + _PAGE])}
         views = opener.open([row for _, row in sorted(rows.items()) if row.closed_at is None])
-        yield from (Person(rows[view.record_id], view, space.rules.exclusive_schemes, country) for view in views)
+        yield from ((rows[view.record_id], view) for view in views)
 
 
-def _numbers(space: Space, conn: Connection) -> list[int]:
+def _numbers(conn: Connection, entities: list[int]) -> list[int]:
     rows = conn.execute(
         "select record_id from intake.record where is_party and closed_at is null and entity_id = any(%s) order by 1",
-        (person_entities(space, conn),),
+        (entities,),
     )
     return [record for (record,) in rows]

@@ -10,16 +10,25 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from steelthread.identity import NODES_OF, Identifiers, homes_of, name_evidence, name_words, organisation_evidence
-from steelthread.intake import MappedPart, MappedRecord, MappedRow, Source, key_hash
+from steelthread.identity import (
+    NODES_OF,
+    Identifiers,
+    homes_of,
+    name_evidence,
+    name_words,
+    organisation_evidence,
+    organisation_name,
+)
+from steelthread.intake import MappedPart, MappedRecord, MappedRow, RecordRow, Source, key_hash
 from steelthread.kit import remembered
-from steelthread.model import Model
+from steelthread.model import PARTIES, Model
 from steelthread.vault import Vault
 
 _JSON = msgspec.json.Encoder(order="sorted").encode
 _PACK = msgspec.msgpack.Encoder(order="sorted").encode
-PARTY_ENTITIES = ("Individual", "Account")
-_NAMES = ("firstName", "lastName", "middleName", "secondLastName", "personName", "name", "preferredName")
+_NAMES = (
+    "firstName", "lastName", "middleName", "secondLastName", "personName", "preferredName", "name", "businessName", "legalName",
+)  # fmt: skip
 _AMOUNTS = ("grandTotalAmount", "totalLineAmount", "paymentAmount")
 _PRICES = ("unitPriceAmount", "listPriceAmount")
 _MEASURED = frozenset((*_AMOUNTS, *_PRICES, "orderedQuantity"))
@@ -90,6 +99,13 @@ class Prepared(msgspec.Struct, array_like=True):
     """Whether it makes no count, sum or trait of its owner."""
 
 
+def as_they_were(winners: dict[bytes, Prepared], stored: Dict[bytes, RecordRow]) -> None:
+    """Leave records that a former version took for no party (`Organization`) what they are: they have no node to be one."""
+    for name, row in stored.items():
+        if winners[name].is_party and not row.is_party:
+            winners[name] = msgspec.structs.replace(winners[name], is_party=False)
+
+
 class Preparer:
     """Prepares the rows of one source."""
 
@@ -121,7 +137,7 @@ class Preparer:
     def is_party(self, entity: str) -> bool:
         """Whether records of this entity are nodes of the identity graph."""
         if entity not in self._parties:
-            self._parties[entity] = any(self._model.is_a(entity, party) for party in PARTY_ENTITIES)
+            self._parties[entity] = any(self._model.is_a(entity, party) for party in PARTIES)
         return self._parties[entity]
 
     def _record(self, record: MappedRecord, row: MappedRow, row_digest: bytes, extras: dict[str, str]) -> Prepared:
@@ -193,7 +209,7 @@ class Preparer:
     def _who(self, record: MappedRecord) -> _Who:
         found, blocked = self._identifiers.of(record)
         names = (
-            organisation_evidence(str(record.values.get("name") or ""))
+            organisation_evidence(organisation_name(record.values))
             if self._identifiers.is_organisation(record.entity)
             else name_evidence(record, (value for _, name, value, _ in found if name == "email"))
         )

@@ -6,8 +6,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from steelthread.intake import source_names
+from steelthread.model import PARTIES
 from steelthread.thread.batch import LANE
-from steelthread.thread.prepare import PARTY_ENTITIES
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -64,7 +64,7 @@ def _told(space: Space, conn: Connection) -> dict[str, Any]:
     folder = space.folder(conn)
     rules = {
         f"{entity}.{name}": folder.rule(name, entity)
-        for entity in PARTY_ENTITIES
+        for entity in PARTIES
         for name in space.model.entity(entity).attributes
     }
     return {

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from steelthread.kit import now
 from steelthread.model import ProfilesChanged
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
-from steelthread.thread.people import Person, apart, people, person_entities
+from steelthread.thread.people import Person, apart, organisations, party_entities, people
 from steelthread.thread.space import Space
 from steelthread.vault import seal, unseal
 
@@ -90,28 +90,76 @@ def judged_by(
     """
     match = load_match()
     former = identity.model_in_force(conn) if keep_model else None
-    found = [one.alone() for one in people(space, conn)]
-    known = atoms_of(conn, [one.record for one in found])
-    place = {one.record: number for number, one in enumerate(found)}
-    known += [(place[a], place[b]) for a, b in identity.contacts_in_doubt(conn, None) if a in place and b in place]
-    told = [] if former else [(place[a], place[b], same) for a, b, same in identity.decided_pairs(conn, list(place))]
+    kept: Any = opened_model(space, former) if former else None
+    persons = _asked(conn, people(space, conn), told=former is None)
+    firms = _asked(conn, organisations(space, conn), told=former is None)
     if not within:
         conn.rollback()
     with _compared(space, engine) as how:
-        resolution = match.resolve(
-            [one.values for one in found], former and opened_model(space, former), known, told, **how
-        )
-    model = resolution.model
-    seen = {one.record: one for one in seen_of(space, zip(found, resolution.rows, strict=True))}
-    findings = Findings(
-        list(judgements(model, resolution.judged, found)),
-        seen,
-        resolution.pairs,
-        match.common_of(np.fromiter(chain.from_iterable(one.keys for one in seen.values()), np.int64), len(found)),
-        [(one.record, space.vault.token(home)) for one in found for home in homes_of(one.values, [one.values])],
-        {one.record: homely_contacts(row) for one, row in zip(found, resolution.rows, strict=True)},
-    )
-    return former or sealed_model(space, model), findings, resolution.lacks
+        resolution = match.resolve(persons.values, kept, persons.known, persons.told, **how)
+        model = resolution.model
+        lacks = resolution.lacks if persons.found else []
+        heard = [Heard(match.PEOPLE, persons.found, resolution, 0)]
+        if firms.found and (kept is None or kept.organisations is not None):
+            fitted = model.thresholds if persons.found else None
+            beside = match.resolve_organisations(firms.values, model, firms.known, firms.told, thresholds=fitted, **how)
+            model.organisations, model.thresholds = beside.model, beside.model.thresholds
+            lacks += beside.lacks
+            heard.append(Heard(match.ORGANISATIONS, firms.found, beside, len(model.comparisons)))
+    return former or sealed_model(space, model), findings_of(space, heard), lacks
+
+
+class _Asked(NamedTuple):
+    """Records to be compared, which of them are joined already, and what people said of pairs."""
+
+    found: list[Person]
+    known: list[tuple[int, int]]
+    told: list[tuple[int, int, bool]]
+
+    @property
+    def values(self) -> list[dict[str, Any]]:
+        """The records in the words of matching."""
+        return [one.values for one in self.found]
+
+
+def _asked(conn: Connection, parties: Iterable[Person], *, told: bool) -> _Asked:
+    found = [one.alone() for one in parties]
+    known = atoms_of(conn, [one.record for one in found])
+    place = {one.record: number for number, one in enumerate(found)}
+    known += [(place[a], place[b]) for a, b in identity.contacts_in_doubt(conn, None) if a in place and b in place]
+    said = identity.decided_pairs(conn, list(place)) if told else []
+    return _Asked(found, known, [(place[a], place[b], same) for a, b, same in said])
+
+
+class Heard(NamedTuple):
+    """What a part of a model said of all records of a kind; its answers stand behind so many others."""
+
+    party: Any
+    found: list[Person]
+    resolution: Any
+    behind: int
+
+
+def findings_of(space: Space, heard: Sequence[Heard]) -> Findings:
+    """Return what the parts of a model said, ready to be written."""
+    match = load_match()
+    findings = Findings([], {}, 0, [])
+    common: list[int] = []
+    for party, found, resolution, behind in heard:
+        seen = {one.record: one for one in seen_of(space, zip(found, resolution.rows, strict=True), party)}
+        findings.seen |= seen
+        findings.judgements += judgements(resolution.model, resolution.judged, found, behind)
+        findings.pairs += resolution.pairs
+        keys = np.fromiter(chain.from_iterable(one.keys for one in seen.values()), np.int64)
+        common += match.common_of(keys, len(found))
+        if party is match.PEOPLE:
+            token = space.vault.token
+            findings.homes = [(one.record, token(home)) for one in found for home in homes_of(one.values, [one.values])]
+            findings.homely = {
+                one.record: homely_contacts(row) for one, row in zip(found, resolution.rows, strict=True)
+            }
+    findings.common = common
+    return findings
 
 
 @contextmanager
@@ -138,8 +186,8 @@ def atoms_of(conn: Connection, records: Sequence[int]) -> list[tuple[int, int]]:
     return pairs
 
 
-def judgements(model: Any, judged: Any, found: Sequence[Person]) -> Iterator[Judgement]:
-    """Yield what a run says of the pairs that say anything."""
+def judgements(model: Any, judged: Any, found: Sequence[Person], behind: int = 0) -> Iterator[Judgement]:
+    """Yield what a run says of the pairs that say anything; its answers stand behind so many others that are silent."""
     if judged is None:
         return
     said = abs(judged.steps[:, 1:]).sum(axis=1) >= SAYS
@@ -152,7 +200,12 @@ def judgements(model: Any, judged: Any, found: Sequence[Person]) -> Iterator[Jud
         word = walls[int(wall)] or apart(one.singles, other.singles, weight)
         if speaks or word:
             a, b = sorted((one.record, other.record))
-            yield Judgement(a, b, weight, levels.tolist(), parts, word)
+            yield Judgement(a, b, weight, *behind_others(levels.tolist(), parts, behind), word)
+
+
+def behind_others(levels: list[int], steps: list[float], behind: int) -> tuple[list[int], list[float]]:
+    """Return answers and steps with so many answers before them that say nothing: those of a model's other part."""
+    return ([0] * behind + levels, [steps[0], *([0.0] * behind), *steps[1:]]) if behind else (levels, steps)
 
 
 def homely_contacts(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -162,16 +215,16 @@ def homely_contacts(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(kind for column, names in kinds if row[column] and free.issuperset(row[column]) for kind in names)
 
 
-def seen_of(space: Space, rows: Iterable[tuple[Person, Mapping[str, Any]]]) -> Iterator[Seen]:
-    """Yield records with the keyed hashes by which each is found, and what is compared of it, sealed."""
+def seen_of(space: Space, rows: Iterable[tuple[Person, Mapping[str, Any]]], party: Any) -> Iterator[Seen]:
+    """Yield records of a kind with the keyed hashes by which each is found, and what is compared of it, sealed."""
     match = load_match()
     rows = iter(rows)
     while page := list(islice(rows, _PAGE)):
         keys = space.vault.keys({one.subject for one, _ in page})
         for one, row in page:
             key = keys.get(one.subject)  # None: destroyed meanwhile, and the record goes with it
-            sealed = seal(key, match.packed(row), context_of(one.record)) if key else b""
-            hashes = array("q", keys_of(space, {one.record: row})[one.record])
+            sealed = seal(key, match.packed(row, party.columns), context_of(one.record)) if key else b""
+            hashes = array("q", keys_of(space, {one.record: row}, party)[one.record])
             yield Seen(one.record, one.digest, hashes, one.subject, sealed)
 
 
@@ -180,17 +233,20 @@ def context_of(record: int) -> bytes:
     return b"judged " + record.to_bytes(8, "big")
 
 
-def keys_of(space: Space, rows: Mapping[int, Any]) -> dict[int, list[int]]:
-    """Return the keyed hashes by which each of these prepared records is found."""
+def keys_of(space: Space, rows: Mapping[int, Any], party: Any = None) -> dict[int, list[int]]:
+    """Return the keyed hashes by which each of these prepared records is found; of people's where no kind is given."""
     match, token = load_match(), space.vault.token
-    return {record: sorted({token(f"match|{key}") for key in match.keys_of(row)}) for record, row in rows.items()}
+    party = party or match.PEOPLE
+    keys = {record: match.keys_of(row, party.words, party.mark) for record, row in rows.items()}
+    return {record: sorted({token(f"match|{key}") for key in own}) for record, own in keys.items()}
 
 
 def sealed_model(space: Space, model: Any) -> ModelRow:
     """Return a model as it is kept: what it knows of names and contacts is sealed under a subject of its own."""
     ((subject, key),) = space.vault.new_subjects(1)
     thresholds = model.thresholds
-    labels = [(one.name, [level.label for level in one.levels]) for one in model.comparisons]
+    comparisons = [*model.comparisons, *(model.organisations.comparisons if model.organisations else ())]
+    labels = [(one.name, [level.label for level in one.levels]) for one in comparisons]
     sealed = seal(key, zlib.compress(model.encode(), 6), b"model " + model.version.encode())
     return ModelRow(
         model.version, subject, sealed, labels, thresholds.exact, thresholds.strict, thresholds.loose, space.rules.confidence,
@@ -204,6 +260,11 @@ def opened_model(space: Space, row: ModelRow) -> Any:
         text = zlib.decompress(unseal(space.vault.key(row.subject), row.sealed, b"model " + row.version.encode()))
         space.matching = {row.version: load_match().decode(text)}
     return space.matching[row.version]
+
+
+def knows_organisations(row: ModelRow) -> bool:
+    """Whether a model has a part for organisations."""
+    return any(question.startswith("firm") for question, _ in row.labels)
 
 
 def write(
@@ -235,7 +296,7 @@ def write(
     identity.note_judged(
         conn,
         (one for record, one in findings.seen.items() if record not in stale),
-        person_entities(space, conn) if among is None else None,
+        party_entities(space, conn, sees_organisations=knows_organisations(model)) if among is None else None,
     )
     if findings.common is not None:
         identity.note_common(conn, findings.common)

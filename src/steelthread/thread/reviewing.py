@@ -51,7 +51,7 @@ def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) ->
 
 def suspects(space: Space, conn: Connection, model: ModelRow | None) -> list[Suspect]:
     """Return the people who may be several; first names are unsealed in memory to see which conflict."""
-    names = Names(space.vault, conn)
+    names = Names(space.vault, conn, space.rules.threshold)
     return identity.overmerged(conn, names.learn, names.conflict, model.threshold if model else None)
 
 

@@ -8,7 +8,7 @@ from splink import Linker
 
 from steelthread.identity.match.engine import Engine
 from steelthread.identity.match.model import splink_settings
-from steelthread.identity.match.prepare import LISTS, TEXTS
+from steelthread.identity.match.party import PEOPLE
 from steelthread.identity.match.scorer import Scorer
 
 FIRST = [
@@ -153,11 +153,11 @@ def made(count, seed=5):
     ]
 
 
-def splinks(engine, model, pairs):
+def splinks(engine, model, pairs, party=PEOPLE):
     """Return (record, other, weight) as Splink itself weighs the pairs of a table."""
     ground = engine.ground
     frequent = {level.frequency for one in model.comparisons for level in one.levels if level.frequency}
-    ground.make("bare", f"select record, {', '.join((*TEXTS, *LISTS))} from people")
+    ground.make("bare", f"select record, {', '.join((*party.texts, *party.lists))} from people")
     linker = Linker(ground.api.register("bare"), splink_settings(model, ground.dialect), log_level=logging.ERROR)
     for name in frequent:
         ground.make(

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.identity.match.test_organisations import firms
 from tests.identity.match.test_parity import CLEAN, made, splinks
 from tests.thread.test_resolving import _without_network
 
 from steelthread.identity import by_spark
-from steelthread.identity.match import blocking, decode
+from steelthread.identity.match import ORGANISATIONS, blocking, decode
 from steelthread.identity.match.engine import Engine
 from steelthread.identity.match.resolve import resolve
 from steelthread.kit import Invalid, Unavailable
@@ -107,6 +108,19 @@ def test_splink_itself_weighs_alike_on_spark(tmp_path):
         weights = splinks(there, model, "every")
     assert [(a, b) for a, b, _ in weights] == list(zip(mine.left, mine.right, strict=True))
     assert max(abs(weight - said) for (_, _, weight), said in zip(weights, mine.weight, strict=True)) < 1e-6
+
+
+@spark
+@pytest.mark.soak
+def test_spark_weighs_organisations_alike_after_people_on_the_same_ground(tmp_path):
+    records, _ = firms(count=15)
+    with by_spark("local[2]", "1g", tmp_path) as spark_engine:
+        assert resolve(people(20), engine_of=spark_engine).model.party == "people"
+        mine, its = resolve(records, party=ORGANISATIONS), resolve(records, engine_of=spark_engine, party=ORGANISATIONS)
+    assert its.pairs == mine.pairs
+    assert its.clusters() == mine.clusters()
+    assert its.judged.left.tolist() == mine.judged.left.tolist()
+    assert abs(its.judged.steps - mine.judged.steps).max() < 1e-6
 
 
 def children():

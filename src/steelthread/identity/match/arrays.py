@@ -26,15 +26,15 @@ from steelthread.identity.match.beside import in_portions, shared
 from steelthread.identity.match.calibration import FLOORS
 from steelthread.identity.match.coded import Coded, Rows
 from steelthread.identity.match.coding import Coding
-from steelthread.identity.match.columns import prepared
-from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
+from steelthread.identity.match.comparisons import Comparison
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.keys import block
 from steelthread.identity.match.known import Known
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
 from steelthread.identity.match.model import READING, Model
-from steelthread.identity.match.prepare import COLUMNS, LISTS, TEXTS, Frequencies, Values
+from steelthread.identity.match.party import PARTIES, PEOPLE, Party
+from steelthread.identity.match.prepare import Frequencies, Values
 
 TAUGHT = 1_000_000
 """Candidate pairs from which is learned: all of them, or as many as this stand for all."""
@@ -45,9 +45,12 @@ SLACK = 8.0
 class Arrays:
     """The records of one run, and what is asked of them."""
 
-    def __init__(self, records: Sequence[Values], frequencies: Frequencies | None = None) -> None:
+    def __init__(
+        self, records: Sequence[Values], frequencies: Frequencies | None = None, party: Party = PEOPLE
+    ) -> None:
         self.count = len(records)
-        self.coded, self.frequencies = prepared(records, frequencies)
+        self.party = party
+        self.coded, self.frequencies = party.prepared(records, frequencies)
         self.rows = Rows(self.coded)
         self.filled = self.coded.filled()
         self.keys: Ints = np.zeros(0, dtype=np.int64)
@@ -66,7 +69,7 @@ class Arrays:
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
-        self.keys = block(self.coded)
+        self.keys = block(self.coded, self.party.words)
         return self.pairs
 
     def learn(self, label: Sequence[int] | None = None, told: Sequence[Told] = ()) -> Model:
@@ -75,7 +78,7 @@ class Arrays:
         With clusters from a first model (`label`, a number per record) the pairs inside them count as one person: so
         pairs that look little alike, and are known through others, are learned from too.
         """
-        comparisons = choose(self.filled)
+        comparisons = self.party.choose(self.filled)
         known = self._knowing(comparisons)
         if self._taught is None:
             chosen = self.keys
@@ -103,7 +106,8 @@ class Arrays:
             patterns = patterns_of(comparisons, found, np.full(len(keys), same))
             parts.append((decided(patterns, same=same), TOLD))
         learned, prior = learn(comparisons, joined(parts), self.count)
-        return Model(learned, self.frequencies, prior, walls(families=self.has_families()), reading=READING)
+        walls = self.party.walls(families=self.has_families())
+        return Model(learned, self.frequencies, prior, walls, reading=READING, party=self.party.name)
 
     def _knowing(self, comparisons: Sequence[Comparison]) -> Known:
         """Return what is known of pairs by these comparisons."""
@@ -139,13 +143,16 @@ class Arrays:
 
         Where they have one, first names are wrong in the data, and who looks like a twin is the same person.
         """
+        twins_of = self.party.twins
+        if twins_of is None:
+            return False
         if self._families is None:
             assert self._taught is not None
             chosen, birthday = self._taught[0], self.coded.texts["birthday"]
             left, right = ends_of(chosen)
             known = (birthday[left] >= 0) & (birthday[right] >= 0)
             left, right = left[known], right[known]
-            twins = in_arrays(TWINS, often([TWINS]))
+            twins = in_arrays(twins_of, often([twins_of]))
             keys, homes = chosen[known], shared((len(left),), np.bool_)
 
             def ask(part: slice) -> None:
@@ -204,9 +211,10 @@ class Weighing:
 
     def __init__(self, model: Model) -> None:
         asked, rare = asked_by(model)
-        texts, lists = ([name for name in names if name in asked] for names in (TEXTS, LISTS))
+        party = PARTIES[model.party]
+        texts, lists = ([name for name in names if name in asked] for names in (party.texts, party.lists))
         self._model = model
-        self._coding = Coding(COLUMNS, texts, lists, rare)
+        self._coding = Coding(party.columns, texts, lists, rare)
 
     def add(self, rows: Sequence[Sequence[Any]]) -> range:
         """Take records in, each as `cells_of` gives it; return their places."""

@@ -86,11 +86,11 @@ WORDS = [[Word(text) for text in rule.split()] for rule in RULES]
 """The rules, word by word."""
 
 
-def keys_of(row: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a prepared record, each with the number of its rule: what `block` joins on."""
+def keys_of(row: Mapping[str, Any], rules: Sequence[Sequence[Word]] = WORDS, mark: str = "") -> list[str]:
+    """Return the keys of a prepared record, each with the number of its rule after `mark`: what `block` joins on."""
     found = []
-    for number, words in enumerate(WORDS):
-        values = [f"{number}|"]
+    for number, words in enumerate(rules):
+        values = [f"{mark}{number}|"]
         for word in words:
             more = word.values(row)
             if not more:
@@ -112,7 +112,7 @@ def common_of(keys: npt.NDArray[np.int64], records: int) -> list[int]:
     return found
 
 
-def block(ground: Ground, table: str, into: str) -> int:
+def block(ground: Ground, table: str, into: str, rules: Sequence[Sequence[Word]] = WORDS) -> int:
     """Write the pairs (record_l < record_r) of a table of prepared records; return how many there are."""
     records = ground.count(table)
     if records <= FEW:
@@ -125,7 +125,7 @@ def block(ground: Ground, table: str, into: str) -> int:
     parts = " union all ".join(
         f"select record, {number}::tinyint as rule, {' || '.join(word.sql(dialect) for word in words)} as value"
         f" from {table}{''.join(word.among(dialect) for word in words)}"
-        for number, words in enumerate(WORDS)
+        for number, words in enumerate(rules)
     )
     key = "hash" if dialect == "duckdb" else "xxhash64"
     ground.make("keys", f"select record, {key}(rule, value) as key from ({parts}) where value is not null")

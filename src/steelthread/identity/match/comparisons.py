@@ -21,7 +21,8 @@ class Level(msgspec.Struct):
     u: float = 0.0
     frequency: str = ""
     alone: float = 16.0
-    """This answer alone makes the odds no better than so many to one: a contact may be shared, a number borrowed."""
+    """This answer alone makes the odds no better than so many to one: a contact may be shared, a number borrowed. 0: it never
+    speaks for one, however seldom strangers were seen to give it."""
 
 
 class Comparison(msgspec.Struct):
@@ -129,7 +130,8 @@ def _contact() -> Comparison:
     ], shared=True)  # fmt: skip
 
 
-def _place() -> Comparison:
+def place() -> Comparison:
+    """Postcode and place, where nothing nearer is shared."""
     return Comparison("place", ["any", AT_HOME, _SAME_ROAD, ["all", ["null", "postcode"], ["null", "city"]]], [
         Level("same postcode", ["same", "postcode"], 0.60, frequency="postcode"),
         Level("one sign of the postcode differs", ["edits", "postcode", 1], 0.08),
@@ -225,7 +227,7 @@ def choose(filled: dict[str, float]) -> list[Comparison]:
     if there("mails", "phones", "address"):
         chosen.append(_contact())
     if there("postcode", "city"):
-        chosen.append(_place())
+        chosen.append(place())
     chosen += [
         others[name]
         for name, column in (("gender", "gender"), ("category", "category"), ("number", "numbers"))

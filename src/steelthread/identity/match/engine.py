@@ -11,8 +11,7 @@ from splink import Linker
 from steelthread.identity.match.answers import joined
 from steelthread.identity.match.blocking import block
 from steelthread.identity.match.coded import Rows
-from steelthread.identity.match.columns import prepared
-from steelthread.identity.match.comparisons import TWINS, Comparison, choose, walls
+from steelthread.identity.match.comparisons import Comparison
 from steelthread.identity.match.conditions import Condition, columns_in, to_sql
 from steelthread.identity.match.duck import DuckDBGround
 from steelthread.identity.match.ground import Ground
@@ -28,26 +27,26 @@ from steelthread.identity.match.levels import (
 )
 from steelthread.identity.match.linkage import Floats, Ints
 from steelthread.identity.match.model import READING, Model, splink_settings
-from steelthread.identity.match.prepare import (
-    FREQUENT,
-    LISTS,
-    TEXTS,
-    Frequencies,
-    Values,
-)
+from steelthread.identity.match.party import PEOPLE, Party
+from steelthread.identity.match.prepare import Frequencies, Values
 
 
 class Engine:
     """The records of one run on a ground of its own, and what is asked of them."""
 
     def __init__(
-        self, records: Sequence[Values], frequencies: Frequencies | None = None, ground: Ground | None = None
+        self,
+        records: Sequence[Values],
+        frequencies: Frequencies | None = None,
+        ground: Ground | None = None,
+        party: Party = PEOPLE,
     ) -> None:
+        self.party = party
         self.count = len(records)
-        coded, self.frequencies = prepared(records, frequencies)
+        coded, self.frequencies = party.prepared(records, frequencies)
         self.rows = list(Rows(coded))
         self.ground = ground or DuckDBGround()
-        table = _table(self.rows)
+        table = _table(self.rows, party)
         self.filled = {name: 1 - table[name].null_count / max(self.count, 1) for name in table.column_names}
         self.ground.write("people", table)
         self.pairs = 0
@@ -56,7 +55,7 @@ class Engine:
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
-        self.pairs = block(self.ground, "people", "candidates")
+        self.pairs = block(self.ground, "people", "candidates", self.party.words)
         return self.pairs
 
     def learn(self, label: Sequence[int] | None = None, told: Sequence[Told] = ()) -> Model:
@@ -65,7 +64,7 @@ class Engine:
         With clusters from a first model (`label`, a number per record) the pairs inside them count as one person: so
         pairs that look little alike, and are known through others, are learned from too.
         """
-        comparisons = choose(self.filled)
+        comparisons = self.party.choose(self.filled)
         if self._strangers is None:
             self._find_levels("candidates", "levels", comparisons)
             others, self._each = self._sample()
@@ -79,7 +78,8 @@ class Engine:
         parts += [(one, TOLD) for one in self._told(told, comparisons)]
         patterns = joined(parts)
         learned, prior = learn(comparisons, patterns, self.count)
-        return Model(learned, self.frequencies, prior, walls(families=self._families()), reading=READING)
+        walls = self.party.walls(families=self._families())
+        return Model(learned, self.frequencies, prior, walls, reading=READING, party=self.party.name)
 
     def _told(self, told: Sequence[Told], comparisons: Sequence[Comparison]) -> Iterator[Patterns]:
         """Yield the patterns of the pairs that people decided."""
@@ -165,12 +165,15 @@ class Engine:
 
         Where they have one, first names are wrong in the data, and who looks like a twin is the same person.
         """
+        twins = self.party.twins
+        if twins is None:
+            return False
         birthdays: Condition = ["not", ["null", "birthday"]]
         dialect = self.ground.dialect
         found = self.ground.ask(
             "select count(*) filter (where birthday_l = birthday_r) as one, count(*) filter (where birthday_l <> birthday_r) as two"
-            f" from ({self._sides('candidates', [TWINS, birthdays])})"
-            f" where {to_sql(TWINS, dialect)} and {to_sql(birthdays, dialect)}"
+            f" from ({self._sides('candidates', [twins, birthdays])})"
+            f" where {to_sql(twins, dialect)} and {to_sql(birthdays, dialect)}"
         )
         return int(found["one"][0]) <= int(found["two"][0])
 
@@ -205,12 +208,12 @@ class Engine:
         return size, (total - self.pairs) / size if size else 0.0
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _table(rows: Sequence[Mapping[str, Any]], party: Party) -> pa.Table:
     columns: dict[str, pa.Array] = {"record": pa.array(range(len(rows)), pa.int64())}
-    for name in TEXTS:
+    for name in party.texts:
         columns[name] = pa.array([row[name] for row in rows], pa.string())
-    for name in LISTS:
+    for name in party.lists:
         columns[name] = pa.array([row[name] for row in rows], pa.list_(pa.string()))
-    for name in FREQUENT:
+    for name in party.frequent:
         columns[f"tf_{name}"] = pa.array([row[f"tf_{name}"] for row in rows], pa.float64())
     return pa.table(columns)

@@ -69,12 +69,12 @@ class _Holders(msgspec.Struct):
     size: Ints
 
 
-def _holders(coded: Coded, number: int) -> _Holders:
+def _holders(coded: Coded, number: int, words: Sequence[Word]) -> _Holders:
     """Return who shares a key of a rule.
 
     The place of the record stands in the last bits of a key, so one order of plain numbers gives both.
     """
-    records, keys = _keys(coded, number, WORDS[number])
+    records, keys = _keys(coded, number, words)
     mask = np.uint64((1 << max(coded.count - 1, 1).bit_length()) - 1)
     keys &= ~mask
     keys |= records.astype(np.uint64)
@@ -104,16 +104,16 @@ def _pairs(rule: _Holders, largest: int) -> Ints:
     return np.asarray(keys[keys >> 32 != keys & 0xFFFFFFFF])  # a key that a record has twice
 
 
-def block(coded: Coded) -> Ints:
+def block(coded: Coded, words: Sequence[Sequence[Word]] = WORDS) -> Ints:
     """Return the pairs of records that share a key, as keys (`linkage.key_of`, the lesser record first), in order."""
     if coded.count <= FEW:
         left, right = np.triu_indices(coded.count, 1)
         return key_of(left, right)
-    for word in (word for words in WORDS for word in words if word.cut == ":"):
+    for word in (word for rule in words for word in rule if word.cut == ":"):
         for name in word.names:
             coded.cut(name, 0, word.size)  # here and in this order: it gives numbers to what is cut
     with ThreadPoolExecutor(2) as threads:
-        rules = list(threads.map(lambda number: _holders(coded, number), range(len(WORDS))))
+        rules = list(threads.map(lambda number: _holders(coded, number, words[number]), range(len(words))))
         largest = _largest(rules, budget(coded.count))
         pairs = np.concatenate(list(threads.map(lambda rule: _pairs(rule, largest), rules)))
     pairs.sort()

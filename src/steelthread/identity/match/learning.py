@@ -137,7 +137,8 @@ def _round(
         s.append(_shares(levels, of_strangers, start.stranger[at]) if comparison.shared else both)
         h.append(_shares(levels, of_home, start.home[at]) if comparison.shared else both)
         alone = np.array([level.alone for level in comparison.levels])
-        u.append(np.maximum(both, m[at] * prior / (1 - prior) / alone))
+        least = m[at] * prior / (1 - prior) / np.maximum(alone, _LEAST)
+        u.append(np.maximum(both, np.where(alone > 0, least, m[at])))
     return _Mixture(m, h, s, prior, homes), u
 
 

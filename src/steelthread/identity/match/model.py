@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from typing import Literal
 
 import msgspec
 
@@ -35,6 +36,10 @@ class Model(msgspec.Struct):
     """A component of more records is taken apart by a higher weight first."""
     reading: int = 0
     """The way of reading under which it was learned; 0 before there was a number for it."""
+    party: Literal["people", "organisations"] = "people"
+    """Whom it compares (`party.PARTIES`)."""
+    organisations: "Model | None" = None
+    """The part of a model of people that compares organisations."""
 
     @property
     def reads_otherwise(self) -> bool:

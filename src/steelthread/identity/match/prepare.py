@@ -57,14 +57,14 @@ _NUMBERS = COLUMNS.index("numbers")
 _decoded = msgspec.msgpack.Decoder().decode
 
 
-def packed(row: Mapping[str, Any]) -> bytes:
+def packed(row: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> bytes:
     """Return a prepared record as bytes."""
-    return msgspec.msgpack.encode(cells_of(row))
+    return msgspec.msgpack.encode(cells_of(row, columns))
 
 
-def cells_of(row: Mapping[str, Any]) -> list[Any]:
-    """Return a prepared record as the values of `COLUMNS`, in order."""
-    return [row[column] for column in COLUMNS]
+def cells_of(row: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> list[Any]:
+    """Return a prepared record as the values of its columns, in order."""
+    return [row[column] for column in columns]
 
 
 def numbers_of(cells: Sequence[Any]) -> list[str]:

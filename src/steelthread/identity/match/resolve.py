@@ -25,9 +25,9 @@ from steelthread.identity.match.linkage import (
     linkages,
     pairs_within,
 )
-from steelthread.identity.match.model import Model
-from steelthread.identity.match.prepare import Frequencies, Values
-from steelthread.identity.match.sufficiency import lacks
+from steelthread.identity.match.model import Model, Thresholds
+from steelthread.identity.match.party import ORGANISATIONS, PEOPLE, Party
+from steelthread.identity.match.prepare import Values
 
 if TYPE_CHECKING:
     from steelthread.identity.match.engine import Engine  # Splink takes a second to import
@@ -72,7 +72,8 @@ def resolve(
     model: Model | None = None,
     known: Sequence[tuple[int, int]] = (),
     told: Sequence[Told] = (),
-    engine_of: "Callable[[Sequence[Values], Frequencies | None], Arrays | Engine]" = Arrays,
+    engine_of: "Callable[..., Arrays | Engine]" = Arrays,
+    party: Party = PEOPLE,
 ) -> Resolution:
     """Find who is who among the records. Without a model one is learned from them, and thresholds are calibrated.
 
@@ -81,7 +82,39 @@ def resolve(
     Splink (`Engine`), which says the same and takes longer.
     """
     with nothing_collected():
-        return _resolve(engine_of(records, model.frequencies if model else None), model, known, told)
+        return _resolve(engine_of(records, model.frequencies if model else None, party=party), model, known, told)
+
+
+def resolve_organisations(
+    records: Sequence[Values],
+    beside: Model,
+    known: Sequence[tuple[int, int]] = (),
+    told: Sequence[Told] = (),
+    engine_of: "Callable[..., Arrays | Engine]" = Arrays,
+    *,
+    thresholds: Thresholds | None = None,
+) -> Resolution:
+    """Find which records are one organisation: under the part of a model that is for them, else one is learned.
+
+    A learned part is fitted to `thresholds`, those of the people it stands beside: where organisations need a higher mean to
+    be as surely right, their prior is lowered by the difference. So one threshold holds for both, and each joins rightly.
+    """
+    part = beside.organisations
+    if part is not None:
+        return resolve(records, part, known, engine_of=engine_of, party=ORGANISATIONS)
+    found = resolve(records, None, known, told, engine_of, ORGANISATIONS)
+    if thresholds is None:
+        return found
+    own, uses = found.model.thresholds, ("exact", "strict", "loose")
+    higher = max(0.0, *(getattr(own, use) - getattr(thresholds, use) for use in uses))
+    found.model.thresholds = thresholds
+    if not higher:
+        return found
+    odds = 2.0 ** (found.model.prior_weight - higher)
+    found.model.prior = odds / (1 + odds)
+    again = resolve(records, found.model, known, engine_of=engine_of, party=ORGANISATIONS)
+    again.lacks = found.lacks
+    return again
 
 
 def _resolve(
@@ -97,7 +130,13 @@ def _resolve(
     joins, judged = _joins(engine, model, CONNECTS, known)
     model.thresholds = calibrate(engine.count, joins)
     return Resolution(
-        engine.count, engine.pairs, model, joins, lacks(engine.filled, engine.count, model), engine.rows, judged
+        engine.count,
+        engine.pairs,
+        model,
+        joins,
+        engine.party.lacks(engine.filled, engine.count, model),
+        engine.rows,
+        judged,
     )
 
 

@@ -13,7 +13,8 @@ import msgspec
 from steelthread.identity.match.comparisons import Comparison
 from steelthread.identity.match.conditions import GIVEN, Row, compiled, parts_of, to_python
 from steelthread.identity.match.model import Model
-from steelthread.identity.match.prepare import Values, columns_of
+from steelthread.identity.match.party import PARTIES
+from steelthread.identity.match.prepare import Values
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -81,7 +82,7 @@ class Scorer:
 
     def prepare(self, values: Values) -> Row:
         """Return the columns of a record under the model's frozen frequencies."""
-        return columns_of(values, self.model.frequencies)
+        return PARTIES[self.model.party].columns_of(values, self.model.frequencies)
 
     def weight(self, one: Row, other: Row) -> float:
         """Return the weight of two prepared records (log2 odds of one person)."""

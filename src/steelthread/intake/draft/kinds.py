@@ -7,6 +7,7 @@ from steelthread.intake.draft import vocabulary
 from steelthread.intake.draft.consents import consents
 from steelthread.intake.draft.people import (
     contact_points,
+    documents,
     emails,
     entity,
     facts,
@@ -141,7 +142,8 @@ def _people(sheet: Sheet, key: Column | None) -> Lines:
         lines += entity(
             "Organization", [f"businessName: {column}   # high"], [f"when: {{column: {column}, not_empty: true}}"]
         )
-    return lines + contact_points(sheet) + identifiers(sheet)
+    numbers = documents(sheet, vocabulary.REGISTERS) if company else []
+    return lines + contact_points(sheet) + numbers + identifiers(sheet)
 
 
 def _companies(sheet: Sheet, key: Column | None) -> Lines:
@@ -152,7 +154,8 @@ def _companies(sheet: Sheet, key: Column | None) -> Lines:
         column = sheet.take(known, exact=True)
         if column:
             attributes.append(f"{attribute}: {quoted(column.name)}   # medium")
-    return lines + entity("Organization", attributes) + contact_points(sheet)
+    numbers = documents(sheet, vocabulary.REGISTERS)
+    return lines + entity("Organization", attributes) + contact_points(sheet) + numbers
 
 
 def _orders(sheet: Sheet, key: Column | None) -> Lines:

@@ -1,6 +1,6 @@
 """Drafting people: names, contact points, documents, identifiers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from steelthread.intake.draft import vocabulary
 from steelthread.intake.draft.sheet import EMAILS, PHONES, Column, Sheet, quoted
@@ -64,7 +64,13 @@ def contact_points(sheet: Sheet) -> list[str]:
     card = sheet.take(vocabulary.LOYALTY) or _key_as_card(sheet)
     if card:
         lines += entity("LoyaltyMember", [f"memberNumber: {quoted(card.name)}   # high"])
-    for scheme, known in vocabulary.SCHEMES.items():
+    return lines + documents(sheet, vocabulary.SCHEMES)
+
+
+def documents(sheet: Sheet, schemes: Mapping[str, frozenset[str]]) -> list[str]:
+    """Return the numbers by which registers and documents know a party, each with its scheme."""
+    lines: list[str] = []
+    for scheme, known in schemes.items():
         document = sheet.take(known)
         if document:
             number = f"identificationNumber: {quoted(document.name)}   # high"
@@ -105,6 +111,7 @@ def phones(sheet: Sheet) -> list[Column]:
 def addresses(sheet: Sheet) -> list[str]:
     """Return one ContactPointAddress for each group of columns (billing, shipping, ...)."""
     groups: dict[str, dict[str, str]] = {}
+    first: dict[tuple[str, str], Column] = {}
     streets = {
         column.group(name) for column in sheet.columns for name in column.names if name in ("street", "streetname")
     }
@@ -119,6 +126,11 @@ def addresses(sheet: Sheet) -> list[str]:
         group = groups.setdefault(column.group(name), {})
         if attribute not in group:
             group[attribute] = f"{attribute}: {quoted(column.name)}   # high, by its name"
+            first[column.group(name), attribute] = column
+            sheet.use(column)
+        elif first[column.group(name), attribute].takes_turns(column):
+            both = ", ".join(quoted(one.name) for one in (first[column.group(name), attribute], column))
+            group[attribute] = f"{attribute}: {{concat: [{both}]}}   # medium, each row has one of them"
             sheet.use(column)
     lines: list[str] = []
     for group in groups.values():

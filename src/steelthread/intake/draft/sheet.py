@@ -77,6 +77,7 @@ class Column:
         """The name less what stands in brackets: `Total (inc tax)`."""
         self.words = _words(name)
         self.filled = [value for value in values if value not in NULLS]
+        self.rows = frozenset(row for row, value in enumerate(values) if value not in NULLS)
         self.complete = len(self.filled) == len(values) and bool(values)
         self.unique = len(set(self.filled)) == len(self.filled)
         self.other = any(word in vocabulary.OTHERS for word in self.words)
@@ -117,6 +118,10 @@ class Column:
     def fits(self, names: Collection[str]) -> bool:
         """Tell whether it is known by one of these names."""
         return any(name in names for name in self.names)
+
+    def takes_turns(self, other: "Column") -> bool:
+        """Tell whether each row has at most one of the two, and both stand somewhere."""
+        return bool(self.rows and other.rows) and self.rows.isdisjoint(other.rows)
 
     def share(self, pattern: re.Pattern[str]) -> float:
         """Return how many of the values fit, 0 to 1."""

@@ -82,7 +82,8 @@ COMPANY_FACTS = {
     "companyType": words("companytype"),
 }
 COMPANY_SIGNS = words(
-    "industry website numberofemployees employees vatid lei leinumber duns annualrevenue domain sector"
+    "industry website numberofemployees employees vatid vatnumber lei leinumber duns dunsnumber annualrevenue domain sector "
+    "companynumber companyregistrationnumber registrationnumber"
 )
 SCHEMES = {
     "passport": words("passport passportnumber passportno"),
@@ -94,6 +95,16 @@ SCHEMES = {
     ),
     "drivers_license": words("driverslicense driverslicensenumber driverlicence licencenumber"),
 }
+REGISTERS = {
+    "registration_number": words(
+        "registrationnumber registrationno companyregistrationnumber companyregistrationno companynumber companyno "
+        "companyregno registerednumber registeredcompanynumber registryid crn handelsregisternummer registernummer hrb siren "
+        "kvknumber organisationnumber organizationnumber"
+    ),
+    "lei": words("lei leinumber leicode legalentityidentifier"),
+    "duns": words("duns dunsnumber dunsno"),
+}
+"""Numbers by which registers know organisations."""
 KEYS = words(
     "accountnumber accountno accountcode accountref customercode customerref clientcode contactcode membercode usercode"
 )
