@@ -46,6 +46,8 @@ q,Jo,Hall,,,020 7946 0006,,
 r,Jo,Hall,,jo@mail.example,020 7946 0006,,
 s,Bob,King,,king@mail.example,,,
 t,Bernard,King,,king@mail.example,,,
+u,Anni,Dale,,dale@mail.example,,,
+v,Anna,Dale,,dale@mail.example,,,
 """  # fmt: skip
 ORDERS = """order_id,customer_email,order_date,total,currency
 1,desk@firm.example,2026-03-01,12.50,GBP
