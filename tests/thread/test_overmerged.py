@@ -1,6 +1,7 @@
 """People in doubt: who hangs together by a bridge, or is of several names and birth dates, and what an answer makes of it."""
 
 import math
+import random
 import threading
 from itertools import pairwise
 from xml.etree import ElementTree as ET
@@ -147,6 +148,30 @@ def test_one_answer_parts_two_people_all_of_whose_records_share_a_card(space, to
     told(*shared, ("c", ANNA, "", "", "club-9"))
     assert len(together(space)) == 2  # whoever comes with the card joins whom it was left to
     assert verify_space(space)["same"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_answer_equals_the_batch_and_all_of_them_can_be_taken_back(space, told, seed):
+    """People woven at random of shared numbers: parted until nobody is in doubt, and joined again in the other order."""
+    chance = random.Random(seed)
+    names = [ANNA, BORIS, ("Clara", "1990-09-09")]
+    cards, clubs = [f"card-{n}" for n in range(5)], [f"club-{n}" for n in range(5)]
+    told(*((f"r{n}", chance.choice(names), "", chance.choice(["", *cards]), chance.choice(clubs)) for n in range(16)))
+    whole, answers = groups(space), []
+    while found := queue(space):
+        assert len(answers) < 40
+        one = found[0]
+        assert review(space, one["id"], "different", "ann")["same"] is False
+        assert verify_space(space)["same"], (seed, answers)
+        answers.append(sorted(keys(one)))
+    assert answers
+    assert len(groups(space)) > len(whole)
+    chance.shuffle(answers)
+    for a, b in answers:
+        link(space, ref(a), ref(b), "taken back", "ben")
+        unlink(space, ref(a), ref(b), "taken back", "ben")
+        assert verify_space(space)["same"], seed
+    assert groups(space) == whole
 
 
 def test_same_is_a_link_by_hand_and_nobody_is_asked_again(space, told):
