@@ -57,6 +57,7 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/withdrawals.py
 	$(BIN)/python benchmarks/shop_year.py
 	$(BIN)/python benchmarks/identity/table.py
+	$(BIN)/python benchmarks/identity/organisations.py
 	$(BIN)/python benchmarks/identity/through.py demo 21 10000
 	$(BIN)/python benchmarks/identity/through.py households 21 1500 0.3
 	$(BIN)/python benchmarks/identity/candidates.py
