@@ -20,7 +20,6 @@ import psycopg
 
 from steelthread import intake
 from steelthread.intake import (
-    CART,
     DEVICE,
     GOODS,
     ORDER,
@@ -121,13 +120,13 @@ class Teller:
         return prepared
 
     def _goods(self, one: Told, reading: Reading) -> None:
-        """Prepare what an event alone says of an order and of a cart: for most nothing else is known."""
+        """Prepare what an event alone says of an order, of most of which nothing else is known: of a cart more events tell."""
         for entity, key in one.parties:
-            if (entity == CART and self.is_heard(one.message)) or entity == ORDER:
-                state, rows = self.words.goods.alone(entity, key, one.message, one.identifiers)
+            if entity == ORDER:
+                state, rows = self.words.goods.order_alone(key, one.message, one.identifiers)
                 one.prepared += self.kept(reading, rows, state, f"{entity} {key}")
-        for row in self.words.goods.of(one.message, one.identifiers):
-            one.rejects += set_aside(row, one.message)
+                for row in rows:
+                    one.rejects += set_aside(row, one.message)
 
     def kept(
         self, reading: Reading, rows: Sequence[MappedRow], state: OrderState | CartState, mark: str

@@ -35,7 +35,7 @@ from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.foresight import NOTHING, Foreseen, Foresight
 from steelthread.thread.prepare import Ident, Prepared
-from steelthread.thread.purchases import TOGETHER, Purchases
+from steelthread.thread.purchases import OF_ORDERS, Purchases
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
@@ -271,7 +271,7 @@ class LiveThread:
             goods = bool(one.parties) and one.parties[0][0] in GOODS
             if one.prepared or goods:
                 rejects += one.rejects
-                prepared += [each for each in one.prepared if each.entity not in TOGETHER] if goods else one.prepared
+                prepared += [each for each in one.prepared if each.entity not in OF_ORDERS] if goods else one.prepared
                 devices += self._device(live, one)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
         if bought:
@@ -283,7 +283,7 @@ class LiveThread:
         if prepared:
             mark = self._fence.mark(live.name, live.namespace)
             admitted_so = (one for one in events if mark and one.admitted == mark)
-            let_in = {each.key_hash for one in admitted_so for each in one.prepared if each.entity not in TOGETHER}
+            let_in = {each.key_hash for one in admitted_so for each in one.prepared if each.entity not in OF_ORDERS}
             batch.write(prepared, mended, self._fence, let_in)
             self._written.update(one.key_hash for one in prepared)
         self._reject(conn, live, rejects, counted=not again)

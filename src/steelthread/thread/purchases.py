@@ -25,9 +25,8 @@ Identifiers = list[tuple[str, str, str]]
 _PLACE = 6
 """Where what is known stands in the envelope of a record."""
 _MOST_PRODUCTS = 100_000
-_KEPT = {ORDER: (ORDER, "SalesOrderProduct"), CART: (CART, "ShoppingCartItem")}
-TOGETHER = frozenset(name for names in _KEPT.values() for name in names)
-"""Entities whose records are written as all that is known of them says, not as one event does."""
+OF_ORDERS = frozenset((ORDER, "SalesOrderProduct"))
+"""Entities whose records are written as all that is known of an order says, not as one event does."""
 _ALL = 1 << 30
 """Lines of an order that are there, and of which nobody knows the number."""
 _ORDER = msgspec.msgpack.Decoder(OrderState).decode
@@ -65,10 +64,10 @@ class Purchases:
         prepared: list[Prepared] = []
         for one, name in names.items():
             row = stored.get(name)
-            if row is None and one in told and len(told[one]) == 1 and one[0] in _KEPT:
-                prepared += [each for each in told[one][0].prepared if each.entity in _KEPT[one[0]]]
+            if row is None and one[0] == ORDER and len(told[one]) == 1:
+                prepared += [each for each in told[one][0].prepared if each.entity in OF_ORDERS]
                 continue
-            is_open = row is not None and one[0] in _KEPT and row.subject in keys
+            is_open = row is not None and one[0] in (ORDER, CART) and row.subject in keys
             known = _UNPACK(unseal(keys[row.subject], row.sealed, name)) if row and is_open else []
             if one[0] == ORDER:
                 found, first = self._order(live, one[1], told[one], row, known)
@@ -105,9 +104,10 @@ class Purchases:
             return [], 0
         state = _CART(known[_PLACE]) if len(known) > _PLACE else CartState()
         state.identifiers = self._allowed(live, state.identifiers)
+        before = state.items()
         for one in heard:
             state.tell(one.message, one.identifiers)
-        return self._teller.kept(live, self._goods.cart(key, state), state, f"{CART} {key}"), state.first
+        return self._teller.kept(live, self._goods.cart(key, state, before), state, f"{CART} {key}"), state.first
 
     def _allowed(self, live: Known, identifiers: Identifiers) -> Identifiers:
         """Return those identifiers that the rules have, as the source's file names them now."""

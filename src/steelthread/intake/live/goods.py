@@ -1,6 +1,6 @@
 """From what is known of an order, a cart or a product (`commerce`) to canonical words. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from steelthread.intake.live.commerce import (
     ORDER,
     PRODUCT,
     CartState,
+    Item,
     OrderState,
     day_of,
     entries,
@@ -20,6 +21,7 @@ from steelthread.intake.types import MappedRecord, MappedRow
 from steelthread.kit import iso_micros
 
 LINE, ITEM = "SalesOrderProduct", "ShoppingCartItem"
+NOTHING: Mapping[str, Item] = {}
 Values = Callable[[MappedRow, str, dict[str, Any]], dict[str, Any]]
 
 
@@ -34,24 +36,24 @@ class Goods:
         """Return what one event alone says of orders, carts and products."""
         rows = []
         for entity, key in goods_of(message):
-            if entity == PRODUCT:
+            if entity == ORDER:
+                rows += self.order_alone(key, message, identifiers)[1]
+            elif entity == CART:
+                cart = CartState()
+                cart.tell(message, identifiers)
+                rows += self.cart(key, cart)
+            else:
                 day = day_of(message.timestamp)
                 rows += [self.product(key, told, day) for told in self.told_of(message, key)]
-            else:
-                rows += self.alone(entity, key, message, identifiers)[1]
         return rows
 
-    def alone(
-        self, entity: str, key: str, message: Message, identifiers: list[tuple[str, str, str]]
-    ) -> tuple[OrderState | CartState, list[MappedRow]]:
-        """Return what is known of an order or a cart by one event alone, and its records."""
-        if entity == ORDER:
-            order = OrderState()
-            tells = order.tell(message, identifiers)
-            return order, [self.order(key, order), *self.lines(key, order, message if tells else None)]
-        cart = CartState()
-        cart.tell(message, identifiers)
-        return cart, self.cart(key, cart)
+    def order_alone(
+        self, key: str, message: Message, identifiers: list[tuple[str, str, str]]
+    ) -> tuple[OrderState, list[MappedRow]]:
+        """Return what is known of an order by one event alone, and its records."""
+        state = OrderState()
+        tells = state.tell(message, identifiers)
+        return state, [self.order(key, state), *self.lines(key, state, message if tells else None)]
 
     def order(self, key: str, state: OrderState) -> MappedRow:
         """Return the record of an order."""
@@ -80,8 +82,8 @@ class Goods:
         row.records.append(line)
         return row
 
-    def cart(self, key: str, state: CartState) -> list[MappedRow]:
-        """Return the records of a cart, the cart first, and of what is, or was, in it."""
+    def cart(self, key: str, state: CartState, before: Mapping[str, Item] = NOTHING) -> list[MappedRow]:
+        """Return the records of a cart, the cart first, and of what is, or was, in it where that is otherwise than `before`."""
         items = state.items()
         row = MappedRow([], state.last, [], {})
         told = {name: value for name, (value, _, _) in sorted(state.values.items())}
@@ -93,6 +95,8 @@ class Goods:
         row.records.append(MappedRecord(CART, key, values, [], list(state.identifiers)))
         rows = [row]
         for product, item in sorted(items.items()):
+            if item == before.get(product):
+                continue
             row = MappedRow([], item.at, [], {})
             wanted = {"productId": product, "quantity": _plain(item.quantity), "unitPriceAmount": item.price}
             record = MappedRecord(ITEM, f"{key}|{product}", self._values(row, ITEM, wanted), [], [])
