@@ -66,7 +66,7 @@ def test_two_logins_of_one_namespace_from_files_are_two_people(space, told):
 
 def test_logins_of_two_namespaces_may_be_one_persons(space, told):
     told(a={"shop": "ann1", "email": MAIL}, b={"app": "ann2", "email": MAIL}, c={"app": "other", "email": MAIL})
-    assert together(space) == groups("a b", "c")
+    assert together(space) in (groups("a b", "c"), groups("a c", "b"))  # of two that tie, a keyed hash decides
     assert verify_space(space)["same"]
 
 

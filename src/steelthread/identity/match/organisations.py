@@ -85,7 +85,9 @@ class _Read:
         return [*self.mails, *self.domains, *self.phones, *self.numbers, *([self.home] if self.home else [])]
 
 
-def read_address(line: str, house: str, unit: str, city: str, postcode: str) -> Address:
+def read_address(
+    line: str, house: str, unit: str, city: str, postcode: str, more: str = "", country: str = ""
+) -> Address:
     """Take an address apart; what stands before the house (a building, a unit) and where the postcode stands makes no difference."""
     plain = _UNIT.sub(" ", line)
     parts = [part.strip() for part in plain.split(",")]
@@ -94,7 +96,7 @@ def read_address(line: str, house: str, unit: str, city: str, postcode: str) -> 
     if codes:
         parts = [part.replace(codes[-1], " ").strip() for part in parts]
     whole = ", ".join(part for part in parts[at:] if part)
-    return parse_address(whole, house, unit, city, postcode or "".join(codes[-1:]))
+    return parse_address(whole, house, unit, city, postcode or "".join(codes[-1:]), more, country)
 
 
 def registered(text: str) -> str:
