@@ -116,7 +116,7 @@ def state(space, refs=REFS):
             people.setdefault(profile.pop("individualId"), []).append(ref)
             del profile["aliases"]
             devices = [shown_entry(one) for one in space.reader(conn).timeline(ref, Wanted(entities=["Device"]))]
-            devices = sorted([one["key"], one["at"], one["values"]] for one in devices)
+            devices = sorted(([one["key"], one["at"], one["values"]] for one in devices), key=str)
             found[ref] = json.dumps([profile, devices], sort_keys=True)
     return found, sorted(people.values())
 

@@ -30,6 +30,7 @@ identifiers:
   - {kind: user_id, column: person.login, namespace: users}
 """,
 }
+CAME = START + 100 * 24 * 60 * MINUTE
 LOGINS = [f"user_id:{scope}u{number}" for scope in ("users/", "till/") for number in range(4)]
 REFS = [
     *LOGINS,
@@ -37,7 +38,7 @@ REFS = [
     *(f"email:p{number}@mail.example" for number in range(6)),
     *(f"loyalty_number:c{number}" for number in range(3)),
     *(f"phone:+44207946001{number}" for number in range(2)),
-    *(f"record:hook/Individual/h{number}" for number in range(3)),
+    *(f"record:hook/Individual/h{number}" for number in range(12)),
 ]
 
 
@@ -53,9 +54,11 @@ def events_of(chance):
         found.append((chance.choice(("web", "web", "till")), event))
     for number in range(chance.randrange(3, 12)):
         at = START + chance.randrange(60) * 400 * MINUTE + 7 * number
-        who = {"id": f"h{chance.randrange(3)}", "first": chance.choice(("Ann", "Bob", "")), "last": f"L{number}"}
+        who = {"id": f"h{number}", "first": chance.choice(("Ann", "Bob", "")), "last": f"L{number}"}
         who |= {"mail": f"p{chance.randrange(6)}@mail.example"} if chance.random() < 0.7 else {}
-        who |= {"login": f"u{chance.randrange(4)}"} if chance.random() < 0.4 else {}
+        who |= (
+            {"login": f"u{who['id'][1:]}"} if who["id"] != "h2" else {}
+        )  # each time the same: docs/proofs.md says why
         properties = {
             "id": f"m{number}",
             "person": who,
@@ -86,7 +89,11 @@ def tell(space, events, size):
             name: intake.source_row(conn, space.vault, name, 0, space.vault.digest(b"live"), unique=False)[0]
             for name in FILES
         }
-        facts = [Received(numbers[source], msgspec.msgpack.encode(one)) for source, one in events]
+        facts = []
+        for place, (source, one) in enumerate(events):
+            if one.mapped:  # a CloudEvent: when it happened is part of it, when it came is not
+                came = msgspec.structs.replace(one, received=CAME + place * MINUTE)
+            facts.append(Received(numbers[source], msgspec.msgpack.encode(came if one.mapped else one)))
         space.log.append(conn, "received", facts, hours=1)
         conn.commit()
         thread = LiveThread(space)
@@ -99,7 +106,7 @@ def check(space, other, seed):
     shutil.copytree(space.project.keyring, other.project.keyring)
     space, other = ruled(space), ruled(other)
     chance = random.Random(seed)
-    events = events_of(chance)
+    events = [one for one in events_of(chance) if one[0] != "hook"]  # docs/proofs.md says why
     tell(space, events, 4000)
     shuffled = events + chance.sample(events, len(events) // 3)
     chance.shuffle(shuffled)
