@@ -26,11 +26,12 @@ def strengths_in_use(conn: Connection) -> list[tuple[str, int]]:
 def restate_kinds(conn: Connection, kinds: Sequence[Kind], windowed: Collection[int]) -> int:
     """Have nodes and links say of their kinds what these say; return how many said otherwise.
 
-    Identifiers of `windowed` kinds are as old as the oldest link that asserts them.
+    Identifiers of `windowed` kinds are as old as the oldest link that asserts them. Of which namespace a person has one
+    (`IdentityRules.group`) only the record that tells it knows: that stays as it was when it was told.
     """
     nodes = conn.execute(
         "with k as (select unnest(%s::int[]) as kind, unnest(%s::bool[]) as durable, unnest(%s::int[]) as exclusive, "
-        "unnest(%s::bool[]) as marked), o as (select n.node_id, k.durable, case when k.marked and k.exclusive = 0 "
+        "unnest(%s::bool[]) as marked), o as (select n.node_id, k.durable, case when k.marked "
         "then n.exclusive else k.exclusive end as exclusive from identity.node n join k using (kind)) "
         "update identity.node n set durable = o.durable, exclusive = o.exclusive from o "
         "where n.node_id = o.node_id and (n.durable, n.exclusive) <> (o.durable, o.exclusive)",
@@ -38,7 +39,7 @@ def restate_kinds(conn: Connection, kinds: Sequence[Kind], windowed: Collection[
             [kind.index for kind in kinds],
             [kind.durable for kind in kinds],
             [kind.index if kind.exclusive else 0 for kind in kinds],
-            [kind.name == _MARKED_BY_RECORD for kind in kinds],
+            [kind.scoped if kind.exclusive else kind.name == _MARKED_BY_RECORD for kind in kinds],
         ),
     ).rowcount
     links = conn.execute(
