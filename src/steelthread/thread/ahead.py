@@ -23,6 +23,7 @@ from steelthread.intake import (
     DEVICE,
     GOODS,
     ORDER,
+    PRODUCT,
     CartState,
     MappedRecord,
     MappedRow,
@@ -31,6 +32,7 @@ from steelthread.intake import (
     Reject,
     Shape,
     Words,
+    day_of,
     identifiers,
     is_robots,
 )
@@ -46,6 +48,8 @@ Connection = psycopg.Connection[Any]
 LANE = "received"
 _PROFILES = ("Personas", "Unify", "Steelthread")
 """What profiles are called among `integrations`."""
+_OF_PRODUCTS = ("name", "title", "sku", "brand", "category")
+_MOST_PRODUCTS = 20_000
 _PIECE = 250
 """Events prepared at once: whoever takes them waits no longer than for so many."""
 _PAUSE = 0.02
@@ -76,6 +80,8 @@ class Teller:
         self._space = space
         self._counts_bots = space.project.settings.live.count_bots
         self.words = Words(space.model, space.project.settings.project.country)
+        self._told_of: dict[tuple[Any, ...], list[str]] = {}
+        """What events tell of products, by their own words."""
 
     def told(self, taken: Sequence[Numbered]) -> list[Told]:
         """Return events of the log, opened and named."""
@@ -100,9 +106,11 @@ class Teller:
         if message.mapped:
             return
         if is_kept_out(message):
-            one.parties, one.device, one.identifiers = [], b"", []
+            one.parties, one.products, one.device, one.identifiers = [], [], b"", []
             return
-        one.parties, one.device = parties(message), device_of(message)
+        told, one.device = parties(message), device_of(message)
+        one.parties = [each for each in told if each[0] != PRODUCT]
+        one.products = self._products(message, told) if len(one.parties) < len(told) else []
         one.identifiers = self.known(message, reading.namespace)
         if message.type not in ("identify", "group") or message.group_id:
             row = self.words.event(message, one.identifiers)
@@ -127,6 +135,24 @@ class Teller:
                 one.prepared += self.kept(reading, rows, state, f"{entity} {key}")
                 for row in rows:
                     one.rejects += set_aside(row, one.message)
+
+    def _products(self, message: Message, told: Sequence[tuple[str, str]]) -> list[tuple[str, int, str]]:
+        """Return what an event tells of products: again and again the same, so most of it is known already."""
+        said, day = message.properties, day_of(message.timestamp)
+        found = []
+        for entity, key in told:
+            if entity == PRODUCT:
+                mark = (key, *(said.get(name) for name in _OF_PRODUCTS))
+                plain = "products" not in said and all(one is None or isinstance(one, str) for one in mark)
+                texts = self._told_of.get(mark) if plain else None
+                if texts is None:
+                    texts = [repr(values) for values in self.words.goods.told_of(message, key)]
+                    if plain:
+                        if len(self._told_of) >= _MOST_PRODUCTS:
+                            self._told_of.clear()
+                        self._told_of[mark] = texts
+                found += [(key, day, text) for text in texts]
+        return found
 
     def kept(
         self, reading: Reading, rows: Sequence[MappedRow], state: OrderState | CartState, mark: str
@@ -277,7 +303,7 @@ class Beside:
         frames = [
             Frame(
                 one.number, one.source, one.name, one.raw, one.received, one.is_mapped, one.admitted, one.changed,
-                one.identifiers, one.prepared, one.rejects, one.parties, one.device,
+                one.identifiers, one.prepared, one.rejects, one.parties, one.products, one.device,
                 shapes.setdefault(one.words, len(shapes)),
             )
             for one in told

@@ -51,8 +51,7 @@ class Batch:
         self._space = space
         self._conn = conn
         self._source = source
-        self._load = load.load_id
-        self._as_of = load.as_of
+        self._load, self._as_of = load.load_id, load.as_of
         self._witness = witness
         self._names = Names(space.vault, conn, space.rules.threshold)
         policy = space.policy(self._names.conflict)

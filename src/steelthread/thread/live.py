@@ -35,7 +35,7 @@ from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.foresight import NOTHING, Foreseen, Foresight
 from steelthread.thread.prepare import Ident, Prepared
-from steelthread.thread.purchases import OF_ORDERS, Purchases
+from steelthread.thread.purchases import OF_ORDERS, Purchases, Seen
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
@@ -257,6 +257,7 @@ class LiveThread:
         batch.looked_up(foreseen.hashes, foreseen.records)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         bought: dict[tuple[str, str], list[Told]] = defaultdict(list)
+        seen: Seen = defaultdict(list)
         prepared: list[Prepared] = []
         devices: list[Prepared] = []
         rejects: list[Reject] = []
@@ -268,14 +269,15 @@ class LiveThread:
                 self._teller.prepare(one, live)
             for party in one.parties:
                 (bought if party[0] in GOODS else told)[party].append(one)
+            self._purchases.note(live, one, seen)
             goods = bool(one.parties) and one.parties[0][0] in GOODS
             if one.prepared or goods:
                 rejects += one.rejects
                 prepared += [each for each in one.prepared if each.entity not in OF_ORDERS] if goods else one.prepared
                 devices += self._device(live, one)
         mended = self._parties(conn, live, batch, told, prepared, rejects)
-        if bought:
-            kept, marks = self._purchases.fold(conn, live, batch, bought)
+        if bought or seen:
+            kept, marks = self._purchases.fold(conn, live, batch, bought, seen)
             prepared, mended = prepared + kept, mended | marks
         if again:
             mended |= {one.row_digest for one in prepared}

@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from steelthread import intake
-from steelthread.intake import CART, ORDER, CartState, Message, OrderState, ProductState, RecordRow, moment
+from steelthread.intake import CART, ORDER, PRODUCT, CartState, Message, OrderState, ProductState, RecordRow, moment
 from steelthread.kit import microseconds
 from steelthread.thread.ahead import Teller
 from steelthread.thread.batch import Batch
@@ -22,6 +22,8 @@ from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
 Identifiers = list[tuple[str, str, str]]
+Seen = dict[tuple[str, str], list[tuple[dict[str, str], int]]]
+"""What is told of products by (entity, key), each time with the end of its day."""
 _PLACE = 6
 """Where what is known stands in the envelope of a record."""
 _MOST_PRODUCTS = 100_000
@@ -51,12 +53,11 @@ class Purchases:
         self._products.clear()
 
     def fold(
-        self, conn: Connection, live: Known, batch: Batch, told: Mapping[tuple[str, str], Sequence[Told]]
+        self, conn: Connection, live: Known, batch: Batch, told: Mapping[tuple[str, str], Sequence[Told]], seen: Seen
     ) -> tuple[list[Prepared], frozenset[bytes]]:
         """Return the records of what these events tell of, and the marks of the rows that they take the place of."""
         vault = self._space.vault
-        products = self._products_told(live, told)
-        named = [one for one in told if one[0] in (ORDER, CART)] + list(products)
+        named = [*told, *seen]
         names = {one: intake.key_hash(vault, live.name, *one) for one in named}
         stored = intake.records_by_hash(conn, list(names.values())) if names else {}
         batch.looked_up(list(names.values()), stored)
@@ -74,7 +75,7 @@ class Purchases:
             elif one[0] == CART:
                 found, first = self._cart(live, one[1], told[one], known)
             else:
-                found, first = self._product(live, one[1], products[one], row)
+                found, first = self._product(live, one[1], seen[one], row)
             prepared += found
             if found:
                 batch.seen_since(name, moment(first))
@@ -121,22 +122,16 @@ class Purchases:
 
     # -- products ----------------------------------------------------------------------------------------------------
 
-    def _products_told(
-        self, live: Known, told: Mapping[tuple[str, str], Sequence[Told]]
-    ) -> dict[tuple[str, str], list[tuple[dict[str, str], int]]]:
-        """Return what is told of products, with the end of its day, unless the same was told on that day."""
-        found: dict[tuple[str, str], list[tuple[dict[str, str], int]]] = {}
-        for one, events in told.items():
-            for event in events if one[0] not in (ORDER, CART) else ():
-                day = intake.day_of(event.message.timestamp)
-                for values in self._goods.told_of(event.message, one[1]):
-                    mark = (live.facts.source_id, one[1], day, repr(values))
-                    if mark not in self._products:
-                        while len(self._products) >= _MOST_PRODUCTS:
-                            del self._products[next(iter(self._products))]
-                        self._products[mark] = None
-                        found.setdefault(one, []).append((values, day))
-        return found
+    def note(self, live: Known, one: Told, seen: Seen) -> None:
+        """Add to `seen` what an event tells of products, unless the same was told on that day."""
+        for key, day, text in one.products:
+            mark = (live.facts.source_id, key, day, text)
+            if mark not in self._products:
+                while len(self._products) >= _MOST_PRODUCTS:
+                    del self._products[next(iter(self._products))]
+                self._products[mark] = None
+                told = self._goods.told_of(one.message, key)
+                seen[PRODUCT, key].extend((values, day) for values in told if repr(values) == text)
 
     def _product(
         self, live: Known, key: str, told: Sequence[tuple[dict[str, str], int]], row: RecordRow | None
@@ -151,7 +146,7 @@ class Purchases:
             state.tell(values, day)
         last = max((day for _, day in state.values.values()), default=state.first)
         values = {name: value for name, (value, _) in state.values.items()}
-        (one,) = self._teller.row(live, self._goods.product(key, values, last), f"{intake.PRODUCT} {key}")
+        (one,) = self._teller.row(live, self._goods.product(key, values, last), f"{PRODUCT} {key}")
         earlier = {name: day for name, (_, day) in state.values.items() if day != last}
         if earlier:
             one.clear = _JSON({**_CLEAR(one.clear), "t": earlier})

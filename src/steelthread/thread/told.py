@@ -30,7 +30,9 @@ class Told(msgspec.Struct, array_like=True):
     prepared: list[Prepared] = []
     rejects: list[Reject] = []
     parties: list[tuple[str, str]] = []
-    """The (entity, key) of the records that it tells of."""
+    """The (entity, key) of the records that it tells of, but for products."""
+    products: list[tuple[str, int, str]] = []
+    """What it tells of products: (key, end of the day, the values as text)."""
     device: bytes = b""
     """What decides over the record of its device; empty where it tells of none."""
     place: int = -1
@@ -73,6 +75,7 @@ class Frame(msgspec.Struct, array_like=True):
     prepared: list[Prepared]
     rejects: list[Reject]
     parties: list[tuple[str, str]]
+    products: list[tuple[str, int, str]]
     device: bytes
     place: int
 
