@@ -61,7 +61,7 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/identity/through.py demo 21 10000
 	$(BIN)/python benchmarks/identity/through.py households 21 1500 0.3
 	$(BIN)/python benchmarks/identity/candidates.py
-	$(BIN)/python benchmarks/identity/scale.py 10000 100000 1000000
+	$(BIN)/python benchmarks/identity/scale.py 10000 100000 historical 1000000
 	$(BIN)/python benchmarks/identity/incremental.py
 
 lock: ## renew requirements.lock and requirements-spark.lock

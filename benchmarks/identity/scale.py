@@ -1,4 +1,6 @@
-"""Time and memory against size: `python benchmarks/identity/scale.py 10000 100000` (households; records, roughly).
+"""Time and memory against size: `python benchmarks/identity/scale.py 10000 100000 historical` (households; records, roughly).
+
+`historical` is 50,622 historical people: the half that is here, and the same turned round.
 
 Memory is that of this process and of those that it forks together, each page counted once (Pss of proc(5)).
 """
@@ -61,9 +63,12 @@ def _taken(process: int) -> int:
     return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: list[str]) -> None:
     for size in sizes:
-        dataset = datasets.households(0.06, 5, round(size / RECORDS_PER_HOUSEHOLD))
+        if size == "historical":
+            dataset = datasets.historical_twice()
+        else:
+            dataset = datasets.households(0.06, 5, round(int(size) / RECORDS_PER_HOUSEHOLD))
         with Memory() as memory:
             start = time.perf_counter()
             found = resolve(dataset.records)
@@ -82,4 +87,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--watch"]:
         watch(int(sys.argv[2]))
     else:
-        main([int(one) for one in sys.argv[1:]] or [10_000, 100_000])
+        main(sys.argv[1:] or ["10000", "100000", "historical"])
