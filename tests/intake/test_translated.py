@@ -29,7 +29,8 @@ def test_our_own_collector_takes_the_segment_records():
     parts = {part.entity: part.values for part in person.parts}
     assert parts["ContactPointEmail"]["emailAddress"] == "ida@example.com"
     assert parts["ContactPointPhone"]["telephoneNumber"] == "+441225460012"
-    made = {record.entity: record for record in words.event(order, []).records}
+    rows = (words.event(order, []), *words.goods.of(order, []))
+    made = {record.entity: record for row in rows for record in row.records}
     assert made["SalesOrder"].values["orderNumber"] == "1001"
     assert made["SalesOrder"].values["grandTotalAmount"] == "23.5"
     assert made["SalesOrder"].values["currencyCode"] == "GBP"
