@@ -1,65 +1,42 @@
 """The worker: folds received events in as they come, as a process of its own, until it is told to stop."""
 
-import os
-import signal
 import time
 from datetime import timedelta
-from types import FrameType
 
 import psycopg
 import structlog
 
 from steelthread.intake import forget_messages, forget_volume
-from steelthread.kit import SteelthreadError, Unavailable, now, place_of
+from steelthread.kit import Unavailable, now, place_of
 from steelthread.log import channel
 from steelthread.profiles import forget_old
 from steelthread.thread.ahead import LANE
 from steelthread.thread.alerting import troubled_sources, watch_volumes
 from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.computing import fill_traits, sync_traits
+from steelthread.thread.enduring import Enduring
 from steelthread.thread.live import MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
 
 _LOG = structlog.get_logger()
 _TIDY_SECONDS = 300.0
-_LONGEST_PAUSE = 5.0
 _VOLUME_DAYS = 35
 
 
-class Worker:
+class Worker(Enduring):
     """Steps while there is something to fold in, and listens while there is not."""
 
     def __init__(self, space: Space, parent: int = 0) -> None:
         """`parent` is the process with which the worker goes; 0 for a worker that stands alone."""
+        super().__init__("worker", parent)
         self._space = space
-        self._parent = parent
-        self._stopping = False
         self._tidied = time.monotonic()
 
-    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """Stop after the present step."""
-        self._stopping = True
-
-    @property
-    def _ends(self) -> bool:
-        return self._stopping or (self._parent > 0 and os.getppid() != self._parent)
-
     def run(self) -> None:
-        """Work until stopped; a database that goes away is waited for."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.stop)
-        pause = 0.1
+        """Work until stopped."""
         with hurried():
-            while not self._ends:
-                try:
-                    self._work()
-                    pause = 0.1
-                except (psycopg.OperationalError, psycopg.InterfaceError, SteelthreadError) as error:
-                    reason = str(error) if isinstance(error, SteelthreadError) else ""
-                    _LOG.warning("worker waits", error=type(error).__name__, reason=reason)
-                    time.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE)
+            self.endure(self._work)
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
@@ -74,7 +51,7 @@ class Worker:
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
             heard.execute(f"listen {channel(LANE)}")
-            while not (self._ends or thread.is_lame):
+            while not (self.ends or thread.is_lame):
                 filled = fill_traits(self._space, conn, OUTCOMES)
                 done = self._step(thread, conn) + (thread.mend(conn) if thread.troubled else 0)
                 self._tidy(conn)
