@@ -130,3 +130,50 @@ def test_what_is_sealed_opens_only_in_its_context(plain, context, key):
     assert unseal(key, envelope, context) == plain
     with pytest.raises(Invalid):
         unseal(key, envelope, context + b"x")
+
+
+def test_spare_keys_are_on_disk_and_each_is_given_once(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    made = []
+    with vault.with_spare(8):
+        for count in [1, 3, 20, 2, 1, 1, 4, 0, 5] * 6:  # 20 is more than can be at hand
+            given = vault.new_subjects(count)
+            assert len(given) == count
+            assert open_vault(tmp_path / "k").keys([subject for subject, _ in given]) == dict(given)
+            made += given
+    assert len(dict(made)) == len(made)
+    made += vault.new_subjects(3)
+    assert open_vault(tmp_path / "k").keys([subject for subject, _ in made]) == dict(made)
+
+
+def test_who_finds_a_spare_key_writes_nothing(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    with vault.with_spare(8):
+        deadline = time.monotonic() + 10
+        while vault.status().subjects < 8 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        rings = {path: path.stat().st_size for path in (tmp_path / "k").rglob("*.ring")}
+        vault.new_subjects(2)
+        vault.new_subjects(2)
+        assert {path: path.stat().st_size for path in (tmp_path / "k").rglob("*.ring")} == rings
+        vault.new_subjects(1)  # more than half of them are gone
+        while vault.status().subjects < 13 and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert vault.status().subjects == 13
+
+
+def test_a_spare_key_lives_through_a_new_generation_of_its_shard(tmp_path):
+    vault, other = open_vault(tmp_path / "k"), open_vault(tmp_path / "k")
+    with vault.with_spare(8):
+        first = vault.new_subjects(1)
+        other.rotate()
+        other.shred([first[0][0]])
+        given = vault.new_subjects(3)
+    assert open_vault(tmp_path / "k").keys([subject for subject, _ in given]) == dict(given)
+
+
+def test_a_keyring_that_cannot_be_written_is_said_by_whoever_needs_a_key(tmp_path):
+    vault = open_vault(tmp_path / "k")
+    (tmp_path / "k" / "shards").write_text("in the way")
+    with vault.with_spare(8), pytest.raises((Unavailable, OSError)):
+        vault.new_subjects(1)

@@ -22,6 +22,8 @@ from steelthread.thread.space import Space
 _LOG = structlog.get_logger()
 _TIDY_SECONDS = 300.0
 _VOLUME_DAYS = 35
+_SPARE_KEYS = 64
+"""Data keys made ahead: a step of few events, whose senders wait for it, does not wait for the keyring's disk."""
 
 
 class Worker(Enduring):
@@ -40,7 +42,7 @@ class Worker(Enduring):
 
     def _work(self) -> None:
         thread = LiveThread(self._space)
-        with thread.hastened(), self._space.forgetting():
+        with thread.hastened(), self._space.forgetting(), self._space.vault.with_spare(_SPARE_KEYS):
             self._fold(thread)
 
     def _fold(self, thread: LiveThread) -> None:

@@ -6,9 +6,9 @@ import secrets
 import shutil
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from steelthread.kit import Invalid, NotFound, Unavailable
 from steelthread.vault import shards
 from steelthread.vault.shards import ENTRY, HEADER, Shard
+from steelthread.vault.spare import Spare
 
 _PER_SHARD = 512
 _DESTROYED = "destroyed"
@@ -52,7 +53,8 @@ class Vault:
         self._source = source
         self._cache: OrderedDict[int, tuple[tuple[int, int], Shard]] = OrderedDict()
         self._cached = 0
-        self._caching = threading.Lock()
+        self._caching = threading.RLock()
+        self._spare: Spare | None = None
         self._partitions: dict[str, bytes] = {}
         self._told = b""
         index = self._index_key()
@@ -69,6 +71,19 @@ class Vault:
 
     def new_subjects(self, count: int) -> list[tuple[int, bytes]]:
         """Make data keys for new subjects; they are on disk when this returns (one sync per shard file)."""
+        return (self._spare and self._spare.take(count)) or self._made(count)
+
+    @contextmanager
+    def with_spare(self, most: int) -> Iterator[None]:
+        """Make some data keys ahead meanwhile: who asks `new_subjects` for a few does not wait for the disk then."""
+        self._spare = Spare(self._made, most)
+        try:
+            yield
+        finally:
+            spare, self._spare = self._spare, None
+            spare.close()
+
+    def _made(self, count: int) -> list[tuple[int, bytes]]:
         made: list[tuple[int, bytes]] = []
         with shards.locked(self._folder / "keyring.lock", shared=True):
             while len(made) < count:
@@ -138,15 +153,17 @@ class Vault:
             with suppress(KeyError):  # another thread may have let it go
                 self._cache.move_to_end(number)
             return cached[1]
-        shard = shards.read(path, self._root, number)
-        if cached is not None and cached[0][0] != mark[0]:  # another generation: somebody is gone
-            cached[1].forget(cached[1].subjects() - shard.subjects())
-        self._cached += len(shard.content) - (len(cached[1].content) if cached else 0)
-        self._cache[number] = (mark, shard)
-        self._cache.move_to_end(number)
-        while self._cached > _CACHE_BYTES and len(self._cache) > 1:
-            _, (_, gone) = self._cache.popitem(last=False)
-            self._cached -= len(gone.content)
+        with self._caching:
+            cached = self._cache.get(number)
+            shard = shards.read(path, self._root, number)
+            if cached is not None and cached[0][0] != mark[0]:  # another generation: somebody is gone
+                cached[1].forget(cached[1].subjects() - shard.subjects())
+            self._cached += len(shard.content) - (len(cached[1].content) if cached else 0)
+            self._cache[number] = (mark, shard)
+            self._cache.move_to_end(number)
+            while self._cached > _CACHE_BYTES and len(self._cache) > 1:
+                _, (_, gone) = self._cache.popitem(last=False)
+                self._cached -= len(gone.content)
         return shard
 
     # -- forgetting ----------------------------------------------------------------------------------------------
