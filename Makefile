@@ -60,6 +60,9 @@ bench: .venv/ready ## the figures of the README
 	$(BIN)/python benchmarks/identity/organisations.py
 	$(BIN)/python benchmarks/identity/through.py demo 21 10000
 	$(BIN)/python benchmarks/identity/through.py households 21 1500 0.3
+	$(BIN)/python benchmarks/identity/through.py historical
+	$(BIN)/python benchmarks/identity/through.py febrl3
+	$(BIN)/python benchmarks/identity/through.py febrl4
 	$(BIN)/python benchmarks/identity/candidates.py
 	$(BIN)/python benchmarks/identity/scale.py 10000 100000 historical 1000000
 	$(BIN)/python benchmarks/identity/incremental.py

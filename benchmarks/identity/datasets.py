@@ -3,7 +3,7 @@
 import csv
 import random
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from steelthread.demo import generate
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "identity"
+_UNFILLED = (None, "nan", "None", "<NA>")
+"""How pseudopeople's files say that there is nothing."""
 
 
 class Dataset(NamedTuple):
@@ -63,17 +65,46 @@ def _backwards(word: str, value: Any) -> Any:
 
 
 def febrl(name: str, *files: str) -> Dataset:
-    rows = []
-    for file in files:
-        with (SHARED / file).open(encoding="utf-8") as stream:
-            reader = csv.DictReader(stream, skipinitialspace=True)
-            rows += [{key.strip(): (value or "").strip() for key, value in row.items()} for row in reader]
+    rows = [row for file in files for row in _spaced(file)]
     words: dict[str, Any] = {
         "firstName": "given_name", "lastName": "surname", "birthDate": "date_of_birth", "houseNumber": "street_number",
         "addressLine1": "address_1", "cityName": "suburb", "postalCodeText": "postcode",
         "partyIdentification": lambda row: [f"ssn:{row['soc_sec_id']}"] if row["soc_sec_id"] else [],
     }  # fmt: skip
-    return Dataset(name, _mapped(rows, words), [row["rec_id"].split("-")[1] for row in rows])
+    return Dataset(name, _mapped(rows, words), [_febrl_person(row) for row in rows])
+
+
+def _spaced(file: str) -> list[dict[str, Any]]:
+    """Read a CSV file that has spaces after its commas."""
+    with (SHARED / file).open(encoding="utf-8") as stream:
+        reader = csv.DictReader(stream, skipinitialspace=True)
+        return [{key.strip(): (value or "").strip() for key, value in row.items()} for row in reader]
+
+
+def _febrl_person(row: Mapping[str, Any]) -> str:
+    person: str = row["rec_id"].split("-")[1]
+    return person
+
+
+TRUTH = ("cluster", "unique_id", "rec_id", "simulant_id", "household_id", "employer_id")
+"""Columns of `files` that tell who a row is, or with whom they live or work."""
+Rows = list[dict[str, Any]]
+Who = Callable[[Mapping[str, Any]], str]
+
+
+def files(kind: str, *which: str) -> Iterator[tuple[str, Rows, Who]]:
+    """Yield the files of a data set as they are: name of the source, rows, and who each row is."""
+    if kind == "historical":
+        yield "people", _parquet(SHARED / "historical_dev.parquet", "unique_id"), lambda row: row["cluster"]
+    elif kind in ("febrl3", "febrl4"):
+        for name in ("3",) if kind == "febrl3" else ("4a", "4b"):
+            yield f"febrl{name}", _spaced(f"dataset{name}.csv"), _febrl_person
+    else:
+        seed, folder = which
+        for name in ("census", "w2", "ssa"):
+            rows = _parquet(Path(folder) / f"{name}_{seed}.parquet", "all")
+            filled = [{word: "" if value in _UNFILLED else value for word, value in row.items()} for row in rows]
+            yield name, filled, lambda row: row["simulant_id"]
 
 
 def fake_1000() -> Dataset:
@@ -152,9 +183,7 @@ def pseudopeople(folder: Path, seed: int) -> Dataset:
     """Read what `pseudopeople_files.py` wrote for a seed."""
 
     def first(*columns: str) -> Callable[[dict[str, Any]], str]:
-        return lambda row: next(
-            (str(row[one]) for one in columns if row.get(one) not in (None, "nan", "None", "<NA>")), ""
-        )
+        return lambda row: next((str(row[one]) for one in columns if row.get(one) not in _UNFILLED), "")
 
     words: dict[str, Any] = {
         "firstName": first("first_name"), "middleName": first("middle_initial", "middle_name"), "lastName": first("last_name"),

@@ -129,6 +129,29 @@ def test_a_draft_of_real_data_loads(file, expected):
     assert made["set aside"] < len(batch.rows) * 0.08, made
 
 
+def test_birth_dates_are_found_though_some_days_are_none():
+    rows = [[str(number), "Ann", f"19{number % 90 + 10}0{number % 9 + 1}2{number % 9}"] for number in range(60)]
+    rows[7][2], rows[31][2] = "19860896", "19160017"
+    text, _, _, made = run("people", ["rec_id", "given_name", "date_of_birth"], rows)
+    assert "birthDate: date_of_birth" in text
+    assert made["set aside"] == 2
+    letters = [[number, name, "about spring"] for number, name, _ in rows]
+    assert "birthDate" not in run("people", ["rec_id", "given_name", "date_of_birth"], letters)[0]
+
+
+def test_what_is_said_of_an_employer_is_not_the_persons_own():
+    columns = ["rec_id", "first_name", "last_name", "employer_name", "employer_street_number", "employer_city", "employer_zipcode", "mailing_street_name", "mailing_unit_number", "mailing_city"]  # fmt: skip
+    row = ["1", "Ann", "Lee", "Leaf Ltd", "7", "Leeds", "LS1 4AP", "Mill Lane", "apt 3", "York"]
+    _, _, mapping, _ = run(
+        "wages", columns, [row, ["2", "Bo", "Ray", "Leaf Ltd", "7", "Leeds", "LS1 4AP", "Elm Row", "", "Hull"]]
+    )
+    (record,) = mapping.map(row).records
+    assert record.values == {"firstName": "Ann", "lastName": "Lee", "currentEmployerName": "Leaf Ltd"}
+    assert [part.values for part in record.parts] == [
+        {"addressLine1": "Mill Lane", "addressLine2": "apt 3", "cityName": "York"}
+    ]
+
+
 def test_a_row_without_key_is_rejected(tmp_path):
     path = tmp_path / "t.csv"
     with path.open("w", newline="") as stream:

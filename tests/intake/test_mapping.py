@@ -51,6 +51,15 @@ def test_a_lookup_miss_is_set_aside():
     assert "lookup" in issues[0]
 
 
+def test_a_birth_date_that_is_none_stays_with_its_row_as_it_was_typed():
+    text = "name: c\nkey: id\nentities:\n  - entity: Individual\n    attributes: {birthDate: a, deathDate: b}\n"
+    mapping = compile_mapping(read_source(text, "sources/c.yaml", MODEL), MODEL, ["id", "a", "b"])
+    row = mapping.map(["1", "1961-02-83", "1999-13-01"])
+    assert [issue.column for issue in row.issues] == ["a", "b"]
+    assert row.extras == {"a": "1961-02-83"}
+    assert mapping.map(["1", "1961-02-03", ""]).extras == {}
+
+
 def test_norway_is_a_country():
     text = "name: c\nkey: id\ncountry: NO\nentities:\n  - entity: Individual\n    attributes: {firstName: a}\n"
     assert read_source(text, "c.yaml", MODEL).country == "NO"

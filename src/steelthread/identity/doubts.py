@@ -78,19 +78,23 @@ def doubted(
     found = Doubts({}, [])
     disputes = _disputes(conn, scope, values, threshold, named)
     nameless = conn.execute(
-        "select l.a, l.b, l.strength, k.name from identity.link l join identity.node r on r.node_id = l.a"
+        "select l.a, l.b, l.strength, k.name, c.durable from identity.link l join identity.node r on r.node_id = l.a"
         " join identity.node c on c.node_id = l.b join identity.kind k on k.kind_id = c.kind"
         f" join intake.record i on i.record_id = l.a and i.is_party where {_weak('l')} and r.first_name = 0{scope}",
         values,
     ).fetchall()
     shared = disputes.contacts | _shared(conn, {contact for _, contact, *_ in nameless}, named)
-    for a, b, strength, kind in nameless:
+    for a, b, strength, kind, _ in nameless:
         if b in shared or kind in homely.get(a, ()):
             found.aside[a, b, strength] = DOUBTED
     for pair in disputes.links:
         found.aside.setdefault(pair, DISPUTED)
-    told = {a for a, _, _, kind in nameless if kind in WEIGHED}
-    found.aside |= {(a, b, strength): DOUBTED for a, b, strength, kind in nameless if kind not in WEIGHED and a in told}
+    told = {a for a, _, _, kind, _ in nameless if kind in WEIGHED}
+    found.aside |= {
+        (a, b, strength): DOUBTED
+        for a, b, strength, kind, durable in nameless
+        if kind not in WEIGHED and not durable and a in told  # a number is somebody's own, and a model weighs it
+    }
     former = conn.execute(
         f"select l.a, l.b, l.strength from identity.link l where {_weak('l')} and l.refused = any(%(aside)s){scope}",
         values | {"aside": list(ASIDE)},

@@ -19,6 +19,8 @@ Test = Callable[[Cells], bool]
 TakeKey = Callable[[Cells], str | None]
 _LISTED = "|"
 """How readers join the elements of a list in a cell."""
+_TYPED = "birthDate"
+"""What is kept with the row as it was typed where it cannot be read: one sign is wrong mostly, and the others tell who it is."""
 
 
 class _Setter:
@@ -129,6 +131,8 @@ class Mapping:
             self._settle(made, parts, cells)
         observed = self._observed(cells, issues) if self._observed else None
         extras = {name: cells[index] for name, index in self._extras if cells[index]}
+        told = (one.column for one in issues if one.attribute == _TYPED and one.column in self._place)
+        extras |= {column: cells[self._place[column]] for column in told}
         return MappedRow([record for _, record in made], observed, issues, extras)
 
     def _settle(self, made: list[tuple[_Entity, MappedRecord]], parts: list[MappedPart], cells: Cells) -> None:

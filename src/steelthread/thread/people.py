@@ -7,7 +7,8 @@ import psycopg
 from rapidfuzz.distance import DamerauLevenshtein
 
 from steelthread.identity import is_organisation
-from steelthread.intake import RecordRow, entity_names, records_by_id
+from steelthread.intake import RecordRow, entity_names, load_source, records_by_id
+from steelthread.kit import Invalid, NotFound
 from steelthread.profiles import Opener, View
 from steelthread.thread.space import Space
 
@@ -25,6 +26,33 @@ _NAMING = ("Account", "BusinessAccount", "PartyAdditionalName")
 """Parts that tell another name of an organisation."""
 _PLACE = ("cityName", "postalCodeText", "countryName")
 _STREET = ("addressLine1", "addressLine2", "houseNumber", "unitNumber")
+
+
+class _Births:
+    """Birth dates that are none, such as the 31st of April: who typed one wrongly told most of it all the same.
+
+    A source's row keeps what it says where it cannot be read; its mapping says in which column.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._columns: dict[str, str] = {}
+
+    def of(self, view: View) -> str:
+        """Return what a record says of its birth date, as it was typed; "" where it says nothing."""
+        if not view.extras:
+            return ""
+        if view.source not in self._columns:
+            self._columns[view.source] = self._column(view.source)
+        return view.extras.get(self._columns[view.source], "")
+
+    def _column(self, source: str) -> str:
+        try:
+            entities = load_source(self._space.project.folder, source, self._space.model).entities
+        except (Invalid, NotFound):
+            return ""  # no mapping, or one that is being edited
+        told = (one.attributes.get("birthDate") for one in entities if self._space.model.is_a(one.entity, "Individual"))
+        return next((how.column for how in told if how is not None and how.column), "")
 
 
 class Person:
@@ -148,8 +176,11 @@ def party_entities(space: Space, conn: Connection, *, sees_organisations: bool) 
 def people(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
     """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
     exclusive, country = space.rules.exclusive_schemes, space.project.settings.project.country
+    births = _Births(space)
     for row, view in _opened(space, conn, _numbers(conn, person_entities(space, conn)) if records is None else records):
         values = values_of(view)
+        if "birthDate" not in values and (typed := births.of(view)):
+            values["birthDate"] = typed
         if country:
             values.setdefault("countryName", country)
         yield Person(row, view, values, singles_of(values, exclusive))

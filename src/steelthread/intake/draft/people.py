@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from steelthread.intake.draft import vocabulary
 from steelthread.intake.draft.sheet import EMAILS, PHONES, Column, Sheet, quoted
 
+_MOST_DATES = 0.5
+"""A column that is named after birth dates holds them where more values than that are dates: typed ones are wrong at times."""
+
 
 def entity(name: str, attributes: list[str], extra: Sequence[str] = ()) -> list[str]:
     """Return the lines of an entity."""
@@ -41,7 +44,7 @@ def facts(sheet: Sheet) -> list[str]:
     lines = []
     for attribute, known in vocabulary.PERSON.items():
         column = sheet.find(known)
-        if column and (attribute != "birthDate" or not column.filled or sheet.may_be_date(column)):
+        if column and (attribute != "birthDate" or not column.filled or sheet.dates(column) > _MOST_DATES):
             sheet.use(column)
             shown = sheet.dated(column) if attribute == "birthDate" else quoted(column.name)
             lines.append(f"{attribute}: {shown}   # high, by its name")

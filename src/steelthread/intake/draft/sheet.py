@@ -186,9 +186,12 @@ class Sheet:
 
     def may_be_date(self, column: Column) -> bool:
         """Tell whether all values are dates, those whose order of day and month is open included."""
-        return bool(column.filled) and not any(
-            _no_date(value) and not _SLASHED.fullmatch(value) for value in column.filled[:500]
-        )
+        return self.dates(column) == 1
+
+    def dates(self, column: Column) -> float:
+        """Return how many of the values are dates, 0 to 1, those whose order of day and month is open included."""
+        values = column.filled[:500]
+        return sum(not _no_date(value) or bool(_SLASHED.fullmatch(value)) for value in values) / max(1, len(values))
 
     def dated(self, column: Column) -> str:
         """Return how a date column is written in the mapping: with the order of day and month where that is needed."""

@@ -23,7 +23,8 @@ GROUPS = words(
 """Words that tell one address from another."""
 OTHERS = words(
     "assistant spouse partner manager emergency parent mother father child owner assignee agent rep representative "
-    "salesperson seller referrer referred referral creator creatorid supervisor guardian phonetic yomi created modified"
+    "salesperson seller referrer referred referral creator creatorid supervisor guardian phonetic yomi created modified "
+    "employer"
 )
 """Words of a column that is about somebody else, or about how a name sounds."""
 
@@ -50,7 +51,10 @@ ADDRESS = {
         "address1 addressline1 street streetname streetaddress streetaddress1 streetaddressline1 addressstreet address strasse "
         "street1 line1 full adresse"
     ),
-    "addressLine2": words("address2 addressline2 street2 line2 streetaddress2 streetaddressline2 extendedaddress"),
+    "addressLine2": words(
+        "address2 addressline2 street2 line2 streetaddress2 streetaddressline2 extendedaddress unitnumber apartment apartmentnumber "
+        "apt aptnumber flatnumber suite suitenumber"
+    ),
     "addressLine3": words("address3 addressline3 street3 line3"),
     "addressLine4": words("address4 addressline4 street4 line4"),
     "houseNumber": words("streetnumber housenumber hausnummer houseno"),
@@ -72,7 +76,7 @@ LOYALTY = words(
     "loyaltycardno"
 )
 COMPANY = words(
-    "company companyname organization organisation organizationname organisationname employer accountname businessname "
+    "company companyname organization organisation organizationname organisationname employer employername accountname businessname "
     "legalname tradingname accountorganisation primarynameorg nameorg firma organization1name addresscompany"
 )
 COMPANY_FACTS = {
