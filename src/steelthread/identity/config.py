@@ -170,6 +170,7 @@ class IdentityRules:
                 name=name,
                 index=_index(scheme, _FIRST_SCHEME, _FIRST_SCHEME + 30_000),
                 exclusive=scheme in self.exclusive_schemes or scheme in self._single,
+                weak=self._party.weak and not name.startswith(ACCOUNT_ID),  # a firm that was renamed keeps its number
             )
             return self._add(made)
         near = get_close_matches(name, self.kinds, n=1)
