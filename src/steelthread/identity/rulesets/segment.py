@@ -67,8 +67,8 @@ def read_segment(settings: Mapping[str, Any], project: OwnRules) -> TakenRules:
 
 def _rank(kinds: Mapping[str, dict[str, Any]]) -> None:
     """Give kinds, the first one first, strengths in their order; those that are in it already keep theirs."""
-    now = [said.get("strength") for said in kinds.values()]
-    if None in now or not all(one < other for one, other in pairwise(now)):
+    now = [int(said.get("strength", -1)) for said in kinds.values()]
+    if min(now, default=0) < 0 or not all(one < other for one, other in pairwise(now)):
         for place, said in enumerate(kinds.values()):
             said["strength"] = _FIRST + _STEP * place
 
