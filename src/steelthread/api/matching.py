@@ -50,7 +50,7 @@ def add_matching(api: FastAPI, space: Space) -> None:
         reviewer: Annotated[str, Query(max_length=200)] = "",
         limit: Annotated[int, Query(ge=1, le=200)] = 20,
     ) -> Response:
-        """Pairs and people in doubt that most want a person's eye; without those that this key, or its `reviewer`, skipped."""
+        """Pairs, people and organisations in doubt that most want a person's eye; without those that this key, or its `reviewer`, skipped."""
         granted.note("review", [])
         with api.state.pool.connection() as conn:
             return _json({"pairs": review_queue(space, conn, _who(caller, reviewer), limit)})
