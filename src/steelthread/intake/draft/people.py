@@ -41,7 +41,7 @@ def facts(sheet: Sheet) -> list[str]:
     lines = []
     for attribute, known in vocabulary.PERSON.items():
         column = sheet.find(known)
-        if column and (attribute != "birthDate" or not column.filled or sheet.may_be_date(column)):
+        if column and (attribute != "birthDate" or sheet.may_be_birth(column)):
             sheet.use(column)
             shown = sheet.dated(column) if attribute == "birthDate" else quoted(column.name)
             lines.append(f"{attribute}: {shown}   # high, by its name")

@@ -190,6 +190,11 @@ class Sheet:
             _no_date(value) and not _SLASHED.fullmatch(value) for value in column.filled[:500]
         )
 
+    def may_be_birth(self, column: Column) -> bool:
+        """Tell whether a column that is called a birth date holds some: four in five; what is written otherwise is set aside, and told."""
+        wrong = sum(_no_date(value) and not _SLASHED.fullmatch(value) for value in column.filled[:500])
+        return wrong * 5 <= len(column.filled[:500])
+
     def dated(self, column: Column) -> str:
         """Return how a date column is written in the mapping: with the order of day and month where that is needed."""
         if not any(_unclear(value) for value in column.filled):
