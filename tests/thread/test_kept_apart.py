@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from tests.thread.test_evidence import SILENT
 from tests.thread.test_resolving import rows
 
 from steelthread.app import cluster_rows, load_file, verify_space
@@ -169,3 +170,10 @@ def test_senzings_families_stay_apart(space, load, way):
                 pass
     assert mixed_up(space) == set()
     assert verify_space(space)["same"]
+    with space.database.connect() as conn:
+        assert conn.execute(SILENT).fetchone() == (0,), "every open link carries a waterfall or a reason"
+        links = dict(
+            conn.execute("select strength = 1000, count(*) from identity.link where closed_at is null group by 1")
+        )
+    assert links[True] > 50
+    assert links[False] > 100
