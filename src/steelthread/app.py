@@ -335,7 +335,7 @@ def watch_contract(space: Space, name: str, what: str) -> list[dict[str, Any]]:
 
 
 def cluster_rows(space: Space, conn: psycopg.Connection[Any]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (source, entity, key, universal ID) of every open record that maps an Individual or Account."""
+    """Yield (source, entity, key, universal ID) of every open record that maps an Individual, Organization or Account."""
     opener = Opener(conn, space.vault)
     with identity.clusters_csv(conn) as cursor:
         while rows := cursor.fetchmany(2000):

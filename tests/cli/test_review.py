@@ -173,7 +173,7 @@ def test_the_queue_as_json_and_without_a_terminal(space, told):  # noqa: F811
     (line,) = run(space, "--json").stdout.splitlines()
     pairs = json.loads(line)["pairs"]
     assert [one["kind"] for one in pairs] == ["cluster", "pair"]
-    common = {"id", "kind", "question", "joined", "mean", "threshold", "pairs", "wall", "bridge", "uncertainty", "rank",
+    common = {"id", "kind", "party", "question", "joined", "mean", "threshold", "pairs", "wall", "bridge", "uncertainty", "rank",
               "impact", "records", "evidence"}  # fmt: skip
     assert pairs[1].keys() == common
     assert pairs[0].keys() == common | {"individualId", "size", "birthDates", "firstNames"}

@@ -173,10 +173,81 @@ def test_settings_of_segment(project):
     assert any("name_guard" in line or "weak" in line for line in back["missing"])
 
 
+OURS = """kinds:
+  party_id: {strength: 10, durable: true}
+  member_card: {strength: 15, limit: [{count: 2, window: 365}, {count: 9}]}
+  user_id: {strength: 30, durable: true, scoped: true, exclusive: true, limit: [{count: 1}]}
+  crm.id: {strength: 45, limit: [{count: 3, window: 14}]}
+  email: {strength: 50, weak: true, generic_above: 25, limit: [{count: 5, window: 7}]}
+  phone: {strength: 60, weak: true}
+  email_provider: {strength: 70, weak: true}
+  device_id: {strength: 80, weak: true, limit: [{count: 4, window: 30}]}
+blocked:
+  email: {regex: ['@acme\\.example$', '^(info|office)@'], exact: [desk@shop.example]}
+  member_card: {regex: ['^TEST-'], exact: ["0000"]}
+  "*": {regex: ['^[0-]*$'], exact: ["-1", kiosk]}
+rules:
+- {name: name_and_birth, all: [lastName, birthDate]}
+"""
+
+
+def test_settings_for_segment_come_back_as_what_they_were(project):
+    """Priorities, limits with their windows, blocked values and patterns, identifiers of one's own."""
+    for text in (OURS, (project / "identity.yaml").read_text()):  # one with everything in it; the one of `init`
+        (project / "identity.yaml").write_text(text)
+        out = json.loads(run(project, "ruleset", "export", "segment", "--json").stdout)
+        imported(project, out["ruleset"])
+        assert yaml.safe_load((project / "identity.yaml").read_text()) == yaml.safe_load(text)
+        assert json.loads(run(project, "ruleset", "export", "segment", "--json").stdout) == out
+        (project / "identity.yaml").write_text(OURS)
+
+
+def test_settings_of_segment_go_back_as_they_came(project):
+    theirs = {
+        "externalIds": [
+            {"type": name, "priority": place + 1, "limit": {"value": value, "frequency": frequency}}
+            for place, (name, value, frequency) in enumerate(
+                [("user_id", 1, "ever"), ("crm.id", 2, "annually"), ("email", 3, "monthly"), ("anonymous_id", 4, "weekly"),
+                 ("phone", 5, "ever"), ("member_card", 6, "weekly"), ("android.id", 7, "monthly"), ("ga_client_id", 8, "annually")]
+            )
+        ],
+        "blockedValues": [
+            {"type": "email", "exact": ["desk@shop.example"], "regex": ["@acme\\.example$"]},
+            {"type": "crm.id", "exact": [], "regex": ["^TEST-[0-9]+$"]}, {"type": "*", "exact": ["kiosk"], "regex": ["^[0-]*$"]},
+        ],
+    }  # fmt: skip
+    (project / "identity.yaml").write_text("kinds: {}\n")
+    imported(project, theirs)
+    assert json.loads(run(project, "ruleset", "export", "segment", "--json").stdout)["ruleset"] == theirs
+    rules = load_rules(project / "identity.yaml")
+    assert [rules.is_blocked("crm.id", value) for value in ("TEST-17", "test-17", "TEST-X")] == [True, True, False]
+    assert [(one.count, one.window) for one in rules.kinds["anonymous_id"].limit] == [(4, 7)]
+
+
+def test_what_the_page_cannot_say_is_told(project):
+    (project / "identity.yaml").write_text(OURS)
+    out = json.loads(run(project, "ruleset", "export", "segment", "--json").stdout)
+    ids = {one["type"]: one for one in out["ruleset"]["externalIds"]}
+    assert (ids["phone"]["limit"], ids["crm.id"]["limit"]) == (None, None)
+    assert ids["member_card"]["limit"] == {"value": 2, "frequency": "annually"}
+    missing = "\n".join(out["missing"])
+    for word in (
+        "member_card: the limit of at most 9",
+        "crm.id: the limit of at most 3 in 14 days",
+        "phone: no limit; Segment wants one, 5",
+    ):
+        assert word in missing
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [("[1]", "one object"), ("{}", "neither matchRules"), ("{: [", "neither JSON nor YAML"),
-     ('{"externalIds": [{"type": "email", "limit": {"value": 1, "frequency": "daily"}}]}', "frequency")],
+     ('{"externalIds": [{"type": "email", "limit": {"value": 1, "frequency": "daily"}}]}', "frequency"),
+     ('{"externalIds": [{"type": "email", "limit": {"value": "many"}}]}', "email: limit is a whole number"),
+     ('{"externalIds": [{"type": "email", "priority": "first"}]}', "email: priority is a whole number"),
+     ('{"externalIds": ["email"]}', "externalIds"), ('{"externalIds": [], "blockedValues": {"email": []}}', "blockedValues is a list"),
+     ('{"matchRules": ["email"]}', "each of its rules"),
+     ('{"externalIds": [{"type": "email"}], "blockedValues": [{"type": "email", "regex": ["("]}]}', "regular expression")],
 )  # fmt: skip
 def test_what_is_no_ruleset_is_refused(project, text, told):
     path = project / "theirs.json"

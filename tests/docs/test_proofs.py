@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ALL = re.findall(r"^\| (L?\d+) \| (.+?) \| (.+?) \| (.*?) ?\|$", (ROOT / "docs/proofs.md").read_text(), re.MULTILINE)
+ALL = re.findall(r"^\| ([LW]?\d+) \| (.+?) \| (.+?) \| (.*?) ?\|$", (ROOT / "docs/proofs.md").read_text(), re.MULTILINE)
 ROWS = [row for row in ALL if row[0].isdigit()]
-"""The customer rules; the others are of live events."""
+"""The customer rules; the others are of live events and of who is who."""
 
 
 @cache
@@ -34,7 +34,8 @@ def named(cell):
 
 def test_each_requirement_has_its_row():
     assert [int(number) for number, *_ in ROWS] == list(range(1, 27))
-    assert [number for number, *_ in ALL[len(ROWS) :]] == [f"L{number}" for number in range(1, 25)]
+    others = [f"L{number}" for number in range(1, 25)] + [f"W{number}" for number in range(1, 18)]
+    assert [number for number, *_ in ALL[len(ROWS) :]] == others
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,18 @@ def test_what_is_said_to_run_in_full_does(proofs, full):
     assert any("soak" in text for text in texts), full
 
 
-@pytest.mark.parametrize("where", ["rights/test_*", "privacy/test_*", "live/test_*", "laws/test_live_*"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "rights/test_*",
+        "privacy/test_*",
+        "live/test_*",
+        "laws/test_live_*",
+        "laws/test_*model*",
+        "identity/test_*",
+        "thread/test_matcher",
+    ],
+)
 def test_every_soak_is_in_the_table(where):
     there = {name for _, _, proofs, full in ALL if full for _, name in named(proofs)}
     soaks = {

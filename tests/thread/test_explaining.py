@@ -49,7 +49,11 @@ def test_a_weight_in_words():
 def test_the_bars_of_a_waterfall_follow_one_another_to_the_sum():
     step = {"from": "record:a/Individual/1", "to": "record:a/Individual/2", "kind": "model", "reason": "model abc",
             "actor": "model", "at": "2026-01-01", "evidence": EVIDENCE}  # fmt: skip
-    root = ET.fromstring(explanation_picture({"same": True, "path": [step], "refused": [], "nearest": None}, "a", "b"))
+    root = ET.fromstring(
+        explanation_picture(
+            {"same": True, "parties": ["individual"] * 2, "path": [step], "refused": [], "nearest": None}, "a", "b"
+        )
+    )
     bars = [one for one in root.iter(f"{SVG}rect") if one.get("class") in ("p", "m", "t")]
     ends = [(float(one.get("x")), float(one.get("x")) + float(one.get("width"))) for one in bars]
     looks = [one.get("class") for one in bars]
@@ -82,13 +86,17 @@ def test_one_person_and_two_are_drawn_with_all_that_is_told(explained):
 
 def test_what_was_refused_and_a_wall_are_drawn():
     told_ = {
-        "same": False, "path": [],
+        "same": False, "parties": ["individual"] * 2, "path": [],
         "refused": [{"from": "email:a<b@x.example", "to": "record:a/Individual/1", "rule": "email", "reason": "names differ"}],
         "nearest": {"from": "record:a/Individual/1", "to": "record:a/Individual/2", "evidence": {**EVIDENCE, "wall": "twins"}},
     }  # fmt: skip
     shown = texts(explanation_picture(told_, "a & b", "c\x00d"))
     assert {"a & b and cd", "email:a<b@x.example", "refused: email: names differ", "a wall: twins"} <= set(shown)
-    nothing = texts(explanation_picture({"same": False, "path": [], "refused": [], "nearest": None}, "a", "b"))
+    nothing = texts(
+        explanation_picture(
+            {"same": False, "parties": ["individual"] * 2, "path": [], "refused": [], "nearest": None}, "a", "b"
+        )
+    )
     assert any("Nothing joins them" in one for one in nothing)
 
 

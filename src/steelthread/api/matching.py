@@ -33,15 +33,18 @@ def add_matching(api: FastAPI, space: Space) -> None:
         granted: Annotated[Reading, for_purpose("match:read", whole=True)],
         values: dict[str, str | list[str]],
         limit: Annotated[int, Query(ge=1, le=100)] = 10,
+        party: Literal["individual", "organisation"] | None = None,
     ) -> Response:
-        """Individuals that a made-up or half-filled record may be, most likely first, with scores and reasons.
+        """Individuals or organisations that a made-up or half-filled record may be, most likely first, with scores and reasons.
 
         Ask before a new customer is made. The body holds words such as `firstName`, `lastName`, `birthDate`,
-        `emailAddress`, `telephoneNumber`, `addressLine1`, `cityName`, `postalCodeText`.
+        `emailAddress`, `telephoneNumber`, `addressLine1`, `cityName`, `postalCodeText`. With `organisationName`,
+        `webSiteURL` or `registrationNumber` it is an organisation's, which has no words of a person; `party` says it
+        where the words leave it open (an e-mail address alone).
         """
         granted.note("match", [])
         with api.state.pool.connection() as conn:
-            return _json(likeness.of(conn, dict(values), limit))
+            return _json(likeness.of(conn, dict(values), limit, party))
 
     @api.get("/api/review", tags=["matching"], responses=_OBJECT)
     def queue(
@@ -50,7 +53,7 @@ def add_matching(api: FastAPI, space: Space) -> None:
         reviewer: Annotated[str, Query(max_length=200)] = "",
         limit: Annotated[int, Query(ge=1, le=200)] = 20,
     ) -> Response:
-        """Pairs and people in doubt that most want a person's eye; without those that this key, or its `reviewer`, skipped."""
+        """Pairs, people and organisations in doubt that most want a person's eye; without those that this key, or its `reviewer`, skipped."""
         granted.note("review", [])
         with api.state.pool.connection() as conn:
             return _json({"pairs": review_queue(space, conn, _who(caller, reviewer), limit)})

@@ -92,7 +92,7 @@ def profiles(api: FastAPI, space: Space) -> None:
 
     @api.get("/api/explain", tags=["profiles"], responses=_EXPLAINED)
     def explain(granted: Granted, a: str, b: str, form: Literal["data", "picture"] = "data") -> Response:
-        """Whether two references are one person, and by which links; `form=picture` draws it (SVG)."""
+        """Whether two references are one person or organisation, and by which links; `form=picture` draws it (SVG)."""
         with reading(api, space, granted, "explain", a, b) as reader:
             told = granted.mask.explanation(reader.explain(a, b))
         if form == "data":

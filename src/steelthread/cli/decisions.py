@@ -10,7 +10,8 @@ from uuid import UUID
 from cyclopts import Parameter
 
 from steelthread.app import cluster_rows
-from steelthread.cli.shell import DEFAULT, Common, actor, app, drawn_into, emit, out
+from steelthread.cli.shell import DEFAULT, Common, actor, app, drawn_into, emit, out, parties_in
+from steelthread.identity import single, verdict
 from steelthread.kit import Invalid
 from steelthread.thread import explanation_picture, id_changes, resolve_all, resolve_new, said_of
 from steelthread.thread import link as say_same
@@ -27,7 +28,7 @@ Reason = Annotated[str, Parameter(validator=_said)]
 
 @app.command
 def link(a: str, b: str, /, *, reason: Reason, common: Common = DEFAULT) -> None:
-    """Say that two references are one person.
+    """Say that two references are one person or organisation.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def link(a: str, b: str, /, *, reason: Reason, common: Common = DEFAULT) -> None
     if common.json:
         emit(told)
     elif told["same"]:
-        out.print("Linked: one person now.")
+        out.print(f"Linked: {_now(told)}.")
     else:
         out.print(
             f"Kept, but it does not join them: {told['refused'] or 'another constraint forbids it'}.", markup=False
@@ -70,12 +71,18 @@ def unlink(a: str, b: str, /, *, reason: Reason, common: Common = DEFAULT) -> No
     elif told["same"]:
         out.print("The link by hand is gone, but rules still join them. Unlink again to forbid that.")
     else:
-        out.print("Unlinked: two persons now.")
+        out.print(f"Unlinked: {_now(told)}.")
+
+
+def _now(told: dict[str, Any]) -> str:
+    """Return what two references are now: one person, two organisations."""
+    said = verdict(same=told["same"], parties=told["parties"])
+    return f"{said[0].lower()}{said[1:]} now"
 
 
 @app.command
 def explain(a: str, b: str, /, *, picture: Path | None = None, common: Common = DEFAULT) -> None:
-    """Say whether two references are one person, and by which links.
+    """Say whether two references are one person or organisation, and by which links.
 
     Parameters
     ----------
@@ -93,30 +100,31 @@ def explain(a: str, b: str, /, *, picture: Path | None = None, common: Common = 
     if common.json:
         emit(told)
         return
-    out.print("One person." if told["same"] else "Two persons.", style="bold")
+    out.print(f"{verdict(same=told['same'], parties=told['parties'])}.", style="bold")
+    party = single(told["parties"][0])
     for step in told["path"]:
         out.print(
             f"  {step['from']}  --  {step['to']}   {step['reason']} ({step['actor']}, {step['at']})", markup=False
         )
         if step["kind"] == "model":
-            waterfall(step["evidence"])
+            waterfall(step["evidence"], party)
     for step in told["refused"]:
         out.print(f"  refused: {step['from']}  --  {step['to']}   {step['rule']}: {step['reason']}", markup=False)
     if told["nearest"]:
         near = told["nearest"]
         out.print(f"  nearest: {near['from']}  --  {near['to']}", markup=False)
-        waterfall(near["evidence"])
+        waterfall(near["evidence"], party)
 
 
-def waterfall(evidence: dict[str, Any]) -> None:
-    """Draw a weight: in words, then strongest answers first, each with a bar."""
+def waterfall(evidence: dict[str, Any], party: str) -> None:
+    """Draw the weight of a person or an organisation: in words, then strongest answers first, each with a bar."""
     out.print(f"      {said_of(evidence)}", markup=False)
     answers = evidence["waterfall"]
     for one in [*answers[:1], *sorted(answers[1:], key=lambda one: -abs(one["weight"]))]:
         bar = ("+" if one["weight"] >= 0 else "-") * min(30, max(1, round(abs(one["weight"]))))
         out.print(f"      {one['weight']:+7.2f}  {one['answer']:<44} {bar}", markup=False)
     total = f"      {evidence['weight']:+7.2f}  in sum, under model {evidence['model']}"
-    out.print(f"{total}; the mean of a person's pairs needs {evidence['threshold']:+.2f}", markup=False)
+    out.print(f"{total}; the mean of {party}'s pairs needs {evidence['threshold']:+.2f}", markup=False)
     if evidence["wall"]:
         out.print(f"      a wall: {evidence['wall']}", markup=False)
 
@@ -164,13 +172,14 @@ def resolve(
 def _run(common: Common, *, incremental: bool, keep_model: bool, engine: Literal["duckdb", "spark"]) -> None:
     with common.acting("resolve all") as space:
         done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model, engine=engine)
+        whose = parties_in(space)
     if common.json:
         emit(done)
         return
     out.print(
         f"{done.records:,} records, {done.pairs_scored:,} pairs scored in {done.seconds:.1f} s under model {done.model}.\n"
         f"Links: {done.links_added:,} added, {done.links_closed:,} closed. "
-        f"Individuals: {done.individuals_before:,} before, {done.individuals_after:,} after "
+        f"{whose}: {done.individuals_before:,} before, {done.individuals_after:,} after "
         f"({done.merged:,} merged into others, {done.split:,} split off)."
     )
     for sentence in done.lacks:

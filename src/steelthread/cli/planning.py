@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out, parties_in
 from steelthread.thread import apply as put_into_force
 from steelthread.thread import plan as what_if
 
@@ -24,18 +24,19 @@ def plan(*, new_model: Annotated[bool, Parameter(negative="")] = False, common: 
     with common.reading("plan") as space:
         names = common.mask(space).whole
         told = what_if(space, new_model=new_model, names=names)
+        whose = parties_in(space)
     if common.json:
         emit(told)
         return
     out.print(
-        f"Individuals: {told.individuals_before:,} now, {told.individuals_after:,} after "
+        f"{whose}: {told.individuals_before:,} now, {told.individuals_after:,} after "
         f"({told.merged:,} merge into others, {told.split:,} split off); consolidation "
         f"{told.consolidation_before:.1%} now, {told.consolidation_after:.1%} after."
     )
     out.print(f"Records with other identifiers: {told.records_changed:,}.")
     out.print(f"Links: {told.links_added:,} added, {told.links_closed:,} closed{_under(told.model)}.")
     for case in told.cases:
-        out.print(f"\n{case.change}, {case.records:,} records", style="bold")
+        out.print(f"\n{case.change} of {case.party}s, {case.records:,} records", style="bold")
         for part in case.parts:
             out.print(f"  {part['individualId']}  {part['records']:,} records", markup=False)
             for one in part.get("shown", ()):
@@ -57,11 +58,12 @@ def apply(*, new_model: Annotated[bool, Parameter(negative="")] = False, common:
     """
     with common.acting("apply") as space:
         done = put_into_force(space, new_model=new_model)
+        whose = parties_in(space)
     if common.json:
         emit(done)
         return
     out.print(
-        f"Individuals: {done.individuals_before:,} before, {done.individuals_after:,} after "
+        f"{whose}: {done.individuals_before:,} before, {done.individuals_after:,} after "
         f"({done.merged:,} merged into others, {done.split:,} split off) in {done.seconds:.1f} s."
     )
 

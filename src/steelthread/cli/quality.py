@@ -1,4 +1,4 @@
-"""`quality`: how good the people are."""
+"""`quality`: how good the people and organisations are."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from rich.table import Table
 
 from steelthread.cli.shell import DEFAULT, Common, app, drawn_into, emit, out
+from steelthread.thread import counted_in, doubted_in, quality_picture
 from steelthread.thread import quality as report
-from steelthread.thread import quality_picture
 
 
 @app.command
@@ -27,8 +27,8 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
         emit(told)
         return
     out.print(
-        f"{told['records']:,} records, {told['individuals']:,} individuals, consolidation {told['consolidationRate']:.1%}; "
-        f"{told['inDoubt']:,} pairs and {told['clustersInDoubt']:,} people in doubt (steelthread review)"
+        f"{told['records']:,} records, {counted_in(told)}, consolidation {told['consolidationRate']:.1%}; "
+        f"{told['inDoubt']:,} pairs and {doubted_in(told)} in doubt (steelthread review)"
     )
     most = max((one["individuals"] for one in told["sizes"]), default=1)
     for one in told["sizes"]:
@@ -44,7 +44,7 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
         )
     for one in told["suspects"][:5]:
         out.print(
-            f"  suspect: {one['individualId']}  {one['records']:,} records, {one['birthDates']} birth dates, "
+            f"  suspect {one['party']}: {one['individualId']}  {one['records']:,} records, {one['birthDates']} birth dates, "
             f"{one['firstNames']} first names, {_held(one['bridge'])}"
         )
     if told["drift"]:
@@ -56,7 +56,7 @@ def quality(*, picture: Path | None = None, common: Common = DEFAULT) -> None:
 
 
 def _held(bridge: dict[str, Any] | None) -> str:
-    """Return what holds a person together who may be several."""
+    """Return what holds a person or an organisation together who may be several."""
     if bridge is None:
         return "no bridge"
     small, large = bridge["parts"]

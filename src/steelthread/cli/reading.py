@@ -71,7 +71,7 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
     out.print(
         Panel(
             Text.assemble((name, "bold"), "\n" + "\n".join(line for line in lines if line)),
-            title="individual",
+            title=_party(content),
             title_align="left",
         )
     )
@@ -104,6 +104,14 @@ def draw(content: dict[str, Any], timeline: list[dict[str, Any]], reasons: list[
         out.print("[bold]why these records are one[/bold]")
         for reason in reasons:
             out.print("  " + reason, markup=False)
+
+
+def _party(content: dict[str, Any]) -> str:
+    """Return what a profile is of: its identifiers tell, or its records."""
+    kinds = [one["kind"] for one in content["identifiers"]]
+    entities = {one["entity"] for one in content.get("records", ())}
+    firm = any(kind.startswith("account_") for kind in kinds) or not entities.isdisjoint(("Account", "Organization"))
+    return "organisation" if firm else "individual"
 
 
 def _trait(value: Any) -> str:

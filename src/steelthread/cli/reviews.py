@@ -9,6 +9,7 @@ from rich.text import Text
 
 from steelthread.cli.decisions import waterfall
 from steelthread.cli.shell import DEFAULT, Common, actor, app, cell, complain, emit, note, out
+from steelthread.identity import single, verdict
 from steelthread.kit import Conflict
 from steelthread.rights import Auditor
 from steelthread.thread import Space, review_queue
@@ -27,7 +28,7 @@ def review(
     limit: Annotated[int, Parameter()] = 20,
     common: Common = DEFAULT,
 ) -> None:
-    """Decide pairs of records of which the model is not sure, and people who may be several; most uncertain and important first.
+    """Decide pairs of records of which the model is not sure, and people or organisations who may be several; most uncertain and important first.
 
     In a terminal it asks pair by pair: s same, d different, k skip, q quit. Without one, or with --json, it prints
     the queue. A decision wins over every model; take it back with link or unlink.
@@ -96,9 +97,13 @@ def _say(done: dict[str, Any]) -> None:
     if done["answer"] == "skip":
         note("skipped")
     elif done["same"]:
-        out.print("One person.")
+        out.print(f"{_verdict(done)}.")
     else:
-        out.print(f"Two persons{': ' + done['refused'] if done['refused'] else ''}.", markup=False)
+        out.print(f"{_verdict(done)}{': ' + done['refused'] if done['refused'] else ''}.", markup=False)
+
+
+def _verdict(done: dict[str, Any]) -> str:
+    return verdict(same=done["same"], parties=[done["party"]])
 
 
 def _draw(one: dict[str, Any], place: int, count: int) -> None:
@@ -115,7 +120,7 @@ def _draw(one: dict[str, Any], place: int, count: int) -> None:
         table.add_row(word, *(_shown(record["values"].get(word, "")) for record in one["records"]))
     out.print(table)
     if one["evidence"]:
-        waterfall(one["evidence"])
+        waterfall(one["evidence"], single(one["party"]))
 
 
 def _why(one: dict[str, Any]) -> str:

@@ -20,12 +20,14 @@ from steelthread.identity import (
 )
 from steelthread.intake import list_sources
 from steelthread.kit import Invalid, Project
-from steelthread.model import load_model
+from steelthread.model import Model, load_model
 from steelthread.profiles import load_profile_rules
 
 ruleset = App(name="ruleset", help="Bring rules along from Salesforce Data Cloud or Segment, or take them there.")
 app.command(ruleset)
-_ENTITIES = ("Individual", "ContactPointEmail", "ContactPointPhone", "ContactPointAddress", "PartyIdentification")
+_CONTACTS = ("ContactPointEmail", "ContactPointPhone", "ContactPointAddress", "PartyIdentification")
+_PEOPLE = ("Individual", *_CONTACTS)
+_ORGANISATIONS = ("Account", "Organization", *_CONTACTS, "PartyWebAddress")
 
 
 @ruleset.command(name="import")
@@ -61,7 +63,12 @@ def import_rules(file: Path, /, *, dry_run: bool = False, common: Common = DEFAU
 
 @ruleset.command(name="export")
 def export_rules(
-    to: Literal["salesforce", "segment"], /, *, output: Path | None = None, common: Common = DEFAULT
+    to: Literal["salesforce", "segment"],
+    /,
+    *,
+    of: Literal["people", "organisations"] = "people",
+    output: Path | None = None,
+    common: Common = DEFAULT,
 ) -> None:
     """Write the project's rules for another system, and say what has no counterpart there.
 
@@ -69,13 +76,17 @@ def export_rules(
     ----------
     to
         salesforce: a ruleset to POST to /ssot/identity-resolutions; segment: what to enter on its settings page.
+    of
+        salesforce: a ruleset is of people (INDIVIDUAL) or of organisations (ACCOUNT).
     output
         File to write; stdout by default.
     """
+    if to == "segment" and of == "organisations":
+        raise Invalid("Segment has identity settings of people only: leave --of out.")
     project = common.open()
     ours = _project(project)
     name = project.settings.project.name or project.folder.name
-    made, missing = write_salesforce(ours, name) if to == "salesforce" else write_segment(ours)
+    made, missing = write_salesforce(ours, name, of=of) if to == "salesforce" else write_segment(ours)
     if output is not None:
         output.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     if common.json:
@@ -105,17 +116,28 @@ def _project(project: Project) -> OwnRules:
     path = project.folder / "identity.yaml"
     load_rules(path)  # says what is wrong with it
     said = load_profile_rules(project.folder / "profile.yaml", model).attributes
-    attributes = model.entity("Individual").attributes
-    entities: dict[str, str] = {}
-    for entity in _ENTITIES:
-        for name in model.entity(entity).attributes:
-            entities.setdefault(name, entity)
+
+    def reconciled(*entities: str) -> dict[str, str]:
+        attributes = {name: one for entity in entities for name, one in model.entity(entity).attributes.items()}
+        return {name: said.get(name, one.reconciliation) for name, one in attributes.items() if not one.many}
+
     return OwnRules(
         yaml.safe_load(path.read_text("utf-8")) or {} if path.exists() else {},
-        {name: said.get(name, one.reconciliation) for name, one in attributes.items() if not one.many},
+        reconciled("Individual"),
         _by_priority(project.folder),
-        entities,
+        _entities(model, _PEOPLE),
+        reconciled("Account", "Organization"),
+        _entities(model, _ORGANISATIONS),
     )
+
+
+def _entities(model: Model, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the first of these entities that has an attribute, of each attribute."""
+    found: dict[str, str] = {}
+    for entity in names:
+        for name in model.entity(entity).attributes:
+            found.setdefault(name, entity)
+    return found
 
 
 def _by_priority(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from steelthread import __version__
 from steelthread.app import reading_purpose
+from steelthread.identity import kinds_of_parties, parties_there
 from steelthread.kit import Forbidden, Invalid, Project, open_project
 from steelthread.privacy import Access, Principal, Ruling, load_purposes, permits_operators, read_operators
 from steelthread.rights import Auditor, Mask, glasses_of, principal_name, replay_erasures
@@ -166,6 +167,12 @@ def complain(message: str) -> None:
 def note(message: str) -> None:
     """Print a remark on stderr."""
     err.print(message, markup=False, style="dim", soft_wrap=True)
+
+
+def parties_in(space: Space) -> str:
+    """Return what those of a space are called: individuals, organisations, or both."""
+    with space.database.connect() as conn:
+        return kinds_of_parties(parties_there(conn, space.model), "individuals").capitalize()
 
 
 def drawn_into(picture: Path, text: str) -> None:

@@ -48,7 +48,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether upper and lower case are the same."""
 
 
-_ACCOUNTS = (
+ACCOUNT_KINDS = (
     Kind("account_name", strength=40, weak=True),
     Kind("account_address", strength=45, weak=True, generic_above=25),
     Kind("account_domain", strength=50, weak=True, generic_above=50),
@@ -72,6 +72,8 @@ class Composite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     all: list[str]
     strength: int = 40
     weak: bool = False
+    of: Literal["people", "organisations"] = "people"
+    """Whose records have it; `name` is an organisation's name under whichever word its records tell it."""
 
 
 class NameGuard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,7 +131,7 @@ class IdentityRules:
         for name, kind in text.kinds.items():
             place = BUILT_IN.index(name) + 1 if name in BUILT_IN else _index(name, _FIRST_OWN, _FIRST_SCHEME)
             self._add(msgspec.structs.replace(kind, name=name, index=place))
-        for kind in _ACCOUNTS:
+        for kind in ACCOUNT_KINDS:
             if kind.name not in self.kinds:
                 self._add(msgspec.structs.replace(kind, index=_index(kind.name, _FIRST_OWN, _FIRST_SCHEME)))
         for rule in text.rules:
@@ -206,8 +208,9 @@ class IdentityRules:
     def _test(self, kind: str) -> tuple[frozenset[str], Callable[[str], object]]:
         own = self._blocked.get("phone" if kind == "account_phone" else kind, Blocked())
         patterns = [*own.regex, *self._everywhere.regex]
-        search = re.compile("|".join(f"(?:{one})" for one in patterns) if patterns else r"(?!)").search
-        self._tests[kind] = test = (frozenset((*own.exact, *self._everywhere.exact)), search)
+        search = re.compile("|".join(f"(?:{one})" for one in patterns) if patterns else r"(?!)", re.IGNORECASE).search
+        exact = frozenset(value.casefold() for value in (*own.exact, *self._everywhere.exact))
+        self._tests[kind] = test = (exact, search)
         return test
 
 

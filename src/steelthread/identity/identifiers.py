@@ -5,10 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from steelthread.identity.config import IdentityRules, Kind
+from steelthread.identity.config import Composite, IdentityRules, Kind
 from steelthread.identity.names import normal
 from steelthread.identity.normalise import normalise, provider_key, slug
 from steelthread.identity.organisations import (
+    KINDS,
+    MARK,
+    NAMES,
     account_kind,
     derived,
     is_organisation,
@@ -41,13 +44,14 @@ class Identifiers:
         found: dict[tuple[str, str], Found] = {}
         blocked: list[str] = []
         raw = self._raw(record)
-        if self.is_organisation(record.entity):
+        firm = self.is_organisation(record.entity)
+        if firm:
             raw = _of_account(record, raw)
         for kind, namespace, value in raw:
             self._add(self._rules.kind(kind), namespace, value, found, blocked)
-        if self.is_organisation(record.entity):
+        if firm:
             self._add_named(record, found)
-        for composite in self._rules.composites if not self.is_organisation(record.entity) else ():
+        for composite in self._composites_of(record.entity):
             joined = self._joined(record, composite.all)
             if joined:
                 rule = self._rules.kinds[f"rule.{composite.name}"]
@@ -58,7 +62,7 @@ class Identifiers:
         """Return the attributes of an entity that are identifiers, or a part of one."""
         known = self._telling.get(entity)
         if known is None:
-            parts = {name for composite in self._rules.composites for name in composite.all}
+            parts = {name for composite in self._composites_of(entity) for name in composite.all}
             known = self._telling[entity] = frozenset(parts | {name for name, _ in self._roles_of(entity)})
         return known
 
@@ -85,6 +89,10 @@ class Identifiers:
         if known is None:
             known = self._organisations[entity] = is_organisation(self._model.is_a, entity)
         return known
+
+    def _composites_of(self, entity: str) -> list[Composite]:
+        of = "organisations" if self.is_organisation(entity) else "people"
+        return [one for one in self._rules.composites if one.of == of]
 
     def _add(
         self, kind: Kind, namespace: str, value: str, found: dict[tuple[str, str], Found], blocked: list[str]
@@ -137,19 +145,26 @@ class Identifiers:
         parts = []
         for name in names:
             entity, value = self._part(record, name)
-            key = self._key(entity, name, str(value)) if value else None
+            key = self._key(record.entity, entity, name, str(value)) if value else None
             if not key:
                 return None
             parts.append(key)
         return "|".join(parts)
 
     def _part(self, record: MappedRecord, name: str) -> tuple[str, Any]:
+        if name == "name" and self.is_organisation(record.entity):
+            accounts = (part.values for part in record.parts if self.is_organisation(part.entity))
+            return record.entity, next(filter(None, map(organisation_name, (record.values, *accounts))), None)
         if record.values.get(name):
             return record.entity, record.values[name]
         return next(((part.entity, part.values[name]) for part in record.parts if part.values.get(name)), ("", None))
 
-    def _key(self, entity: str, name: str, value: str) -> str | None:
+    def _key(self, of: str, entity: str, name: str, value: str) -> str | None:
         role = next((kind for one, kind in self._roles_of(entity) if one == name), "")
+        if self.is_organisation(of):
+            if name in NAMES:
+                return organisation_evidence(value).first.removeprefix(MARK)
+            role = KINDS.get(role, role)
         if role in self._rules.kinds:
             key = normalise(self._rules.kinds[role], value, self._country)
             return None if key is None or self._rules.is_blocked(role, key) else key

@@ -42,6 +42,8 @@ REGISTERS = frozenset(("company_number", "lei", "registration_number"))
 """Schemes of which an organisation has one number, beside those of which anybody has one (`exclusive_schemes`)."""
 _NUMBERS = {"taxId": "account_id.tax_id", "dUNSNumber": "account_id.duns"}
 _NAMED = ("account_address", "account_domain", "account_email", "account_phone")
+NAMES = ("businessName", "legalName", "name")
+"""Under which words an organisation is called something; the first that is told counts."""
 _ALIKE = 0.92
 _ACRONYM = 3
 
@@ -54,7 +56,7 @@ def is_organisation(is_a: Callable[[str, str], bool], entity: str) -> bool:
 
 def organisation_name(values: Mapping[str, Any]) -> str:
     """Return what an organisation is called: the name it trades under, the one in the register, or that of its account."""
-    return next((str(values[name]) for name in ("businessName", "legalName", "name") if values.get(name)), "")
+    return next((str(values[name]) for name in NAMES if values.get(name)), "")
 
 
 def organisation_evidence(name: str) -> NameEvidence:

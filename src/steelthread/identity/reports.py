@@ -1,5 +1,6 @@
 """What the identity tables tell about their own quality."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -35,11 +36,15 @@ def last_runs(conn: Connection, most: int) -> list[Run]:
     return [Run(*row) for row in rows]
 
 
-def sizes_of_persons(conn: Connection) -> dict[int, int]:
-    """Return how many persons have so many records: records -> persons."""
+def sizes_of_persons(conn: Connection, entities: Collection[int] | None = None) -> dict[int, int]:
+    """Return how many persons have so many records: records -> persons; of records of these entities only, where some are told."""
+    if entities is not None and not entities:
+        return {}
+    of = "" if entities is None else "join intake.record on record_id = node_id and entity_id = any(%s) "
     rows = conn.execute(
-        "select size, count(*) from (select count(*) as size from identity.node where kind = 0 and evidence > 0 "
-        "group by cluster_id) s group by 1"
+        f"select size, count(*) from (select count(*) as size from identity.node {of}where kind = 0 and evidence > 0 "
+        "group by cluster_id) s group by 1",
+        () if entities is None else (list(entities),),
     )
     return dict(rows.fetchall())
 

@@ -15,6 +15,7 @@ _DAY_FIRST = re.compile(
 _MONTH_FIRST = re.compile(
     r"(?:[^\W\d]+\.?,\s+)?([^\W\d]{3,})\.?[\s-]+(\d{1,2})(?:st|nd|rd|th)?[\s,-]+(\d{4})(?:[T,\s]\s*(.+))?"
 )
+_SHORT_YEAR = re.compile(r"(\d{1,2})[\s-]([^\W\d]{3,})\.?[\s,-]+(\d{2})")
 _CLOCK = re.compile(
     r"(\d{1,2}):?(\d{2})?(?::?(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 )
@@ -85,6 +86,9 @@ def _formatted(value: str, formats: tuple[str, ...]) -> datetime:
             match = _SLASHED.fullmatch(value)
             if match:
                 return _slashed(match, form)
+            match = _SHORT_YEAR.fullmatch(value)
+            if match and (month := _MONTHS.get(match[2].casefold())):
+                return _at(_century(int(match[3])), month, int(match[1]), None)
             try:
                 return _understood(value)
             except (Unreadable, ValueError):

@@ -57,6 +57,7 @@ class Reader:
         self._rules = rules
         self._country = country
         self._opener = Opener(conn, vault, names, model.adaptation)
+        self._model = model
         self._folder = Folder(conn, model, folding, RecordKeys(vault))
         self._ahead: tuple[str, Ahead] | None = None
         self.reads_whole = False
@@ -355,7 +356,7 @@ class Reader:
         return {"individualId": str(answer), "requested": str(individual), "status": status}
 
     def explain(self, a: str, b: str) -> dict[str, Any]:
-        """Say whether two references are one person, by which links, and what was refused if they are not.
+        """Say whether two references are one person or organisation, by which links, and what was refused if they are not.
 
         A model link carries its waterfall: questions, answers and what each adds, in log2 odds. Of two persons the
         evidence is told that came closest to joining them, or the wall between them.
@@ -369,8 +370,10 @@ class Reader:
         nodes = {node for step in steps for node in (step.start, step.end)} | set(near or ())
         nodes |= {node for refusal in refused for node in (refusal.a, refusal.b)}
         names = self._names(nodes)
+        parties = identity.parties_of(self._conn, self._model, start, end)
         return {
             "same": same,
+            "parties": parties,
             "path": [
                 {
                     "from": names[step.start], "to": names[step.end], "kind": step.kind, "reason": step.reason,
@@ -380,7 +383,8 @@ class Reader:
                 for step in steps
             ],
             "refused": [
-                {"from": names[one.a], "to": names[one.b], "rule": one.rule, "reason": one.reason} for one in refused
+                {"from": names[one.a], "to": names[one.b], "rule": one.rule, "reason": identity.reason_for(parties[0], one.reason)}
+                for one in refused
             ],
             "nearest": {"from": names[near[0]], "to": names[near[1]], "evidence": self._evidence(*near)}
             if near

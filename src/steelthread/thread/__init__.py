@@ -11,7 +11,7 @@ from steelthread.thread.changes import Changes, changes_since, events_of, id_cha
 from steelthread.thread.collector import Collector, Packed
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.decide import link, unlink
-from steelthread.thread.drawing import quality_picture
+from steelthread.thread.drawing import counted_in, doubted_in, quality_picture
 from steelthread.thread.explaining import explanation_picture, said_of
 from steelthread.thread.heard import Heard
 from steelthread.thread.judging import quality
@@ -57,6 +57,8 @@ __all__ = [
     "accepted",
     "apply",
     "changes_since",
+    "counted_in",
+    "doubted_in",
     "events_of",
     "explanation_picture",
     "fill_traits",

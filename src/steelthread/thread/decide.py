@@ -84,9 +84,11 @@ def _write(
     space.folder(conn).fold(outcome.touched)
     space.log.append(conn, LANE, [*decided, *outcome.facts, ProfilesChanged(individuals=sorted(outcome.touched))])
     same = identity.present(conn, start)[1] == identity.present(conn, end)[1]
+    parties = identity.parties_of(conn, space.model, start, end)
     refused = [one.reason for one in identity.refusals(conn, [start]) if {one.a, one.b} == {start, end}]
     conn.commit()
-    return {"verdict": verdict, "same": same, "refused": refused[0] if refused and not same else None}
+    why = identity.reason_for(parties[0], refused[0]) if refused and not same else None
+    return {"verdict": verdict, "same": same, "parties": parties, "refused": why}
 
 
 def _apply(stitch: Stitch, a: int, b: int, said: str, verdict: str, actor: str, reason: str) -> None:

@@ -1,8 +1,11 @@
-"""The quality report as one picture (SVG): sizes of people, what each rule contributes, the weakest bridges, suspects. No personal value."""
+"""The quality report as one picture (SVG): sizes of people and organisations, what each rule contributes, the weakest bridges, suspects. No personal value."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
+
+from steelthread import identity
+from steelthread.identity import Party
 
 _WIDTH, _LEFT, _BAR, _ROW = 860, 190, 520, 22
 _STYLE = (
@@ -13,18 +16,21 @@ _SHOWN = 10
 
 
 def quality_picture(told: dict[str, Any]) -> str:
-    """Return the report as SVG. Bars of people are by number; the dark part of a rule's bar is what it alone joins."""
+    """Return the report as SVG. Bars of people and organisations are by number; the dark part of a rule's bar is what it alone joins."""
     lines = _Lines()
-    lines.head(f"{told['records']:,} records, {told['individuals']:,} individuals")
+    firms, unsure = told["organisations"], told["organisationsInDoubt"]
+    lines.head(f"{told['records']:,} records, {counted_in(told)}")
     lines.text(f"Consolidation {told['consolidationRate']:.1%}; {told['inDoubt']:,} pairs in doubt, "
-               f"{told['clustersInDoubt']:,} people", "d")  # fmt: skip
-    lines.head("Records of one individual")
+               f"{doubted_in(told)}", "d")  # fmt: skip
+    parties = _parties(told["individuals"] - firms, firms)
+    lines.head(f"Records of one {' or '.join(parties)}")
     most = max((one["individuals"] for one in told["sizes"]), default=1)
     for one in told["sizes"][:_SHOWN]:
-        lines.bar(str(one["records"]), [(one["individuals"], "a")], most, f"{one['individuals']:,} individuals")
+        lines.bar(str(one["records"]), [(one["individuals"], "a")], most, counted_in(one))
     rest = sum(one["individuals"] for one in told["sizes"][_SHOWN:])
     if rest:
-        lines.bar("more", [(rest, "a")], most, f"{rest:,} individuals")
+        more = sum(one["organisations"] for one in told["sizes"][_SHOWN:])
+        lines.bar("more", [(rest, "a")], most, counted_in({"individuals": rest, "organisations": more}))
     lines.head("Links by rule: joining alone, others")
     most = max((one["links"] for one in told["rules"]), default=1)
     for one in told["rules"][:_SHOWN]:
@@ -36,7 +42,8 @@ def quality_picture(told: dict[str, Any]) -> str:
         for one, span in zip(told["weakestBridges"], spans, strict=False):
             lines.bar(one["id"], [(span, "w")], max(*spans, 1.0), f"+{span:.2f}, {one['records']:,} records")
     if told["suspects"]:
-        lines.head("People who may be several: how much is in doubt")
+        whose = identity.kinds_of_parties(_parties(told["clustersInDoubt"] - unsure, unsure)).capitalize()
+        lines.head(f"{whose} who may be several: how much is in doubt")
         for one in told["suspects"][:_SHOWN]:
             said = f"{one['records']:,} records, {one['firstNames']:,} first names, {one['birthDates']:,} birth dates"
             held = f", held together by {one['bridge']['rule']} alone" if one["bridge"] else ""
@@ -46,7 +53,28 @@ def quality_picture(told: dict[str, Any]) -> str:
         lines.head("Since the run before")
         lines.text(f"{drift['merged']:,} merged, {drift['split']:,} split, {drift['linksAdded']:,} links added, "
                    f"{drift['linksClosed']:,} closed", "d")  # fmt: skip
-    return lines.svg("Quality of the people")
+    return lines.svg(f"Quality of the {identity.kinds_of_parties(parties)}")
+
+
+def doubted_in(told: dict[str, Any]) -> str:
+    """Return how many people and organisations of a report are in doubt."""
+    unsure = int(told["organisationsInDoubt"])
+    if told["clustersInDoubt"]:
+        return identity.counted(told["clustersInDoubt"] - unsure, unsure)
+    firms = int(told["organisations"])
+    return f"0 {identity.kinds_of_parties(_parties(told['individuals'] - firms, firms))}"
+
+
+def counted_in(told: dict[str, Any]) -> str:
+    """Return how many individuals and organisations there are, in a report or of a size."""
+    firms = int(told["organisations"])
+    return identity.counted(told["individuals"] - firms, firms, "individuals")
+
+
+def _parties(people: int, organisations: int) -> list[Party]:
+    """Return of which there are some; people, where there is nobody."""
+    found: list[Party] = ["individual"] if people or not organisations else []
+    return [*found, "organisation"] if organisations else found
 
 
 class _Lines:

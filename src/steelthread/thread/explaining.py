@@ -1,12 +1,14 @@
-"""Why two references are one person or two: in words, and as a picture (SVG) that needs no script and no other file.
+"""Why two references are one person or organisation, or two: in words, and as a picture (SVG) that needs no script and no other file.
 
 It draws what `Reader.explain` tells, masked or not: the way from one to the other from top to bottom; each weight as a
-waterfall, from the prior to the sum, with the line that the mean of a person's pairs has to reach.
+waterfall, from the prior to the sum, with the line that the mean of its pairs has to reach.
 """
 
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
+
+from steelthread import identity
 
 RARE = 10.0
 """From this weight on (log2 odds) it is a rare value that two records share: one in some six hundred."""
@@ -21,7 +23,7 @@ _STYLE = (
 
 
 def said_of(evidence: dict[str, Any]) -> str:
-    """Return a weight in words: what speaks for one person, what against, strongest first."""
+    """Return a weight in words: what speaks for one and the same, what against, strongest first."""
     answers = _by_strength(evidence)[1:]
     parts = [
         (", ".join(_named(one) for one in some), sum(one["weight"] for one in some))
@@ -45,8 +47,8 @@ def _named(answer: dict[str, Any]) -> str:
 
 def explanation_picture(told: dict[str, Any], a: str, b: str) -> str:
     """Return an explanation of two references as SVG; `a` and `b` are as they were asked for."""
-    sheet = _Sheet()
-    verdict = "One person" if told["same"] else "Two persons"
+    sheet = _Sheet(identity.single(told["parties"][0]))
+    verdict = identity.verdict(same=told["same"], parties=told["parties"])
     sheet.text(verdict, "h", room=30)
     sheet.text(f"{a} and {b}", "d")
     path = told["path"]
@@ -78,7 +80,9 @@ def _joined(sheet: "_Sheet", one: dict[str, Any], why: str, evidence: dict[str, 
 class _Sheet:
     """What is drawn, from top to bottom, and what it says to whoever does not see it."""
 
-    def __init__(self) -> None:
+    def __init__(self, one: str) -> None:
+        """`one` is what one of those is called whom it is about."""
+        self._one = one
         self._parts: list[str] = []
         self._y = 0
         self.said: list[str] = []
@@ -134,7 +138,7 @@ class _Sheet:
             at = across(weight)
             self._parts.append(f'<line x1="{at:.1f}" y1="{top}" x2="{at:.1f}" y2="{self._y + 6}" class="z"/>')
         self._reason(
-            f"The dotted lines: even odds at 0, and {needed:+.2f}, which the mean of a person's pairs needs. Model {evidence['model']}.",
+            f"The dotted lines: even odds at 0, and {needed:+.2f}, which the mean of {self._one}'s pairs needs. Model {evidence['model']}.",
             "d",
         )
 

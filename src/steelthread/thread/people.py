@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from rapidfuzz.distance import DamerauLevenshtein
 
-from steelthread.identity import is_organisation
+from steelthread import identity
 from steelthread.intake import RecordRow, entity_names, load_source, records_by_id
 from steelthread.kit import Invalid, NotFound
 from steelthread.profiles import Opener, View
@@ -164,8 +164,7 @@ def person_entities(space: Space, conn: Connection) -> list[int]:
 
 def organisation_entities(space: Space, conn: Connection) -> list[int]:
     """Return the numbers of the entities whose records are organisations."""
-    is_a = space.model.is_a
-    return [number for number, name in entity_names(conn).items() if is_organisation(is_a, name)]
+    return identity.organisation_entities(conn, space.model)
 
 
 def party_entities(space: Space, conn: Connection, *, sees_organisations: bool) -> list[int]:

@@ -6,20 +6,21 @@ asked anew of everybody (`restating.py`), and where there is a model it says wha
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 
 from steelthread import identity, intake
-from steelthread.identity import Moved
+from steelthread.identity import Moved, Party
 from steelthread.profiles import Opener
 from steelthread.thread.batch import LANE
 from steelthread.thread.kept import KeptRecords, ranked_otherwise
 from steelthread.thread.people import values_of
 from steelthread.thread.resolving import ResolveResult, judged_by, write
 from steelthread.thread.restating import restate
+from steelthread.thread.reviewing import party_of
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -28,9 +29,10 @@ _SHOWN = 3
 
 
 class Case(msgspec.Struct):
-    """A person who would merge or split: the parts, each with the names on its records for those who may see them."""
+    """A person or an organisation that would merge or split: the parts, each with the names on its records for those who may see them."""
 
     change: str
+    party: Party
     records: int
     parts: list[dict[str, Any]]
 
@@ -63,7 +65,9 @@ def plan(space: Space, *, new_model: bool = False, names: bool = True) -> Plan:
         records = identity.count_records(conn)
         found = identity.telling(conn, CASES)
         shown = _Shown(space, conn) if names else None
-        cases = [_case(one, shown) for one in found]
+        records_told = [record for one in found for records in one.parts.values() for record in records]
+        firms = identity.organisations_among(conn, space.model, records_told)
+        cases = [_case(one, shown, firms) for one in found]
         conn.rollback()
     return Plan(
         result.model, changed, result.individuals_before, result.individuals_after, result.merged, result.split,
@@ -73,7 +77,7 @@ def plan(space: Space, *, new_model: bool = False, names: bool = True) -> Plan:
 
 
 def apply(space: Space, *, new_model: bool = False) -> ResolveResult:
-    """Put identity.yaml as it is now into force for all people, with the model in force or a new one."""
+    """Put identity.yaml as it is now into force for all people and organisations, with the model in force or a new one."""
     began = time.monotonic()
     with space.database.connect() as conn:
         _, result = _put_into_force(space, conn, new_model=new_model)
@@ -134,12 +138,13 @@ def _rate(individuals: int, records: int) -> float:
     return round(1 - individuals / records, 4) if records else 0.0
 
 
-def _case(one: Moved, shown: "_Shown | None") -> Case:
+def _case(one: Moved, shown: "_Shown | None", firms: Collection[int]) -> Case:
     parts: list[dict[str, Any]] = [
         {"individualId": str(individual), "records": len(records)} | ({"shown": shown.of(records)} if shown else {})
         for individual, records in one.parts.items()
     ]
-    return Case(one.change, sum(map(len, one.parts.values())), parts)
+    first = next((record for records in one.parts.values() for record in records), 0)
+    return Case(one.change, party_of(first, firms), sum(map(len, one.parts.values())), parts)
 
 
 class _Shown:

@@ -1,4 +1,4 @@
-"""Review: pairs and people in doubt, ranked by uncertainty times impact; a person's word on them becomes a link that no model overrules."""
+"""Review: pairs, people and organisations in doubt, ranked by uncertainty times impact; a person's word on them becomes a link that no model overrules."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Doubt, ModelRow, Suspect
+from steelthread.identity import Doubt, ModelRow, Party, Suspect
 from steelthread.kit import Invalid, NotFound, now
 from steelthread.profiles import Opener
 from steelthread.thread.decide import decide_undecided
@@ -23,7 +23,7 @@ _LOOKED_AT = 10_000
 
 
 def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) -> list[dict[str, Any]]:
-    """Return the pairs and people in doubt that most want a person's eye, each with two records and the evidence."""
+    """Return the pairs, people and organisations in doubt that most want a person's eye, each with two records and the evidence."""
     model = identity.model_in_force(conn)
     pairs = identity.doubts(conn, model, actor, _LOOKED_AT, profiles.EVENTS_SQL) if model else []
     people = _not_asked(suspects(space, conn, model), pairs, identity.skipped_by(conn, actor))
@@ -31,8 +31,9 @@ def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) ->
         conn, {cluster for one in pairs for cluster in (one.one, one.other)} | {one.person for one in people}
     )
     counts = identity.evidence_of(conn, [one.person for one in people], profiles.EVENTS_SQL)
-    asked = [_pair(one, model, money) for one in pairs if model]
-    asked += [_person(one, model, money, counts[one.person]) for one in people]
+    firms = identity.organisations_among(conn, space.model, [*(one.a for one in pairs), *(one.one for one in people)])
+    asked = [_pair(one, model, money, party_of(one.a, firms)) for one in pairs if model]
+    asked += [_person(one, model, money, counts[one.person], party_of(one.one, firms)) for one in people]
     ranked = sorted(asked, key=lambda one: (-one["rank"], _nodes(one["id"])))[:limit]
     ends = {one["id"]: _nodes(one["id"]) for one in ranked}
     opener = Opener(conn, space.vault, adaptation=space.model.adaptation)
@@ -50,7 +51,7 @@ def review_queue(space: Space, conn: Connection, actor: str, limit: int = 20) ->
 
 
 def suspects(space: Space, conn: Connection, model: ModelRow | None) -> list[Suspect]:
-    """Return the people who may be several; first names are unsealed in memory to see which conflict."""
+    """Return the people and organisations who may be several; first names are unsealed in memory to see which conflict."""
     names = Names(space.vault, conn, space.rules.threshold)
     return identity.overmerged(conn, names.learn, names.conflict, model.threshold if model else None)
 
@@ -66,24 +67,30 @@ def _not_asked(
     ]  # fmt: skip
 
 
-def _pair(one: Doubt, model: ModelRow, money: Mapping[int, Decimal]) -> dict[str, Any]:
+def party_of(record: int, firms: Collection[int]) -> Party:
+    """Return what a record is of, where these are of organisations."""
+    return "organisation" if record in firms else "individual"
+
+
+def _pair(one: Doubt, model: ModelRow, money: Mapping[int, Decimal], party: Party) -> dict[str, Any]:
     uncertainty = _uncertainty(one, model)
     revenue = sum((money.get(cluster, Decimal(0)) for cluster in {one.one, one.other}), Decimal(0))
     return {
-        "id": f"{one.a}-{one.b}", "kind": "pair",
-        "question": "are they one person?" if not one.joined else "are they rightly one person?",
+        "id": f"{one.a}-{one.b}", "kind": "pair", "party": party, "question": identity.question_of(party, joined=one.joined),
         "joined": one.joined, "mean": one.mean, "threshold": model.threshold, "pairs": one.pairs,
-        "wall": one.wall or None, "bridge": None,
+        "wall": identity.reason_for(party, one.wall) or None, "bridge": None,
         "uncertainty": uncertainty, "rank": _rank(uncertainty, one.evidence, revenue),
         "impact": {"records": one.evidence, "revenue": format(revenue, "f")},
     }  # fmt: skip
 
 
-def _person(one: Suspect, model: ModelRow | None, money: Mapping[int, Decimal], evidence: int) -> dict[str, Any]:
+def _person(
+    one: Suspect, model: ModelRow | None, money: Mapping[int, Decimal], evidence: int, party: Party
+) -> dict[str, Any]:
     revenue = money.get(one.person, Decimal(0))
     parts = list(one.parts) if one.rule else None
     return {
-        "id": f"{one.one}-{one.other}", "kind": "cluster", "question": "are they rightly one person?",
+        "id": f"{one.one}-{one.other}", "kind": "cluster", "party": party, "question": identity.question_of(party, joined=True),
         "joined": True, "mean": one.mean, "threshold": model.threshold if model else None, "pairs": one.pairs,
         "wall": None, "bridge": {"rule": one.rule, "parts": parts} if one.rule else None,
         "individualId": str(one.individual), "size": one.records, "birthDates": one.births, "firstNames": one.firsts,
@@ -121,12 +128,14 @@ def review(space: Space, name: str, answer: Answer, actor: str, reason: str = ""
     with space.database.connect() as conn:
         if not identity.are_records(conn, (a, b)):
             raise NotFound("There is no such pair to review, or one of its records is gone: ask for the queue anew.")
+        (party,) = identity.parties_of(conn, space.model, a)
         if answer == "skip":
             identity.skip(conn, min(a, b), max(a, b), actor, now())
             conn.commit()
             return {
                 "id": name,
                 "answer": answer,
+                "party": party,
                 "same": None,
                 "refused": None,
                 "individuals": _individuals(conn, a, b),
@@ -134,7 +143,7 @@ def review(space: Space, name: str, answer: Answer, actor: str, reason: str = ""
     verdict = "same" if answer == "same" else "never"
     done = decide_undecided(space, a, b, verdict, reason or "review", actor)
     with space.database.connect() as conn:
-        return {"id": name, "answer": answer, **done, "individuals": _individuals(conn, a, b)}
+        return {"id": name, "answer": answer, "party": party, **done, "individuals": _individuals(conn, a, b)}
 
 
 def _individuals(conn: Connection, a: int, b: int) -> list[str]:

@@ -196,9 +196,22 @@ TWINS: Condition = [
 """Two at one home with two first names. On one birthday they are twins, if the data has families at all."""
 
 
+_OTHER_BIRTH: Condition = ["not", ["any", ["null", "birth"], ["same", "birth"], ["same", "year"], ["either", "birthday", "swapped"],
+                                   ["edits", "birth", 1], ["edits", "birth", 2]]]  # fmt: skip
+"""Two birth dates that are none, written wrongly."""
+_ONE_TOLD: Condition = [
+    "all", ["null", "generation"], ["not", ["neither", "generation"]], AT_HOME, _OTHER_BIRTH,
+    ["not", ["shares", "numbers"]], ["not", ["edits", "number", 1]],
+]  # fmt: skip
+"""Who is called junior or senior has a namesake at home: one born on quite another day is that one, told without it."""
+
+
 def walls(*, families: bool) -> list[Wall]:
     """Return what two records of one person never have."""
-    found = [Wall("different generations (Jr/Sr)", ["differ", "generation"])]
+    found = [
+        Wall("different generations (Jr/Sr)", ["differ", "generation"]),
+        Wall("one of them junior or senior, at one home, born on another day", _ONE_TOLD),
+    ]
     if families:
         twins = ["all", ["same", "birthday"], TWINS]
         found.append(Wall("born on one day at one home, with different first names: twins", twins))
