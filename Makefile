@@ -29,7 +29,7 @@ soak: .venv/ready ## the laws with the full counts
 both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a sixth on the second
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal --servers both
 
-sdks: ## the SDKs of Node and browsers, so that their tests run (they need Node and Debian's chromium)
+sdks: ## the SDKs of Node and browsers, and AsyncAPI's schema, so that their tests run (they need Node and Debian's chromium)
 	npm ci --prefix tests/live/sdks --silent --fetch-retries 1 --fetch-timeout 30000
 
 spark: .venv/ready ## Spark, so that its tests run (they need Java 17, too)

@@ -1,5 +1,8 @@
 """Metrics without personal values, and the document of what streams out."""
 
+import json
+from pathlib import Path
+
 import jsonschema
 import pytest
 from fastapi.testclient import TestClient
@@ -12,6 +15,10 @@ from steelthread.app import source_number
 from steelthread.rights import erase
 from steelthread.thread import CHANGE_TYPES, changes_since, link, unlink
 from steelthread.thread.alerting import alert
+
+SPECIFICATION = (
+    Path(__file__).parents[1] / "live/sdks/node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json"
+)  # of the AsyncAPI project; `make sdks` brings it
 
 
 def samples(client):
@@ -80,6 +87,21 @@ def test_the_document_tells_the_truth_about_changes(every_change):
         jsonschema.validate(one, change_schema(one["type"]), format_checker=jsonschema.FormatChecker())
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**one, "email": "ann@example.com"}, change_schema(one["type"]))
+
+
+@pytest.mark.skipif(
+    not SPECIFICATION.exists(), reason="the packages of tests/live/sdks are not installed (.ci/run installs them)"
+)
+def test_the_document_is_one_by_the_schema_of_the_asyncapi_project():
+    by = jsonschema.Draft7Validator(json.loads(SPECIFICATION.read_text("utf-8")))
+    told = document("testserver", "http")
+    by.validate(told)
+    for broken in (
+        {**told, "operations": {"changes": {**told["operations"]["changes"], "action": "publish"}}},
+        {**told, "channels": {"changes": {**told["channels"]["changes"], "adress": "/"}}},
+        {name: value for name, value in told.items() if name != "info"},
+    ):
+        assert not by.is_valid(broken)
 
 
 def test_the_document_is_whole(space):

@@ -14,7 +14,7 @@ from steelthread.app import verify_space
 from steelthread.intake import Message
 from steelthread.kit import NotFound
 from steelthread.model import Received
-from steelthread.thread import LiveThread, Space, link, unlink
+from steelthread.thread import LiveThread, Space, link, replay, unlink
 
 FILES = {
     "web": "name: web\nkind: live\n",
@@ -39,6 +39,7 @@ REFS = [
     *(f"loyalty_number:c{number}" for number in range(3)),
     *(f"phone:+44207946001{number}" for number in range(2)),
     *(f"record:hook/Individual/h{number}" for number in range(12)),
+    *(f"record:hook/Individual/{apart}u{number}" for apart in ("", "sdk/") for number in range(4)),
 ]
 
 
@@ -51,14 +52,17 @@ def events_of(chance):
         if chance.random() < 0.3:
             others = [("loyalty_number", f"c{chance.randrange(3)}"), ("phone", f"+44207946001{chance.randrange(2)}")]
             event.external_ids = chance.sample(others, chance.randrange(1, 3))
-        found.append((chance.choice(("web", "web", "till")), event))
+        found.append((chance.choice(("web", "web", "till", "hook")), event))
     for number in range(chance.randrange(3, 12)):
         at = START + chance.randrange(60) * 400 * MINUTE + 7 * number
-        who = {"id": f"h{number}", "first": chance.choice(("Ann", "Bob", "")), "last": f"L{number}"}
+        own = number if chance.random() < 0.7 else -1  # else a login is its key, as it is of what an SDK tells
+        who = {
+            "id": f"h{number}" if own >= 0 else f"u{chance.randrange(4)}",
+            "first": chance.choice(("Ann", "Bob", "")),
+            "last": f"L{number}",
+        }
         who |= {"mail": f"p{chance.randrange(6)}@mail.example"} if chance.random() < 0.7 else {}
-        who |= (
-            {"login": f"u{who['id'][1:]}"} if who["id"] != "h2" else {}
-        )  # each time the same: docs/proofs.md says why
+        who |= {"login": f"u{number if own >= 0 else chance.randrange(4)}"} if chance.random() < 0.8 else {}
         properties = {
             "id": f"m{number}",
             "person": who,
@@ -68,14 +72,16 @@ def events_of(chance):
     return found
 
 
-def ruled(space):
-    """Open a project with these sources, limits and blocked values."""
+def ruled(space, *, several=False):
+    """Open a project with these sources, limits and blocked values; `several`: a person may have several logins."""
     for name, text in FILES.items():
         (space.project.sources / f"{name}.yaml").write_text(text)
     path = space.project.folder / "identity.yaml"
     rules = yaml.safe_load(path.read_text())
     rules["kinds"]["email"]["limit"] = [{"count": 1, "window": 3}, {"count": 3}]
     rules["kinds"]["anonymous_id"]["limit"] = [{"count": 2, "window": 7}]
+    if several:
+        del rules["kinds"]["user_id"]["exclusive"]
     rules["kinds"]["loyalty_number"]["limit"] = [{"count": 1}]
     rules["blocked"]["anonymous_id"] = {"exact": ["kiosk"]}
     rules["blocked"]["email"]["exact"].append("p3@mail.example")
@@ -101,10 +107,10 @@ def tell(space, events, size):
             pass
 
 
-def check(space, other, seed):
+def check(space, other, seed, *, several=False):
     shutil.rmtree(other.project.keyring)
     shutil.copytree(space.project.keyring, other.project.keyring)
-    space, other = ruled(space), ruled(other)
+    space, other = ruled(space, several=several), ruled(other, several=several)
     chance = random.Random(seed)
     events = events_of(chance)
     tell(space, events, 4000)
@@ -114,6 +120,9 @@ def check(space, other, seed):
     one, two = state(space, REFS), state(other, REFS)
     assert one[1] == two[1], seed
     assert one[0] == two[0], seed
+    if several:
+        replay(other)
+        assert state(other, REFS) == two, seed
     assert not one[0].keys() & {"anonymous_id:kiosk", "email:p3@mail.example"}, "a blocked value names nobody"
     assert verify_space(space)["same"], seed
     assert verify_space(other)["same"], seed
@@ -159,6 +168,17 @@ def test_order_does_not_matter_over_sources_with_limits_and_blocked_values(space
 @pytest.mark.parametrize("seed", range(3000, 3040))
 def test_order_does_not_matter_over_sources_with_limits_and_blocked_values_soak(space, other_space, seed):
     check(space, other_space, seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_order_does_not_matter_where_a_person_may_have_several_logins(space, other_space, seed):
+    check(space, other_space, seed, several=True)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(5000, 5040))
+def test_order_does_not_matter_where_a_person_may_have_several_logins_soak(space, other_space, seed):
+    check(space, other_space, seed, several=True)
 
 
 @pytest.mark.parametrize("seed", range(2))

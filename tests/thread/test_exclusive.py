@@ -10,7 +10,7 @@ from steelthread import intake
 from steelthread.app import load_file, verify_space
 from steelthread.intake import Message
 from steelthread.model import Received
-from steelthread.thread import LiveThread, Space, link, review
+from steelthread.thread import LiveThread, Space, link, replay, review
 from steelthread.thread.people import DOUBTFUL, apart, singles_of
 
 MAPPING = """name: people
@@ -34,12 +34,12 @@ def told(space):
     """Return what loads rows of a key and what is told of it."""
     (space.project.sources / "people.yaml").write_text(MAPPING)
 
-    def load(**rows):
+    def load(other=None, **rows):
         names = ("first", "email", "shop", "app", "ssn", "club")
         lines = [",".join((key, *(values.get(name, "") for name in names))) for key, values in rows.items()]
         path = space.project.folder / "people.csv"
         path.write_text("\n".join((",".join(("id", *names)), *lines)) + "\n")
-        return load_file(space, "people", path)
+        return load_file(other or space, "people", path)
 
     return load
 
@@ -96,6 +96,29 @@ def test_files_and_live_events_agree_in_any_order(space, told, order):
             live(space, "ann2")
     assert together(space) == groups("a ann1", "b ann2")
     assert verify_space(space)["same"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("file", "live", "more"))), ids=" ".join)
+def test_where_a_person_may_have_several_logins_those_of_live_events_are_walls_whoever_comes_first(space, told, order):
+    """Files may join two logins; whoever has a write key may not."""
+    text = space.project.folder / "identity.yaml"
+    text.write_text(text.read_text().replace("scoped: true, exclusive: true}", "scoped: true}"))
+    with Space(space.project, space.database) as again:
+        (again.project.sources / "site.yaml").write_text("name: site\nkind: live\nuser_namespace: shop\n")
+        for step in order:
+            if step == "file":
+                told(again, a={"shop": "ann1", "email": MAIL}, c={"shop": "ann3", "email": MAIL})
+            elif step == "more":
+                told(again, b={"shop": "ann2", "email": MAIL})
+            else:
+                live(again, "ann1")
+                live(again, "ann2")
+        found = together(again)
+        assert not any({"a", "b"} <= one or {"ann1", "ann2"} <= one for one in found), found
+        assert sum("c" in one and len(one) > 1 for one in found) == 1, "of a file alone: one of the two is joined to it"
+        assert verify_space(again)["same"]
+        replay(again)
+        assert together(again) == found
 
 
 def live(space, user):

@@ -24,7 +24,7 @@ from steelthread.api.desk import Desk, Reading
 from steelthread.api.keys import Caller, admit
 from steelthread.api.profiles import moment
 from steelthread.api.segment_ids import code_of, leads_to, read_asked, take_off
-from steelthread.intake import CART
+from steelthread.intake import CART, id_of
 from steelthread.kit import Forbidden, Invalid, NotFound, Overloaded, SteelthreadError, Unauthorized, iso, now, uuid7
 from steelthread.profiles import (
     Reader,
@@ -272,7 +272,7 @@ def _metadata(asked: _Asked) -> dict[str, Any]:
         "segment_id": f"use_{profile['individualId']}",
     }
     for name, entries in (("first", first), ("last", last)):
-        told[f"{name}_message_id"] = entries[0].view.key if entries else None
+        told[f"{name}_message_id"] = id_of(entries[0].view.key) if entries else None
         told[f"{name}_source_id"] = entries[0].view.source if entries else None
         told[f"{name}_event_at"] = iso(entries[0].at) if entries else None
     return {"metadata": told}

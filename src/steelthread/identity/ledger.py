@@ -201,6 +201,17 @@ def update_nodes(conn: Connection, rows: Sequence[NodeRow]) -> None:
     )
 
 
+def write_walls(conn: Connection, rows: Sequence[NodeRow]) -> None:
+    """Write of which group of identifiers a person has one, of existing nodes of which that was not known."""
+    if rows:
+        write(
+            conn,
+            "update identity.node n set exclusive = c.exclusive from unnest(%s::int8[], %s::int8[]) as c (node_id, exclusive) "
+            "where n.node_id = c.node_id",
+            (Int8s([row.id for row in rows]), Int8s([row.exclusive for row in rows])),
+        )
+
+
 def write_evidence(conn: Connection, rows: Sequence[NodeRow]) -> None:
     """Write what nodes have to show of which nothing else changed."""
     if rows:

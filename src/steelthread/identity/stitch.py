@@ -6,7 +6,7 @@ links, turns identifiers generic and back, lets the live graph compute the clust
 
 import weakref
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ class Stitch:
         self._pending: dict[bytes, int] = {}
         self._dirty: set[int] = set()
         self._restated: set[int] = set()
+        self._walls: set[int] = set()
         self._only_restates = False
         self._evident: set[int] = set()
         self._happened: dict[int, bool] = {}  # who owns events that came and add up -> whether it owned none before
@@ -130,9 +131,9 @@ class Stitch:
         found.update({row.hash: self._known(row).id for row in rows})
         return found
 
-    def ensure(self, wanted: Iterable[NewNode]) -> dict[bytes, int]:
+    def ensure(self, wanted: Sequence[NewNode]) -> dict[bytes, int]:
         """Return the number of each node, making those that are new, born in the order given."""
-        specs = {spec.hash: spec for spec in reversed(list(wanted))}
+        specs = {spec.hash: spec for spec in reversed(wanted)}
         found = self.find(list(specs))
         missing = [spec for spec in reversed(list(specs.values())) if spec.hash not in found]
         numbers = ledger.reserve(self._conn, len(missing))
@@ -144,6 +145,10 @@ class Stitch:
             )  # fmt: skip
             self._new[number] = None
             self._pending[spec.hash] = number
+        for row, spec in ((self._rows[found[one.hash]], one) for one in wanted if one.exclusive):
+            if not row.exclusive:  # whoever named it first did not say so
+                row.exclusive = spec.exclusive
+                self._walls.add(row.id)
         return found
 
     def sight(self, node: int, seen: int) -> None:
@@ -294,7 +299,7 @@ class Stitch:
         opened, closed = self._opened, self._closed
         for number in self._new:
             self._graph.add_node(self._rows[number])
-        for number in sorted(self._restated - self._new.keys()):
+        for number in sorted((self._restated | self._walls) - self._new.keys()):
             self._graph.set_facts(self._rows[number])
         for pair in closed:
             if pair in self._in_graph:
@@ -307,7 +312,7 @@ class Stitch:
     def _prefetch(self) -> None:
         """Load the atoms at once of which anything changes but that they own more events."""
         ends = {end for pair in (*self._opened, *self._closed) for end in pair[:2]}
-        stirred = (self._evident | self._dirty | self._restated | self._touched | ends) - self._new.keys()
+        stirred = (self._evident | self._dirty | self._restated | self._walls | self._touched | ends) - self._new.keys()
         self._graph.prefetch({self._rows[node].cluster for node in stirred if node in self._rows})
 
     def _settle(self) -> tuple[list[Pair], list[Pair]]:
@@ -443,6 +448,7 @@ class Stitch:
         ledger.insert_memberships(self._conn, pending.moved)
         ledger.write_aliases(self._conn, pending.aliases, pending.created)
         ledger.update_nodes(self._conn, [self._rows[node] for node in sorted(self._dirty - self._new.keys())])
+        ledger.write_walls(self._conn, [self._rows[node] for node in sorted(self._walls - self._new.keys())])
         first = {node for node, owned_none in self._happened.items() if owned_none} - self._dirty - self._new.keys()
         ledger.write_evidence(self._conn, [self._rows[node] for node in sorted(first)])
         if not self._early:

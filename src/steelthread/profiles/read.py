@@ -10,7 +10,7 @@ import psycopg
 
 from steelthread import identity
 from steelthread.identity import IdentityRules, Ref
-from steelthread.intake import SHARED_NAMESPACE, RecordRow, key_hash, open_records
+from steelthread.intake import SDK, SHARED_NAMESPACE, RecordRow, key_hash, open_records
 from steelthread.kit import Invalid, NotFound, iso, now
 from steelthread.model import Model
 from steelthread.privacy import Tombstones
@@ -303,9 +303,9 @@ class Reader:
     def account(self, group: str) -> str:
         """Return the reference of the account that a group id of live events names; NotFound when none does."""
         for source in self._namespaces()[1:]:
-            ref = f"record:{source}/Account/{group}"
-            if identity.node_of_hash(self._conn, key_hash(self._vault, source, "Account", group)):
-                return ref
+            for key in (group, SDK + group):  # the latter where documents have keys of their own
+                if identity.node_of_hash(self._conn, key_hash(self._vault, source, "Account", key)):
+                    return f"record:{source}/Account/{key}"
         raise NotFound("No account has this group id.")
 
     def told(self, text: str) -> dict[str, dict[str, Any]]:

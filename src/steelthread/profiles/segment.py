@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from steelthread.intake import id_of
 from steelthread.kit import iso
 from steelthread.profiles.computed.definition import ORDER_COMPLETED
 from steelthread.profiles.timeline import Entry
@@ -77,7 +78,7 @@ def first_message(one: Mapping[str, Any], entries: Sequence[Entry]) -> str | Non
     """Return the id of the first event that named an external id, None when none of these did; `entries`: the oldest first."""
     return next(
         (
-            entry.view.key
+            id_of(entry.view.key)
             for entry in entries
             for kind, value in entry.view.identifiers
             if kind == one["type"] and _bare({"kind": kind, "value": value}) == one["id"]
@@ -107,7 +108,7 @@ def segment_event(entry: Entry) -> dict[str, Any]:
             {"collection": "users", "type": kind, "id": _bare({"kind": kind, "value": value}), "encoding": "none"}
             for kind, value in view.identifiers
         ],
-        "context": _context(values), "type": type_, "message_id": view.key, "source_id": view.source,
+        "context": _context(values), "type": type_, "message_id": id_of(view.key), "source_id": view.source,
         "timestamp": iso(entry.at), "properties": properties, "related": {"users": []},
     }  # fmt: skip
     told["event" if type_ == "track" else "name"] = entry.name

@@ -115,12 +115,16 @@ class Teller:
         if message.type not in ("identify", "group") or message.group_id:
             row = self.words.event(message, one.identifiers)
             one.rejects = set_aside(row, message)
-            one.prepared = self.row(reading, row, message.id)
+            one.prepared = self.row(reading, row, message.key)
             if one.parties and one.parties[0][0] in GOODS:
                 self._goods(one, reading)
 
     def row(self, reading: Reading, row: MappedRow, mark: str) -> list[Prepared]:
         """Prepare the records of a row; `mark` names the row."""
+        if apart := reading.terms.apart:
+            for record in row.records:
+                record.key = apart + record.key
+                record.parent = record.parent and (record.parent[0], apart + record.parent[1])
         prepared = reading.preparer.row(row, self._space.vault.digest(mark.encode()))
         for record, one in zip(row.records, prepared, strict=True):
             one.idents = [walled(ident) for ident in one.idents]

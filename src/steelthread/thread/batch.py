@@ -17,7 +17,8 @@ from steelthread.thread.answers import tell_answers
 from steelthread.thread.computing import Computing
 from steelthread.thread.fence import Fence
 from steelthread.thread.names import Names
-from steelthread.thread.prepare import Prepared, as_they_were
+from steelthread.thread.nodes import nodes_named
+from steelthread.thread.prepare import Ident, Prepared, as_they_were
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.stars import RECORD_KIND, Stars
@@ -74,6 +75,8 @@ class Batch:
         self._waiting: list[tuple[bytes, int]] = []
         self._edition = load.edition
         self._editions: dict[int, int] = {}
+        self.walls: Collection[Ident] = ()
+        """Logins that its events told of and its records do not: each is one person's all the same."""
         self._mended: Collection[bytes] = ()
         self._anew: Collection[bytes] = ()  # key hashes of records that are written even if they are the same
         self._computing = Computing(space, conn)
@@ -316,7 +319,7 @@ class Batch:
         stored: dict[bytes, RecordRow],
         new: set[bytes],
     ) -> None:
-        nodes = self._stitch.ensure(self._specs(rows, winners))
+        nodes = self._stitch.ensure(nodes_named(self._space, rows, winners, self.walls))
         parties = [row for row in rows if row.is_party]
         former: dict[int, set[tuple[int, int]]] = {row.record_id: set() for row in parties}
         for a, b, strength in self._stated([row.record_id for row in parties if row.key_hash not in new]):
@@ -355,25 +358,6 @@ class Batch:
         links = [link for link in self._stitch.load_links(records) if link.strength > 0 and link.a in owned]
         traced = profiles.traced(self._conn, records) if links else {}
         return [(link.a, link.b, link.strength) for link in links if link.asserted > traced.get((link.a, link.b), 0)]
-
-    def _specs(self, rows: list[RecordRow], winners: dict[bytes, Prepared]) -> list[NewNode]:
-        self._space.know_kinds({ident.name for one in winners.values() for ident in one.idents})
-        specs, named = [], set()
-        for row in rows:
-            one = winners[row.key_hash]
-            seen = microseconds(row.first_observed_at)
-            if one.is_party:
-                specs.append(NewNode(RECORD_KIND, row.key_hash, True, seen))
-            elif one.party is not None:
-                specs.append(NewNode(RECORD_KIND, one.party, True, seen))
-            for ident in one.idents:
-                if ident.hash in named:
-                    continue  # a node is as the first says who names it
-                named.add(ident.hash)
-                kind = self._space.node_kind(ident.kind)
-                exclusive = ident.exclusive or (kind.index if kind.exclusive else 0)
-                specs.append(NewNode(kind.index, ident.hash, kind.durable, seen, exclusive))
-        return specs
 
     def _party(
         self,

@@ -66,10 +66,13 @@ class KeptRecords:
         folder, country = space.project.folder, space.project.settings.project.country
         self._live = intake.is_live(folder, self.name)
         self._namespace: str | None = None
+        self._told_by = ""
+        """How the keys of records begin that events told of, and no document."""
         self._anew: intake.Anew | None = None
         read = None
         if self._live:
             settings, read = intake.load_live(folder, self.name, space.model)
+            self._told_by = intake.SDK if read else ""
             self._namespace = settings.user_namespace if mapping else None
         elif mapping or self.name in intake.list_sources(folder):
             read = intake.load_source(folder, self.name, space.model)
@@ -126,7 +129,8 @@ class KeptRecords:
         if view.times:
             one.clear = _WRITE({**_JSON(one.clear), "t": view.times})
         if self._live:
-            one.idents = [walled(ident) for ident in one.idents]
+            if view.key.startswith(self._told_by):
+                one.idents = [walled(ident) for ident in one.idents]
             if view.entity != ORDER or len(envelope) > _REGISTERS:
                 one.uncounted = is_uncounted(record, counts_bots=self._space.project.settings.live.count_bots)
             if len(envelope) > _REGISTERS:  # registers go with their record, as the live thread keeps them

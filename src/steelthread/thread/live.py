@@ -15,6 +15,7 @@ import psycopg
 from steelthread import intake
 from steelthread.intake import (
     GOODS,
+    ORDER,
     MappedRow,
     Message,
     PartyState,
@@ -279,6 +280,7 @@ class LiveThread:
         if bought or seen:
             kept, marks = self._purchases.fold(conn, live, batch, bought, seen)
             prepared, mended = prepared + kept, mended | marks
+        batch.walls = walls_of(events)
         if again:
             mended |= {one.row_digest for one in prepared}
         prepared += devices  # each takes its place by its day, on a replay too
@@ -302,7 +304,7 @@ class LiveThread:
             return []
         row.observed_at = row.observed_at or message.timestamp
         rejects += set_aside(row, message)
-        return live.preparer.row(row, self._space.vault.digest(message.id.encode())) if row.records else []
+        return live.preparer.row(row, self._space.vault.digest(message.key.encode())) if row.records else []
 
     def _device(self, live: Known, one: Told) -> list[Prepared]:
         """Prepare the device of an event, unless the same was told of it on that day."""
@@ -337,7 +339,7 @@ class LiveThread:
     ) -> frozenset[bytes]:
         """Add the records of the parties that messages tell of; return what they take the place of."""
         vault = self._space.vault
-        names = {intake.key_hash(vault, live.name, *party): party for party in told}
+        names = {live.key_hash(vault, party): party for party in told}
         stored = intake.records_by_hash(conn, list(names)) if names else {}
         batch.looked_up(names, stored)
         keys = vault.keys({row.subject for row in stored.values()})
@@ -432,6 +434,19 @@ def dated(fence: Fence, source: str, idents: Sequence[Ident], state: PartyState)
         for _, name, _, _ in fence.hashed([told], source):
             firsts[name] = min(state.since(told), firsts.get(name, state.last))
     return [msgspec.structs.replace(one, first=firsts.get(one.hash, 0)) for one in idents]
+
+
+def walls_of(events: Sequence[Told]) -> list[Ident]:
+    """Return the logins that events of orders tell of: such an order may be another's, whose event was the latest."""
+    return [
+        msgspec.structs.replace(ident, first=each.changed_at or one.received)
+        for one in events
+        if one.parties and one.parties[0][0] in GOODS
+        for each in one.prepared
+        if each.entity == ORDER
+        for ident in each.idents
+        if ident.name == "user_id" and ident.exclusive == ident.kind
+    ]
 
 
 def _refused(message: Message, reason: str, column: str = "") -> Reject:

@@ -58,7 +58,7 @@ class Purchases:
         """Return the records of what these events tell of, and the marks of the rows that they take the place of."""
         vault = self._space.vault
         named = [*told, *seen]
-        names = {one: intake.key_hash(vault, live.name, *one) for one in named}
+        names = {one: live.key_hash(vault, one) for one in named}
         stored = intake.records_by_hash(conn, list(names.values())) if names else {}
         batch.looked_up(list(names.values()), stored)
         keys = vault.keys({row.subject for row in stored.values()})

@@ -48,6 +48,7 @@ class _Watched(msgspec.Struct):
     namespace: str
     plan: intake.Plan | None
     mapping: intake.DocumentMapping | None
+    apart: str
 
 
 class _Given(msgspec.Struct):
@@ -149,7 +150,8 @@ class Tail:
         aside = [{"property": issue.column, "reason": issue.reason} for row in rows for issue in row.issues]
         shown = {"records": _shown_records(rows), "identifiers": [[one[0], one[2]] for one in identifiers]}
         own = rows[:1] if rows and rows[0].records else rows  # who refunds an order does it to somebody else's
-        keys = [(record.entity, record.key) for row in own for record in row.records]
+        apart = "" if message.mapped else watched.apart
+        keys = [(record.entity, apart + record.key) for row in own for record in row.records]
         return _Given({"verdict": "folded", **shown, "setAside": aside}, keys)
 
     def _rows(self, watched: _Watched, message: Message, identifiers: list[tuple[str, str, str]]) -> list[MappedRow]:
@@ -177,7 +179,7 @@ class Tail:
             terms, country = terms_of(self._space, source), self._space.project.settings.project.country
             documents = intake.DocumentMapping(terms.mapping, self._space.model, country) if terms.mapping else None
             if known is None or not terms.problem:  # one that cannot be read now is watched as it was
-                known = _Watched(changed, terms.namespace, terms.plan, documents)
+                known = _Watched(changed, terms.namespace, terms.plan, documents, terms.apart)
             known.changed = changed
             self._sources[source] = known
         return known

@@ -18,6 +18,7 @@ from steelthread.thread.admission import BLOCKED
 from steelthread.thread.prepare import Preparer
 from steelthread.thread.space import Space
 from steelthread.thread.types import SourceFacts
+from steelthread.vault import Vault
 
 Connection = psycopg.Connection[Any]
 WAITS = "waits: its source's contract or file cannot be read"
@@ -37,6 +38,11 @@ class Terms(msgspec.Struct, frozen=True):
     trouble: Trouble = "contract.unreadable"
     problem: str = ""
     """Why they cannot be read, empty when they can."""
+
+    @property
+    def apart(self) -> str:
+        """What goes before the keys of records that SDKs tell of: a mapping's documents may have the same, and are others."""
+        return intake.SDK if self.mapping else ""
 
 
 class Known:
@@ -58,6 +64,10 @@ class Known:
         self.facts = SourceFacts(number, subject, unique=False)
         self.load = intake.begin_replay(conn, number, moment(0), edition)
         self.preparer = preparer_of(space, name, mapping)
+
+    def key_hash(self, vault: Vault, record: tuple[str, str]) -> bytes:
+        """Return the name of a record, (entity, key), that SDKs tell of."""
+        return intake.key_hash(vault, self.name, record[0], self.terms.apart + record[1])
 
 
 def preparer_of(space: Space, name: str, mapping: Source | None) -> Preparer:

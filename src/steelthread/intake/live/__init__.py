@@ -25,6 +25,7 @@ from steelthread.intake.live.messages import count_live, forget_messages, keep_m
 from steelthread.intake.live.posthog import api_key as posthog_key
 from steelthread.intake.live.posthog import decode as decode_posthog
 from steelthread.intake.live.posthog import remote_config as posthog_config
+from steelthread.intake.live.record_keys import SDK, id_of
 from steelthread.intake.live.segment import decode as decode_segment
 from steelthread.intake.live.snowplow import decode as decode_snowplow
 from steelthread.intake.live.source_file import LiveFile
@@ -41,6 +42,7 @@ __all__ = [
     "GOODS",
     "ORDER",
     "PRODUCT",
+    "SDK",
     "SHARED_NAMESPACE",
     "Acceptor",
     "Call",
@@ -73,6 +75,7 @@ __all__ = [
     "goods_of",
     "has_one_name",
     "homes_of",
+    "id_of",
     "identifiers",
     "is_robots",
     "keep_messages",

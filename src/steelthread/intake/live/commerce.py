@@ -42,7 +42,7 @@ _DAY = 86_400_000_000
 _LARGEST = Decimal(10) ** 9
 
 Register = tuple[Any, int, str]
-"""(value, time in microseconds, message id)."""
+"""(value, time in microseconds, key of the message)."""
 Told = tuple[str, str | None, str | None]
 """(product, quantity, price of one), as they were told."""
 
@@ -121,9 +121,9 @@ class OrderState(msgspec.Struct, array_like=True):
     identifiers: list[tuple[str, str, str]] = []
     """Those of the latest event that placed the order; of the latest of all while none has."""
     who: tuple[bool, int, str] = (False, 0, "")
-    """Which event told the identifiers: (whether it placed the order, time, message id)."""
+    """Which event told the identifiers: (whether it placed the order, time, key of the message)."""
     lines: tuple[int, str, int] = (0, "", 0)
-    """Which event told the lines, and how many: (time, message id, number)."""
+    """Which event told the lines, and how many: (time, key of the message, number)."""
     most: int = 0
     """How many lines were told at most: of those that are there no more nothing is left."""
     placed: int = 0
@@ -143,8 +143,8 @@ class OrderState(msgspec.Struct, array_like=True):
         state = ORDER_STATES.get(name) or ("completed" if name == "order completed" else "")
         if state and not (placing and said.get("status") not in (None, "")):
             self._set("salesOrderStatusId", state, message)
-        if (placing, at, message.id) >= self.who:
-            self.who, self.identifiers = (placing, at, message.id), list(identifiers)
+        if (placing, at, message.key) >= self.who:
+            self.who, self.identifiers = (placing, at, message.key), list(identifiers)
         if not placing:
             return False
         self.placed = min(self.placed or at, at)
@@ -152,15 +152,15 @@ class OrderState(msgspec.Struct, array_like=True):
             return False
         count = len(entries(message))
         self.most = max(self.most, count)
-        if (at, message.id) < self.lines[:2]:
+        if (at, message.key) < self.lines[:2]:
             return False
-        self.lines = (at, message.id, count)
+        self.lines = (at, message.key, count)
         return True
 
     def _set(self, attribute: str, value: Any, message: Message) -> None:
         known = self.values.get(attribute)
-        if known is None or (message.timestamp, message.id) >= (known[1], known[2]):
-            self.values[attribute] = (value, message.timestamp, message.id)
+        if known is None or (message.timestamp, message.key) >= (known[1], known[2]):
+            self.values[attribute] = (value, message.timestamp, message.key)
 
 
 class Item(msgspec.Struct):
@@ -205,13 +205,13 @@ class CartState(msgspec.Struct, array_like=True):
             self._set("status", status or "open", message)
         if name in PLACED and (order := order_of(said)):
             self._set("salesOrderId", order, message)
-        if (at, message.id) >= self.who:
-            self.who, self.identifiers = (at, message.id), list(identifiers)
+        if (at, message.key) >= self.who:
+            self.who, self.identifiers = (at, message.key), list(identifiers)
 
     def _set(self, attribute: str, value: Any, message: Message) -> None:
         known = self.values.get(attribute)
-        if known is None or (message.timestamp, message.id) >= (known[1], known[2]):
-            self.values[attribute] = (value, message.timestamp, message.id)
+        if known is None or (message.timestamp, message.key) >= (known[1], known[2]):
+            self.values[attribute] = (value, message.timestamp, message.key)
 
     def items(self) -> dict[str, Item]:
         """Return what was ever in the cart, as the steps leave it: of what is there no more the quantity is zero."""
@@ -231,10 +231,10 @@ def _step(message: Message, name: str) -> Step:
     said = message.properties
     if name in _ADDED or name == "product removed":
         told = list(_told([said]))
-        return Step(message.timestamp, message.id, ("add" if name in _ADDED else "remove") if told else "", told)
+        return Step(message.timestamp, message.key, ("add" if name in _ADDED else "remove") if told else "", told)
     if name in _SHOWN and isinstance(said.get("products"), list):
-        return Step(message.timestamp, message.id, "show", list(_told(entries(message))))
-    return Step(message.timestamp, message.id, "")
+        return Step(message.timestamp, message.key, "show", list(_told(entries(message))))
+    return Step(message.timestamp, message.key, "")
 
 
 def _told(listed: list[dict[str, Any]]) -> Iterator[Told]:

@@ -12,7 +12,7 @@ import msgspec
 from steelthread.intake.live.types import Message
 
 Register = tuple[Any, int, str]
-"""(value, time in microseconds, message id)."""
+"""(value, time in microseconds, the message's key)."""
 
 
 def named(identifier: tuple[str, str, str]) -> str:
@@ -34,7 +34,7 @@ class PartyState(msgspec.Struct, array_like=True):
 
     def tell(self, message: Message, identifiers: list[tuple[str, str, str]]) -> None:
         """Take in what a message says."""
-        at, name = message.timestamp, message.id
+        at, name = message.timestamp, message.key
         for trait, value in message.traits.items():
             known = self.traits.get(trait)
             if known is None or (at, name) > (known[1], known[2]):

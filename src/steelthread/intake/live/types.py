@@ -4,6 +4,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from steelthread.intake.live.record_keys import event_key
+
 MessageType = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 
@@ -37,6 +39,11 @@ class Message(msgspec.Struct, omit_defaults=True):
     """Whether `id` tells events apart within its source only (CloudEvents, webhooks), not in the whole space."""
     mapped: bool = False
     """Whether the source's mapping says what `properties` mean, not the words of Segment."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other events of its source."""
+        return event_key(self.id, per_source=self.per_source)
 
 
 class LiveSource(msgspec.Struct, frozen=True):

@@ -137,12 +137,17 @@ def _id(item: dict[str, Any], file: LiveFile, headers: Mapping[str, str], place:
         said = text(at_path(item, wanted))
         if not said:
             raise Refused("its id is empty (`webhook: id` of the source's file)")
-        return message_id(said)
+        return _own(said)
     names = (wanted.removeprefix("header:").lower(),) if wanted else _IDS
     said = next((headers[name] for name in names if headers.get(name)), "")
     if not said:
         return "sha256-" + hashlib.sha256(_JSON(item)).hexdigest()
-    return message_id(said if place is None else f"{said}#{place}")
+    return _own(said if place is None else f"{said}#{place}")
+
+
+def _own(said: str) -> str:
+    """Return an id that is none of a CloudEvent, whatever the sender says: theirs have a space (`cloudevents.unique`)."""
+    return f"sha256-{hashlib.sha256(b'webhook ' + said.encode()).hexdigest()}" if " " in said else message_id(said)
 
 
 def at_path(value: Any, path: str) -> Any:

@@ -104,7 +104,7 @@ class Words:
             entity = _kind(message, name)
             values = self._common(row, message, entity)
             values.update(self._own(row, message, entity, name))
-            row.records.append(MappedRecord(entity, message.id, values, [], identifiers))
+            row.records.append(MappedRecord(entity, message.key, values, [], identifiers))
             if message.group_id:
                 row.extras["groupId"] = message.group_id
         return row
