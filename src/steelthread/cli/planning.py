@@ -36,7 +36,8 @@ def plan(*, new_model: Annotated[bool, Parameter(negative="")] = False, common: 
     out.print(f"Records with other identifiers: {told.records_changed:,}.")
     out.print(f"Links: {told.links_added:,} added, {told.links_closed:,} closed{_under(told.model)}.")
     for case in told.cases:
-        out.print(f"\n{case.change} of {case.party}s, {case.records:,} records", style="bold")
+        whose_records = "" if case.party == "individual" else f" of {case.party}s"
+        out.print(f"\n{case.change}, {case.records:,} records{whose_records}", style="bold")
         for part in case.parts:
             out.print(f"  {part['individualId']}  {part['records']:,} records", markup=False)
             for one in part.get("shown", ()):
