@@ -13,6 +13,7 @@ from steelthread import identity
 from steelthread.identity import homes_of, load_match
 from steelthread.thread.people import Person
 from steelthread.thread.space import Space
+from steelthread.thread.types import Stage, silent
 
 Connection = psycopg.Connection[Any]
 Read = Callable[[Space, Connection, Collection[int]], Iterable[Person]]
@@ -52,7 +53,16 @@ class Asked(msgspec.Struct):
     told: list[tuple[int, int, bool]] = []
 
 
-def asked(space: Space, conn: Connection, wanted: Collection[int], read: Read, *, told: bool, within: bool) -> Asked:
+def asked(
+    space: Space,
+    conn: Connection,
+    wanted: Collection[int],
+    read: Read,
+    *,
+    told: bool,
+    within: bool,
+    stage: Stage = silent,
+) -> Asked:
     """Return these records as `read` gives them; `within` says that the caller's transaction changed what is read."""
     match = load_match()
     records = sorted(wanted)
@@ -60,7 +70,7 @@ def asked(space: Space, conn: Connection, wanted: Collection[int], read: Read, *
     with match.nothing_collected():
         reading = _Reading(space, conn, read)
         parts = map(reading.page, pages) if within else match.pages_beside(pages, reading.page, reading.ended)
-        found = _together(parts)
+        found = _together(one for one in _staged(parts, stage, len(records)))
     listed = found.records.tolist()
     place = {record: number for number, record in enumerate(listed)}
     found.known = atoms_of(conn, listed)
@@ -103,6 +113,12 @@ class _Reading:
     def ended(self) -> None:
         """Close the connection of a fork."""
         self._conn.close()
+
+
+def _staged(parts: Iterable[bytes], stage: Stage, records: int) -> Iterator[bytes]:
+    for number, part in enumerate(parts):
+        stage("reading records", min(number * _PAGE, records), records)
+        yield part
 
 
 def _together(parts: Iterable[bytes]) -> Asked:

@@ -32,7 +32,8 @@ from steelthread.thread.people import (
 )
 from steelthread.thread.settling import Settling
 from steelthread.thread.space import Space
-from steelthread.thread.staging import Heard, Staged, stage
+from steelthread.thread.staging import Heard, Staged, stage_all
+from steelthread.thread.types import Stage, silent
 
 Connection = psycopg.Connection[Any]
 Engine = Literal["duckdb", "spark"]
@@ -72,15 +73,18 @@ class Findings(msgspec.Struct):
     """Where records live that were loaded before households were known: (record, keyed token)."""
 
 
-def resolve_all(space: Space, *, keep_model: bool = False, engine: Engine = "duckdb") -> ResolveResult:
+def resolve_all(
+    space: Space, *, keep_model: bool = False, engine: Engine = "duckdb", stage: Stage = silent
+) -> ResolveResult:
     """Learn a model from all records of people, and put what it says in place of what was said before.
 
-    With `keep_model` the model in force says anew what it has to say of all. `engine` compares the pairs.
+    With `keep_model` the model in force says anew what it has to say of all. `engine` compares the pairs. `stage` is told
+    what the run is at.
     """
     began = time.monotonic()
     with space.database.connect() as conn:
-        model, findings, lacks = judged_by(space, conn, keep_model=keep_model, engine=engine)
-        result = write(space, conn, model, findings, None)
+        model, findings, lacks = judged_by(space, conn, keep_model=keep_model, engine=engine, stage=stage)
+        result = write(space, conn, model, findings, None, stage=stage)
         conn.commit()
     result.lacks = lacks
     result.seconds = round(time.monotonic() - began, 3)
@@ -88,7 +92,13 @@ def resolve_all(space: Space, *, keep_model: bool = False, engine: Engine = "duc
 
 
 def judged_by(
-    space: Space, conn: Connection, *, keep_model: bool, engine: Engine = "duckdb", within: bool = False
+    space: Space,
+    conn: Connection,
+    *,
+    keep_model: bool,
+    engine: Engine = "duckdb",
+    within: bool = False,
+    stage: Stage = silent,
 ) -> tuple[ModelRow, Findings, list[str]]:
     """Return a model, new or the one in force, what it says of all records, and what the data lack.
 
@@ -97,10 +107,13 @@ def judged_by(
     match = load_match()
     former = identity.model_in_force(conn) if keep_model else None
     kept: Any = opened_model(space, former) if former else None
-    persons = _asked(space, conn, people, person_entities(space, conn), told=former is None, within=within)
-    firms = _asked(space, conn, organisations, organisation_entities(space, conn), told=former is None, within=within)
+    persons = _asked(space, conn, people, person_entities(space, conn), told=former is None, within=within, stage=stage)
+    firms = _asked(
+        space, conn, organisations, organisation_entities(space, conn), told=former is None, within=within, stage=stage
+    )
     if not within:
         conn.rollback()
+    stage("comparing pairs", 0, 0)
     with _compared(space, engine) as how:
         resolution = match.resolve(persons.values, kept, persons.known, persons.told, **_let_go(how))
         model = resolution.model
@@ -112,18 +125,18 @@ def judged_by(
             model.organisations, model.thresholds = beside.model, beside.model.thresholds
             lacks += beside.lacks
             heard.append(Heard(match.ORGANISATIONS, firms, beside, len(model.comparisons)))
-    findings = findings_of(space, conn, heard)
+    findings = findings_of(space, conn, heard, stage)
     if not within:
         conn.commit()  # what is staged outlasts this: nobody waits for a transaction
     return former or sealed_model(space, model), findings, lacks
 
 
-def findings_of(space: Space, conn: Connection, heard: Sequence[Heard]) -> Findings:
+def findings_of(space: Space, conn: Connection, heard: Sequence[Heard], at: Stage = silent) -> Findings:
     """Return what the parts of a model said, ready to be written."""
     pairs = sum(one.resolution.pairs for one in heard)
     verdicts = [found for one in heard if (found := verdicts_of(one)) is not None]
     homes = [home for one in heard if one.behind == 0 for home in one.asked.homes]
-    staged = stage(space, conn, heard)
+    staged = stage_all(space, conn, heard, at)
     return Findings([], {}, pairs, staged.homely, verdicts, staged, homes)
 
 
@@ -150,8 +163,10 @@ def verdicts_of(heard: Heard) -> Verdicts | None:
     )  # fmt: skip
 
 
-def _asked(space: Space, conn: Connection, read: Read, entities: Collection[int], *, told: bool, within: bool) -> Asked:
-    return asked(space, conn, numbers_of(conn, entities), read, told=told, within=within)
+def _asked(
+    space: Space, conn: Connection, read: Read, entities: Collection[int], *, told: bool, within: bool, stage: Stage
+) -> Asked:
+    return asked(space, conn, numbers_of(conn, entities), read, told=told, within=within, stage=stage)
 
 
 def _let_go(how: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,6 +205,7 @@ def write(
     among: Collection[int] | None,
     *,
     noted: bool = True,
+    stage: Stage = silent,
 ) -> ResolveResult:
     """Write what a model says and compute the persons anew, in the caller's transaction.
 
@@ -201,9 +217,11 @@ def write(
     former, version = identity.threshold_in_force(conn), identity.version_in_force(conn)
     model.confidence = space.rules.confidence
     identity.use_model(conn, model, at)
-    settling = Settling(space, conn, at, model.threshold)
+    settling = Settling(space, conn, at, model.threshold, stage)
     if among is None:
+        stage("noting what was compared", 0, 0)
         records = _write_all(space, conn, model, findings)
+        stage("writing links", 0, 0)
         rows = _said(findings, model.version, at)
         added, closed = identity.replace_judgements(conn, rows, model.version, at, version)
         merged, split = settling.settle_all(findings.homely)

@@ -9,11 +9,12 @@ from typing import Any
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Outcome, Stitch
+from steelthread.identity import Outcome, Stitch, load_match
 from steelthread.model import ProfilesChanged
 from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
+from steelthread.thread.types import Stage, silent
 
 Connection = psycopg.Connection[Any]
 _PAGE = 4000
@@ -22,8 +23,9 @@ _PAGE = 4000
 class Settling:
     """Computes persons anew, page by page, within one transaction."""
 
-    def __init__(self, space: Space, conn: Connection, at: datetime, threshold: float) -> None:
+    def __init__(self, space: Space, conn: Connection, at: datetime, threshold: float, stage: Stage = silent) -> None:
         self._space = space
+        self._stage = stage
         self._threshold = threshold
         self._conn = conn
         self._at = at
@@ -55,14 +57,20 @@ class Settling:
 
     def _settle(self, doubts: Any, groups: Mapping[int, int]) -> tuple[int, int]:
         """Compute the persons of these nodes anew, page by page; `groups` says of each in which group it stands."""
-        for page in _pages(groups):
-            stitch = Stitch(self._conn, self._policy, self._space.generic_above, self._at)
-            stitch.reconsider(page)
-            stitch.settle()
-            own = doubts.among(page)
-            stitch.leave_to_models(own.aside, own.back)
-            self._publish(stitch, stitch.finish())
+        done = 0
+        with load_match().nothing_collected():
+            for page in _pages(groups):
+                self._stage("computing people", done, len(groups))
+                self._settle_page(page, doubts.among(page))
+                done += len(page)
         return self._merged, self._split
+
+    def _settle_page(self, page: Collection[int], doubts: Any) -> None:
+        stitch = Stitch(self._conn, self._policy, self._space.generic_above, self._at)
+        stitch.reconsider(page)
+        stitch.settle()
+        stitch.leave_to_models(doubts.aside, doubts.back)
+        self._publish(stitch, stitch.finish())
 
     def _publish(self, stitch: Stitch, outcome: Outcome) -> None:
         stitch.write()

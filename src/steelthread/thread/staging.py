@@ -18,6 +18,7 @@ from steelthread.store import field
 from steelthread.thread.asked import Asked
 from steelthread.thread.models import context_of, homely_contacts
 from steelthread.thread.space import Space
+from steelthread.thread.types import Stage, silent
 from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
@@ -60,21 +61,22 @@ class _Page(msgspec.Struct, array_like=True):
 _told = msgspec.msgpack.Decoder(_Page).decode
 
 
-def stage(space: Space, conn: Connection, heard: Sequence[Heard]) -> Staged:
+def stage_all(space: Space, conn: Connection, heard: Sequence[Heard], at: Stage = silent) -> Staged:
     """Stage what was seen of all records; they are in the transaction that is open, or in one of their own."""
     staged = Staged(0, [], {})
-    staged.records = identity.stage_seen(conn, chain.from_iterable(_rows(space, one, staged) for one in heard))
+    staged.records = identity.stage_seen(conn, chain.from_iterable(_rows(space, one, staged, at) for one in heard))
     return staged
 
 
-def _rows(space: Space, heard: Heard, staged: Staged) -> Iterator[bytes]:
+def _rows(space: Space, heard: Heard, staged: Staged, at: Stage) -> Iterator[bytes]:
     """Yield what was seen of the records of a kind as rows of COPY."""
     match = load_match()
     count = len(heard.asked.records)
     pages = [range(start, min(start + _PAGE, count)) for start in range(0, count, _PAGE)]
     work = _Pages(space, heard)
     hashes = [np.zeros(0, dtype=np.int64)]
-    for told in match.pages_beside(pages, work.page):
+    for number, told in enumerate(match.pages_beside(pages, work.page)):
+        at("keeping what was compared", number * _PAGE, count)
         page = _told(told)
         hashes.append(np.frombuffer(page.hashes, dtype=np.int64))
         staged.homely.update(page.homely)
