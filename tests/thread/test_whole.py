@@ -1,14 +1,19 @@
 """A run over all records, page by page and by two processes: the ledger and what is kept of records are as of single ones."""
 
+import io
 import os
+import threading
 from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 from tests.thread.test_resolving import groups, rows, told  # noqa: F401  # told is a fixture
 
 from steelthread.app import verify_space
+from steelthread.cli import decisions
+from steelthread.cli.shell import Common
 from steelthread.identity import (
     Judgement,
     Verdicts,
@@ -184,3 +189,27 @@ def test_what_is_said_again_stays_and_another_model_replaces_all(space):
         assert replaced(found[:5], "two", "one") == (5, 12)
         assert len(all_model_links(conn)) == 5
         assert conn.execute("select count(*) from identity.link").fetchone() == (18,)
+
+
+def test_a_run_says_what_it_is_at(space, told, paged):  # noqa: F811
+    told(rows())
+    at = []
+    resolve_all(space, stage=lambda *stage: at.append(stage))
+    names = list(dict.fromkeys(name for name, _, _ in at))
+    assert names == [
+        "reading records", "comparing pairs", "keeping what was compared", "noting what was compared", "writing links", "computing people",
+    ]  # fmt: skip
+    for name in names:
+        done = [(part, of) for stage, part, of in at if stage == name]
+        assert done == sorted(done)
+        assert all(part <= of for part, of in done)
+    assert len({part for name, part, _ in at if name == "reading records"}) > 5
+
+
+def test_the_bar_has_no_thread_that_would_keep_a_run_from_forking(monkeypatch):
+    monkeypatch.setattr(decisions, "err", Console(file=io.StringIO(), force_terminal=True))
+    with decisions._bar(Common()) as bar:
+        bar.update(bar.add_task("reading records", total=10), completed=5)
+        bar.refresh()
+        assert not [one for one in threading.enumerate() if "refresh" in type(one).__name__.lower()]
+        assert "reading records" in decisions.err.file.getvalue()
