@@ -64,7 +64,8 @@ _told = msgspec.msgpack.Decoder(_Page).decode
 def stage_all(space: Space, conn: Connection, heard: Sequence[Heard], at: Stage = silent) -> Staged:
     """Stage what was seen of all records; they are in the transaction that is open, or in one of their own."""
     staged = Staged(0, [], {})
-    staged.records = identity.stage_seen(conn, chain.from_iterable(_rows(space, one, staged, at) for one in heard))
+    with load_match().nothing_collected():
+        staged.records = identity.stage_seen(conn, chain.from_iterable(_rows(space, one, staged, at) for one in heard))
     return staged
 
 
