@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import datasets
+from scale import Memory
 
 from steelthread.app import create_project, draft_source, load_file
 from steelthread.kit import open_project
@@ -45,8 +46,13 @@ def made(folder: Path, count: int, rounds: int) -> None:
     with Space(project) as space:
         loaded = load_file(space, "people", folder / "0.csv")
         print(f"loaded {loaded.read:,} records in {loaded.seconds:.0f} s", flush=True)
-        done = resolve_all(space)
-        print(f"resolved in {done.seconds:.0f} s: {done.individuals_after:,} individuals", flush=True)
+        with Memory() as memory:
+            done = resolve_all(space)
+        print(
+            f"resolved in {done.seconds:.0f} s: {done.individuals_after:,} individuals,"
+            f" peak {memory.peak / 1024**2:.2f} GB with what is forked",
+            flush=True,
+        )
 
 
 def main(count: int, folder: Path, rounds: int) -> None:

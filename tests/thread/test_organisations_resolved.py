@@ -11,7 +11,7 @@ from tests.thread.test_resolving import rows, told
 from steelthread.app import cluster_rows, load_file, verify_space
 from steelthread.identity import model_in_force
 from steelthread.thread import resolve_all, resolve_new, review, review_queue, unlink
-from steelthread.thread.resolving import opened_model
+from steelthread.thread.models import opened_model
 
 __all__ = ["told"]
 COLUMNS = "id company vat register email phone site street city postcode".split()  # noqa: SIM905

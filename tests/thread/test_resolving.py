@@ -14,7 +14,7 @@ from steelthread.app import cluster_rows, load_file, verify_space
 from steelthread.identity import model_in_force
 from steelthread.kit import NotFound
 from steelthread.thread import link, resolve_all, resolve_new, unlink
-from steelthread.thread.resolving import opened_model
+from steelthread.thread.models import opened_model
 
 MAPPING = """name: people
 key: id

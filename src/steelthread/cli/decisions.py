@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from cyclopts import Parameter
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from steelthread.app import cluster_rows
-from steelthread.cli.shell import DEFAULT, Common, actor, app, drawn_into, emit, out, parties_in
+from steelthread.cli.shell import DEFAULT, Common, actor, app, drawn_into, emit, err, out, parties_in
 from steelthread.identity import single, verdict
 from steelthread.kit import Invalid
 from steelthread.thread import explanation_picture, id_changes, resolve_all, resolve_new, said_of
@@ -170,8 +171,17 @@ def resolve(
 
 
 def _run(common: Common, *, incremental: bool, keep_model: bool, engine: Literal["duckdb", "spark"]) -> None:
-    with common.acting("resolve all") as space:
-        done = resolve_new(space) if incremental else resolve_all(space, keep_model=keep_model, engine=engine)
+    with common.acting("resolve all") as space, _bar(common) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(stage: str, part: int, of: int) -> None:
+            bar.update(task, description=stage, completed=part, total=of or None)
+            bar.refresh()
+
+        if incremental:
+            done = resolve_new(space)
+        else:
+            done = resolve_all(space, keep_model=keep_model, engine=engine, stage=show)
         whose = parties_in(space)
     if common.json:
         emit(done)
@@ -184,6 +194,13 @@ def _run(common: Common, *, incremental: bool, keep_model: bool, engine: Literal
     )
     for sentence in done.lacks:
         out.print(sentence, style="dim", markup=False)
+
+
+def _bar(common: Common) -> Progress:
+    """Return a bar without a thread of its own: a process with threads does not fork, and a run forks for the second core."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    hidden = common.json or not err.is_terminal
+    return Progress(*columns, console=err, disable=hidden, transient=True, auto_refresh=False)
 
 
 @app.command

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from steelthread.identity.ledger import MODEL
-from steelthread.store import Int8s
+from steelthread.store import Int8s, copy_streamed
 
 Connection = psycopg.Connection[Any]
 
@@ -108,6 +108,12 @@ def threshold_in_force(conn: Connection) -> float | None:
     return None if row is None else float(row[1 + ("exact", "strict", "loose").index(row[0])])
 
 
+def version_in_force(conn: Connection) -> str | None:
+    """Return the version of the model in force; None when no model was ever used."""
+    row = conn.execute(f"select version {_LAST}").fetchone()
+    return None if row is None else str(row[0])
+
+
 def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
     """Return the open model links with an end among these records."""
     sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL} and "
@@ -164,50 +170,74 @@ def retire(conn: Connection, records: Collection[int], at: datetime) -> set[int]
     return {end for row in rows for end in row}
 
 
+JUDGED = "a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, levels, steps"
+"""The columns of what a model says of two records, as `verdicts` packs them into rows of COPY."""
+
+
 def write_judgements(
     conn: Connection,
-    found: Iterable[Judgement],
+    rows: Iterable[bytes],
     version: str,
     at: datetime,
-    among: Sequence[int] | None,
+    among: Sequence[int],
     heavy: float = -math.inf,
 ) -> tuple[int, int, set[int]]:
-    """Put what a model says in place of what was said before; return (added, closed, records at changed links).
+    """Put what a model says of some records in place of what was said before; return (added, closed, records at changed links).
 
-    `among` are the records looked at: links of theirs that are not said again close; None means all. Of links that are new
-    only those that are `heavy` tell, the others matter where such ones connect.
-    Links that are said again as they stand stay as they are; engines may differ in the last digits.
+    `among` are the records looked at: links of theirs that are not said again close. Of links that are new only those that
+    are `heavy` tell, the others matter where such ones connect. Links that are said again as they stand stay as they are;
+    engines may differ in the last digits.
     """
-    conn.execute(
-        "create temporary table judgement (a bigint, b bigint, weight double precision, levels smallint[], "
-        "steps double precision[], wall text) on commit drop"
-    )
-    with conn.cursor().copy("copy judgement from stdin") as copy:
-        for one in found:
-            steps = ",".join(map(repr, one.steps))
-            levels = ",".join(map(str, one.levels))
-            copy.write(f"{one.a}\t{one.b}\t{one.weight!r}\t{{{levels}}}\t{{{steps}}}\t{one.wall}\n")
-    conn.execute("create index on judgement (a, b)")
-    conn.execute("analyze judgement")
-    scope, values = ("", ()) if among is None else ("and (l.a = any(%s) or l.b = any(%s)) ", (Int8s(among),) * 2)
-    rule = f"model {version}"
+    _stage(conn, rows)
+    ids = Int8s(among)
     closed = conn.execute(
-        f"update identity.link l set closed_at = %s, asserted = 0 where l.closed_at is null and l.strength = {MODEL} "
-        f"{scope}and not exists (select from judgement j where j.a = l.a and j.b = l.b and abs(j.weight - l.weight) < 1e-9 "
-        "and j.wall = l.refused and l.rule = %s) returning l.a, l.b",
-        (at, *values, rule),
+        f"{_CLOSE} and (l.a = any(%s) or l.b = any(%s)) and {_UNSAID} returning l.a, l.b",
+        (at, ids, ids, f"model {version}"),
     ).fetchall()
-    added = conn.execute(
-        "insert into identity.link (a, b, strength, weak, weight, first, asserted, opened_at, rule, refused, actor, levels, steps) "
-        f"select a, b, {MODEL}, true, weight, 0, 1, %s, %s, wall, 'model', levels, steps from judgement "
-        "on conflict (a, b, strength) where closed_at is null do nothing returning a, b, weight",
-        (at, rule),
-    ).fetchall()
+    added = conn.execute(f"{_ADD} returning a, b, weight").fetchall()
     conn.execute("drop table judgement")
-    if among is None:
-        conn.execute("analyze identity.link")  # else whoever asks for model links may be planned as if there were none
     told = [*closed, *((a, b) for a, b, weight in added if weight >= heavy)]
     return len(added), len(closed), {end for pair in told for end in pair}
+
+
+def replace_judgements(
+    conn: Connection, rows: Iterable[bytes], version: str, at: datetime, former: str | None
+) -> tuple[int, int]:
+    """Put what a model says of all records in place of all that was said before; return (added, closed).
+
+    Another version than the `former` one says nothing again, so its links are written at once, without a look at the others.
+    """
+    if former == version:
+        _stage(conn, rows)
+        closed = conn.execute(f"{_CLOSE} and {_UNSAID}", (at, f"model {version}")).rowcount
+        added = conn.execute(_ADD).rowcount
+        conn.execute("drop table judgement")
+    else:
+        closed = conn.execute(_CLOSE, (at,)).rowcount
+        added = copy_streamed(conn, f"identity.link ({JUDGED})", rows)
+    conn.execute("analyze identity.link")  # else whoever asks for model links may be planned as if there were none
+    return added, closed
+
+
+_CLOSE = (
+    f"update identity.link l set closed_at = %s, asserted = 0 where l.closed_at is null and l.strength = {MODEL}"  # at
+)
+_UNSAID = (
+    "not exists (select from judgement j where j.a = l.a and j.b = l.b and abs(j.weight - l.weight) < 1e-9 "
+    "and j.refused = l.refused and l.rule = %s)"
+)
+_ADD = (
+    f"insert into identity.link ({JUDGED}) select {JUDGED} from judgement "
+    "on conflict (a, b, strength) where closed_at is null do nothing"
+)
+
+
+def _stage(conn: Connection, rows: Iterable[bytes]) -> None:
+    """Have what a model says in a table of this transaction, to be compared with what was said before."""
+    conn.execute(f"create temporary table judgement on commit drop as select {JUDGED} from identity.link with no data")
+    copy_streamed(conn, "judgement", rows)
+    conn.execute("create index on judgement (a, b)")
+    conn.execute("analyze judgement")
 
 
 class Answer(msgspec.Struct):
@@ -293,19 +323,48 @@ def records_joined_by_models(conn: Connection, row: ModelRow) -> set[int]:
     return {record for (record,) in rows}
 
 
+def persons_in_question(conn: Connection, threshold: float) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the persons of several atoms, and pairs of persons that a link may join: whoever a whole run may move.
+
+    Persons go by their labels, which are nodes of theirs. An atom that is a person by itself, and of which no link says
+    enough, stays one whatever else was said of it.
+    """
+    several = conn.execute("select distinct cluster_id from identity.node where atom_id is not null").fetchall()
+    with conn.cursor(binary=True) as cursor:
+        pairs = cursor.execute(
+            "select distinct p.cluster_id, q.cluster_id from identity.link l join identity.node p on p.node_id = l.a "
+            f"join identity.node q on q.node_id = l.b where l.closed_at is null and l.strength = {MODEL} and l.weight >= %s "
+            "and l.refused = '' and coalesce(p.atom_id, p.cluster_id) <> coalesce(q.atom_id, q.cluster_id)",
+            (threshold,),
+        ).fetchall()
+    return [label for (label,) in several], pairs
+
+
+def labels_of(conn: Connection, nodes: Collection[int]) -> dict[int, int]:
+    """Return the person of each of these nodes, by its label."""
+    sql = "select node_id, cluster_id from identity.node where node_id = any(%s)"
+    with conn.cursor(binary=True) as cursor:
+        return dict(cursor.execute(sql, (Int8s(nodes),)).fetchall())
+
+
 def components_of(conn: Connection, records: Collection[int]) -> dict[int, int]:
     """Return a group for each of these records: those that model links connect stand in one."""
-    parent = {record: record for record in records}
+    return grouped(records, model_weights(conn, list(records)) if records else ())
 
-    def root(record: int) -> int:
-        while parent[record] != record:
-            parent[record] = parent[parent[record]]
-            record = parent[record]
-        return record
 
-    for a, b in model_weights(conn, list(records)) if records else ():
+def grouped(things: Iterable[int], pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Return a group for each of these things: those that pairs connect stand in one."""
+    parent = {one: one for one in things}
+
+    def root(one: int) -> int:
+        while parent[one] != one:
+            parent[one] = parent[parent[one]]
+            one = parent[one]
+        return one
+
+    for a, b in pairs:
         parent[root(a)] = root(b)
-    return {record: root(record) for record in sorted(parent)}
+    return {one: root(one) for one in sorted(parent)}
 
 
 def records_of_atoms_of(conn: Connection, records: Collection[int]) -> set[int]:

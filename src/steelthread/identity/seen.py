@@ -1,12 +1,13 @@
 """Which version of a record the model in force has seen, and how others like it are found, in PostgreSQL."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 
-from steelthread.store import Int8s, write
+from steelthread.store import Int8s, copy_streamed, field, write
 
 Connection = psycopg.Connection[Any]
 
@@ -32,44 +33,71 @@ class Like(msgspec.Struct):
     sealed: bytes | None
 
 
+_STAGED = "pg_temp.seen"
+_TO_INDEX = "256MB"
+"""Memory in which the index of a whole run is made: with PostgreSQL's own 64 MB it is written in many parts."""
+_ROW = struct.Struct(">hiq").pack
+_SUBJECT = struct.Struct(">iq").pack
 _SEEN = "record_id, digest, keys, subject, sealed"
 
 
-def note_judged(conn: Connection, rows: Iterable[Seen], entities: Collection[int] | None = None) -> None:
-    """Keep what a model has seen of these records.
-
-    With `entities` these are all that it has seen: what a former model saw is forgotten, and records of these entities that
-    came or changed meanwhile are new to it.
-    """
-    into, every = "seen", entities is not None
-    if every:
-        conn.execute("truncate identity.judged, identity.unjudged")
-        conn.execute("drop index if exists identity.judged_keys")  # made at once it takes a fraction of the time
-        into = f"identity.judged ({_SEEN})"
-    else:
-        conn.execute(
-            "create temporary table seen (record_id bigint, digest bytea, keys bigint[], subject bigint, sealed bytea)"
-            " on commit drop"
-        )
-    with conn.cursor().copy(f"copy {into} from stdin (format binary)") as copy:
-        copy.set_types(("int8", "bytea", "int8[]", "int8", "bytea"))
-        for row in rows:
-            copy.write_row((row.record, row.digest, Int8s(row.keys), row.subject, row.sealed))
-    if every:
-        conn.execute("create index judged_keys on identity.judged using gin (keys) with (fastupdate = off)")
-        conn.execute("analyze identity.judged")
-        conn.execute(
-            "insert into identity.unjudged select r.record_id from intake.record r left join identity.judged j using (record_id) "
-            "where r.is_party and r.closed_at is null and r.entity_id = any(%s) and j.digest is distinct from r.digest",
-            (list(entities or ()),),
-        )
-        return
+def note_judged(conn: Connection, rows: Iterable[Seen]) -> None:
+    """Keep what a model has seen of these records."""
+    stage_seen(conn, packed_seen(rows))
     conn.execute(
-        f"insert into identity.judged ({_SEEN}) select {_SEEN} from seen on conflict (record_id) do update "
+        f"insert into identity.judged ({_SEEN}) select {_SEEN} from {_STAGED} on conflict (record_id) do update "
         "set digest = excluded.digest, keys = excluded.keys, subject = excluded.subject, sealed = excluded.sealed"
     )
-    conn.execute("delete from identity.unjudged using seen where unjudged.record_id = seen.record_id")
-    conn.execute("drop table seen")
+    conn.execute(f"delete from identity.unjudged u using {_STAGED} s where u.record_id = s.record_id")
+    conn.execute(f"drop table {_STAGED}")
+
+
+def packed_seen(rows: Iterable[Seen]) -> Iterator[bytes]:
+    """Yield records as a model saw them as rows of COPY."""
+    for row in rows:
+        yield b"".join((
+            _ROW(5, 8, row.record), field(row.digest), field(Int8s(row.keys).packed), _SUBJECT(8, row.subject), field(row.sealed),
+        ))  # fmt: skip
+
+
+def stage_seen(conn: Connection, parts: Iterable[bytes]) -> int:
+    """Put rows of COPY of what a model saw where only this connection sees them, until they are noted; return how many."""
+    conn.execute(f"drop table if exists {_STAGED}")
+    conn.execute(
+        "create temporary table seen (record_id bigint, digest bytea, keys bigint[], subject bigint, sealed bytea)"
+    )
+    return copy_streamed(conn, _STAGED, parts)
+
+
+def stale_staged(conn: Connection) -> list[int]:
+    """Return the records staged that changed or went since they were looked at."""
+    rows = conn.execute(
+        f"select s.record_id from {_STAGED} s left join intake.record r on r.record_id = s.record_id and r.closed_at is null "
+        "where r.digest is distinct from s.digest"
+    )
+    return [record for (record,) in rows]
+
+
+def note_all_judged(conn: Connection, stale: Collection[int], entities: Collection[int]) -> None:
+    """Keep the records staged, but for the stale ones, in place of all that a former model saw.
+
+    Records of these entities that came or changed meanwhile are new to the model.
+    """
+    conn.execute("truncate identity.judged, identity.unjudged")
+    conn.execute("drop index if exists identity.judged_keys")  # made at once it takes a fraction of the time
+    conn.execute(
+        f"insert into identity.judged ({_SEEN}) select {_SEEN} from {_STAGED} where record_id <> all(%s)",
+        (Int8s(stale),),
+    )
+    conn.execute(f"drop table {_STAGED}")
+    conn.execute(f"set local maintenance_work_mem = '{_TO_INDEX}'")
+    conn.execute("create index judged_keys on identity.judged using gin (keys) with (fastupdate = off)")
+    conn.execute("analyze identity.judged")
+    conn.execute(
+        "insert into identity.unjudged select r.record_id from intake.record r left join identity.judged j using (record_id) "
+        "where r.is_party and r.closed_at is null and r.entity_id = any(%s) and j.digest is distinct from r.digest",
+        (list(entities),),
+    )
 
 
 def note_unjudged(conn: Connection, records: Collection[int]) -> None:

@@ -312,7 +312,7 @@ class Stitch:
     def _prefetch(self) -> None:
         """Load the atoms at once of which anything changes but that they own more events."""
         ends = {end for pair in (*self._opened, *self._closed) for end in pair[:2]}
-        stirred = (self._evident | self._dirty | self._restated | self._walls | self._touched | ends) - self._new.keys()
+        stirred = (self._evident | self._dirty | self._restated | self._walls | ends) - self._new.keys()
         self._graph.prefetch({self._rows[node].cluster for node in stirred if node in self._rows})
 
     def _settle(self) -> tuple[list[Pair], list[Pair]]:

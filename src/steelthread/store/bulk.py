@@ -148,3 +148,14 @@ def copy_packed(conn: Connection, target: str, rows: Iterable[bytes]) -> None:
     """COPY rows that are packed already; each begins with its number of columns (int16)."""
     with conn.cursor() as cursor, cursor.copy(f"copy {target} from stdin (format binary)") as copy:
         copy.write(b"".join((_SIGNATURE, *rows, _TRAILER)))
+
+
+def copy_streamed(conn: Connection, target: str, parts: Iterable[bytes]) -> int:
+    """COPY such rows as they come, some or many at a time: of millions few are in memory; return how many there were."""
+    with conn.cursor() as cursor:
+        with cursor.copy(f"copy {target} from stdin (format binary)") as copy:
+            copy.write(_SIGNATURE)
+            for part in parts:
+                copy.write(part)
+            copy.write(_TRAILER)
+        return cursor.rowcount

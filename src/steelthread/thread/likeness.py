@@ -9,9 +9,9 @@ import psycopg
 from steelthread import identity
 from steelthread.identity import ModelRow, Party, Ref, known_country, load_match
 from steelthread.kit import Conflict, Invalid
+from steelthread.thread.models import keys_of, opened_model
 from steelthread.thread.newcomers import CANDIDATES, COMMON
 from steelthread.thread.people import Person, apart, organisations, people, singles_of
-from steelthread.thread.resolving import keys_of, opened_model
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]

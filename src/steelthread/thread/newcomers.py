@@ -18,6 +18,7 @@ import psycopg
 from steelthread import identity
 from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
 from steelthread.thread.batch import LANE
+from steelthread.thread.models import context_of, homely_contacts, opened_model, seen_of
 from steelthread.thread.people import (
     DOUBTFUL,
     Person,
@@ -29,17 +30,7 @@ from steelthread.thread.people import (
     singles_in,
     those_of,
 )
-from steelthread.thread.resolving import (
-    Findings,
-    ResolveResult,
-    behind_others,
-    context_of,
-    homely_contacts,
-    opened_model,
-    resolve_all,
-    seen_of,
-    write,
-)
+from steelthread.thread.resolving import Findings, ResolveResult, behind_others, resolve_all, write
 from steelthread.thread.space import Space, look_up_by_key
 from steelthread.vault import unseal
 

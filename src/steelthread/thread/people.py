@@ -143,7 +143,7 @@ def singles_in(numbers: Collection[str], exclusive: Collection[str]) -> dict[str
     return singles_of({"partyIdentification": numbers}, exclusive)
 
 
-def apart(one: Mapping[str, set[str]], other: Mapping[str, set[str]], weight: float) -> str:
+def apart(one: Mapping[str, Collection[str]], other: Mapping[str, Collection[str]], weight: float) -> str:
     """Return why two records' numbers keep them apart, "" when they do not: none alike, not even by a slip of the pen.
 
     `weight` is what the model says in sum, the numbers counted against it: who may be one person all the same may have a wrong number.
@@ -176,7 +176,9 @@ def people(space: Space, conn: Connection, records: Collection[int] | None = Non
     """Yield the open records of people, all or these, in the order of their numbers; shredded ones are left out."""
     exclusive, country = space.rules.exclusive_schemes, space.project.settings.project.country
     births = _Births(space)
-    for row, view in _opened(space, conn, _numbers(conn, person_entities(space, conn)) if records is None else records):
+    for row, view in _opened(
+        space, conn, numbers_of(conn, person_entities(space, conn)) if records is None else records
+    ):
         values = values_of(view)
         if "birthDate" not in values and (typed := births.of(view)):
             values["birthDate"] = typed
@@ -188,7 +190,7 @@ def people(space: Space, conn: Connection, records: Collection[int] | None = Non
 def organisations(space: Space, conn: Connection, records: Collection[int] | None = None) -> Iterator[Person]:
     """Yield the open records of organisations, as `people` does those of people. Their model knows the walls of numbers itself."""
     registers = space.rules.registers
-    wanted = _numbers(conn, organisation_entities(space, conn)) if records is None else records
+    wanted = numbers_of(conn, organisation_entities(space, conn)) if records is None else records
     for row, view in _opened(space, conn, wanted):
         yield Person(row, view, organisation_values_of(view, registers), {})
 
@@ -211,9 +213,10 @@ def _opened(space: Space, conn: Connection, records: Collection[int]) -> Iterato
         yield from ((rows[view.record_id], view) for view in views)
 
 
-def _numbers(conn: Connection, entities: list[int]) -> list[int]:
+def numbers_of(conn: Connection, entities: Collection[int]) -> list[int]:
+    """Return the open records of parties of these entities, in order."""
     rows = conn.execute(
         "select record_id from intake.record where is_party and closed_at is null and entity_id = any(%s) order by 1",
-        (entities,),
+        (list(entities),),
     )
     return [record for (record,) in rows]

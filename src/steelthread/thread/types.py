@@ -1,5 +1,7 @@
 """The nouns of a batch: what it needs to know of its source, and what became of it."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from steelthread.identity import Outcome
@@ -23,3 +25,11 @@ class Written(msgspec.Struct):
     """Records that the batch showed as they were."""
     shown: list[int]
     """Records that the batch showed at all."""
+
+
+Stage = Callable[[str, int, int], None]
+"""Is told what a run is at: its stage, how much of that is done, and of how much; 0 where nobody knows."""
+
+
+def silent(_stage: str, _done: int, _of: int) -> None:
+    """Tell nobody."""

@@ -4,7 +4,9 @@ import hashlib
 import os
 import secrets
 import shutil
+import sys
 import threading
+from array import array
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -250,6 +252,22 @@ class Vault:
         token = self._token.copy()
         token.update(text.encode())
         return int.from_bytes(token.digest(), "big", signed=True) or 1
+
+    def tokens(self, start: str, texts: Iterable[str]) -> bytes:
+        """Return the tokens of many texts that begin alike, one after the other as 64-bit numbers of this machine."""
+        begun = self._token.copy()
+        begun.update(start.encode())
+        found = []
+        for text in texts:
+            token = begun.copy()
+            token.update(text.encode())
+            found.append(token.digest())
+        told = array("q", b"".join(found))
+        if sys.byteorder == "little":
+            told.byteswap()
+        while 0 in told:
+            told[told.index(0)] = 1
+        return told.tobytes()
 
     def _index_key(self) -> bytes:
         return self._named("index.key", create=True)

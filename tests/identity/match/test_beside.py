@@ -108,3 +108,38 @@ def test_a_fork_ends_with_who_waits_for_it(monkeypatch):
         beside.told_beside(lambda: b"x" * 1_000_000, fails)
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
+
+
+def page_of(page):
+    return f"{page} by {os.getpid()}".encode()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 12])
+def test_pages_come_in_order_and_a_fork_makes_every_other_one(count, alone):
+    told = [one.decode().split(" by ") for one in beside.pages_beside(range(count), page_of)]
+    assert [int(page) for page, _ in told] == [*range(count)]
+    assert {int(process) for _, process in told[::2]} <= {os.getpid()}
+    others = {int(process) for _, process in told[1::2]}
+    assert (os.getpid() in others, len(others)) == ((False, 1) if count >= 4 else (count > 1, min(count // 2, 1)))
+
+
+@pytest.mark.parametrize("fails", [1, 5, 9])
+def test_pages_that_a_fork_does_not_come_back_from_are_made_here(fails, alone):
+    here, large = os.getpid(), b"x" * 200_000
+
+    def work(page):
+        if page == fails and os.getpid() != here:
+            os._exit(9)
+        return large + str(page).encode()
+
+    assert [*beside.pages_beside(range(12), work)] == [large + str(page).encode() for page in range(12)]
+
+
+def test_a_fork_that_makes_pages_ends_with_who_takes_them(monkeypatch, alone):
+    fork, forks = os.fork, []
+    monkeypatch.setattr(os, "fork", lambda: forks.append(fork()) or forks[-1])
+    pages = beside.pages_beside(range(100), lambda _: b"x" * 1_000_000)
+    next(pages)
+    pages.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(forks[0], 0)

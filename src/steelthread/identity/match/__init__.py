@@ -1,6 +1,7 @@
 """Probabilistic matching: who is who by evidence in sum. a model of Splink 5; `docs/matching.md`."""
 
-from steelthread.identity.match.arrays import Weighing
+from steelthread.identity.match.arrays import Arrays, Weighing
+from steelthread.identity.match.beside import pages_beside
 from steelthread.identity.match.blocking import common_of, keys_of
 from steelthread.identity.match.columns import nothing_collected
 from steelthread.identity.match.model import Model, Thresholds, decode
@@ -13,6 +14,7 @@ __all__ = [
     "CONNECTS",
     "ORGANISATIONS",
     "PEOPLE",
+    "Arrays",
     "Model",
     "Party",
     "Resolution",
@@ -29,6 +31,7 @@ __all__ = [
     "nothing_collected",
     "numbers_of",
     "packed",
+    "pages_beside",
     "resolve",
     "resolve_organisations",
     "unpacked",

@@ -32,6 +32,11 @@ class Answers(msgspec.Struct):
     levels: list[Levels]
     rarity: list[Floats | None]
 
+    def of(self, part: slice) -> "Answers":
+        """Return those of some of the pairs."""
+        rarity = [None if one is None else one[part] for one in self.rarity]
+        return Answers(self.left[part], self.right[part], [one[part] for one in self.levels], rarity)
+
 
 class Gains(msgspec.Struct):
     """What the levels of a comparison add to a weight, by number; `rare` says where the rarity of a value adds to it."""

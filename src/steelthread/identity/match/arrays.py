@@ -33,6 +33,7 @@ from steelthread.identity.match.known import Known
 from steelthread.identity.match.learning import TOLD, Patterns, Told, decided, ends_told, learn
 from steelthread.identity.match.linkage import Floats, Ints, ends_of, key_of, pairs_within
 from steelthread.identity.match.model import READING, Model
+from steelthread.identity.match.paged import Paged
 from steelthread.identity.match.party import PARTIES, PEOPLE, Party
 from steelthread.identity.match.prepare import Frequencies, Values
 
@@ -66,6 +67,10 @@ class Arrays:
     def pairs(self) -> int:
         """How many candidate pairs there are."""
         return len(self.keys)
+
+    def paged(self) -> Paged:
+        """Return the records to be kept page by page."""
+        return Paged(self.rows.coded, self.party)
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
@@ -197,7 +202,9 @@ def _judged(model: Model, coded: Coded, keys: Ints, answers: Answers) -> Judged:
     return Judged(
         (answers.left, answers.right),
         np.column_stack(answers.levels),
-        lambda: np.column_stack([np.full(len(keys), model.prior_weight), *steps_in(model, answers)]),
+        lambda part: np.column_stack(
+            [np.full(len(keys[part]), model.prior_weight), *steps_in(model, answers.of(part))]
+        ),
         (weight, said),
         walled(coded, Questions(model.comparisons, model.walls), keys),
     )

@@ -140,6 +140,11 @@ class Rows(Sequence[dict[str, Any]]):
     def __init__(self, coded: Coded) -> None:
         self._coded = coded
 
+    @property
+    def coded(self) -> Coded:
+        """The columns that they stand in."""
+        return self._coded
+
     def __len__(self) -> int:
         return self._coded.count
 

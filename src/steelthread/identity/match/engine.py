@@ -27,6 +27,7 @@ from steelthread.identity.match.levels import (
 )
 from steelthread.identity.match.linkage import Floats, Ints
 from steelthread.identity.match.model import READING, Model, splink_settings
+from steelthread.identity.match.paged import Paged
 from steelthread.identity.match.party import PEOPLE, Party
 from steelthread.identity.match.prepare import Frequencies, Values
 
@@ -44,14 +45,18 @@ class Engine:
         self.party = party
         self.count = len(records)
         coded, self.frequencies = party.prepared(records, frequencies)
-        self.rows = list(Rows(coded))
+        self.rows = Rows(coded)
         self.ground = ground or DuckDBGround()
-        table = _table(self.rows, party)
+        table = _table(list(self.rows), party)
         self.filled = {name: 1 - table[name].null_count / max(self.count, 1) for name in table.column_names}
         self.ground.write("people", table)
         self.pairs = 0
         self._strangers: Patterns | None = None
         self._each = 0.0
+
+    def paged(self) -> Paged:
+        """Return the records to be kept page by page."""
+        return Paged(self.rows.coded, self.party)
 
     def block(self) -> int:
         """Find the candidate pairs; return how many."""
@@ -146,7 +151,7 @@ class Engine:
         return Judged(
             (found["record_l"], found["record_r"]),
             np.column_stack(levels).astype(np.uint8),
-            lambda: steps,
+            lambda part: steps[part],
             (steps.sum(axis=1), np.abs(steps[:, 1:]).sum(axis=1)),
             walls["wall"].astype(np.uint8),
         )

@@ -25,7 +25,7 @@ class Judged:
         self,
         ends: tuple[Ints, Ints],
         levels: npt.NDArray[np.uint8],
-        steps: Callable[[], Floats],
+        steps: Callable[[slice], Floats],
         said: tuple[Floats, Floats],
         wall: npt.NDArray[np.uint8],
     ) -> None:
@@ -38,4 +38,8 @@ class Judged:
     @property
     def steps(self) -> Floats:
         """A row per pair, which sums to its weight: the prior, then a part per comparison. Made when it is asked for."""
-        return self._steps()
+        return self._steps(slice(None))
+
+    def steps_of(self, part: slice) -> Floats:
+        """Return the same of some of the pairs: of many millions all of them would fill the memory."""
+        return self._steps(part)

@@ -26,6 +26,7 @@ from steelthread.identity.match.linkage import (
     pairs_within,
 )
 from steelthread.identity.match.model import Model, Thresholds
+from steelthread.identity.match.paged import Paged
 from steelthread.identity.match.party import ORGANISATIONS, PEOPLE, Party
 from steelthread.identity.match.prepare import Values
 
@@ -59,6 +60,8 @@ class Resolution(msgspec.Struct):
     """What is missing in the data, for the person who maps it."""
     rows: Sequence[dict[str, Any]] = ()
     """The records as they were compared."""
+    paged: Paged | None = None
+    """The same, to be kept page by page."""
     judged: Judged | None = None
     """All pairs inside components; None when there are none."""
 
@@ -123,7 +126,7 @@ def _resolve(
     engine.block()
     if model is not None:
         joins, judged = _joins(engine, model, CONNECTS, known)
-        return Resolution(engine.count, engine.pairs, model, joins, [], engine.rows, judged)
+        return Resolution(engine.count, engine.pairs, model, joins, [], engine.rows, engine.paged(), judged)
     first = engine.learn(told=told)
     label = labels_at(engine.count, _joins(engine, first, 0.0)[0], SURE)
     model = engine.learn(label, told)
@@ -136,6 +139,7 @@ def _resolve(
         joins,
         engine.party.lacks(engine.filled, engine.count, model),
         engine.rows,
+        engine.paged(),
         judged,
     )
 
