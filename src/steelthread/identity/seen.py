@@ -41,17 +41,20 @@ def note_judged(conn: Connection, rows: Iterable[Seen], entities: Collection[int
     With `entities` these are all that it has seen: what a former model saw is forgotten, and records of these entities that
     came or changed meanwhile are new to it.
     """
-    into, every = "seen", entities is not None
+    into, how, every = "seen", "format binary", entities is not None
     if every:
         conn.execute("truncate identity.judged, identity.unjudged")
         conn.execute("drop index if exists identity.judged_keys")  # made at once it takes a fraction of the time
-        into = f"identity.judged ({_SEEN})"
+        into, how = (
+            f"identity.judged ({_SEEN})",
+            "format binary, freeze",
+        )  # else whoever reads a page first writes it anew
     else:
         conn.execute(
             "create temporary table seen (record_id bigint, digest bytea, keys bigint[], subject bigint, sealed bytea)"
             " on commit drop"
         )
-    with conn.cursor().copy(f"copy {into} from stdin (format binary)") as copy:
+    with conn.cursor().copy(f"copy {into} from stdin ({how})") as copy:
         copy.set_types(("int8", "bytea", "int8[]", "int8", "bytea"))
         for row in rows:
             copy.write_row((row.record, row.digest, Int8s(row.keys), row.subject, row.sealed))

@@ -172,7 +172,7 @@ class Newcomers:
         for record, own in keys.items():
             for key in own:
                 holders[key].append(record)
-        common = identity.known_common(self._conn, holders)
+        common = identity.known_common(self._asked, holders)
         rare = {record: [key for key in own if key not in common] for record, own in keys.items()}
         pairs: set[Pair] = set()
         for met in self._met(rare):
