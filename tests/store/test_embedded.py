@@ -127,3 +127,14 @@ def test_what_the_server_does_for_a_process_that_gives_way_gives_way_too(tmp_pat
     before, after, writer, own = map(int, told.stdout.split())
     assert after == writer == before + 4
     assert own == os.getpriority(os.PRIO_PROCESS, 0) + 4
+
+
+def test_pages_are_read_by_who_asks_and_a_quarter_of_the_memory_holds_them(tmp_path):
+    database = open_database(_project(tmp_path / "p"))
+    with database.connect() as conn:
+        shown = conn.execute("show io_method").fetchone()
+        held = conn.execute("select setting::bigint * 8192 from pg_settings where name = 'shared_buffers'").fetchone()
+    database.close()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert shown == ("sync",)
+    assert held[0] >= min(8 << 30, max(128 << 20, memory // 4 - (1 << 20)))

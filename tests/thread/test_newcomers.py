@@ -4,9 +4,11 @@ import pytest
 from tests.thread.test_resolving import groups, rows, told
 
 from steelthread import identity
-from steelthread.identity.match import blocking
+from steelthread.identity import evidence
+from steelthread.identity.match import blocking, calibration
 from steelthread.thread import newcomers, resolve_all, resolve_new
 from steelthread.thread.people import person_entities
+from steelthread.thread.space import look_up_by_key
 
 __all__ = ["told"]
 
@@ -138,3 +140,69 @@ def test_the_sealed_part_of_a_model_is_read_once_and_stays(space, told, every):
     assert resolve_new(space).model == row.version
     with space.database.connect() as conn:
         assert identity.model_in_force(conn).sealed == row.sealed
+
+
+def test_newcomers_of_several_questions_are_compared_as_a_whole_run_does(space, told, every, monkeypatch):
+    """Some are opened while the next are asked of: nobody is met twice, and nobody is left out."""
+    monkeypatch.setattr(newcomers, "_ASKED", 2)
+    opened = []
+    known = newcomers.Newcomers._add
+
+    def watched(self, rows):
+        opened.extend(record for record, _ in rows)
+        return known(self, rows)
+
+    monkeypatch.setattr(newcomers.Newcomers, "_add", watched)
+    told(every)
+    assert resolve_new(space).records == len(every) - 150
+    assert len(opened) == len(set(opened)) > len(every) - 150
+    live = groups(space)
+    whole = resolve_all(space, keep_model=True)
+    assert (whole.links_closed, whole.merged, whole.split) == (0, 0, 0)
+    assert groups(space) == live
+
+
+def test_what_a_whole_run_has_seen_is_written_once(space, every):
+    """Its pages are visible to all from the start: whoever reads one first has not to write it anew."""
+    ((pages, visible),) = asked(
+        space, "select relpages, relallvisible from pg_class where oid = 'identity.judged'::regclass"
+    )
+    assert pages == visible > 0
+
+
+def test_heavy_links_and_contacts_in_doubt_are_looked_up_in_indexes_of_their_own(space, every):
+    with space.database.connect() as conn:
+        look_up_by_key(conn, planned_once=True)
+        records = [record for (record,) in conn.execute("select record_id from identity.judged")]
+        asked_for, ask = [], conn.execute
+
+        def watched(query, *given, **how):
+            asked_for.append((query, *given))
+            return ask(query, *given, **how)
+
+        conn.execute = watched
+        pairs = identity.model_pairs(conn, records, 1.0)
+        doubts = list(identity.contacts_in_doubt(conn, records))
+        plans = "".join(line for one in asked_for[:2] for (line,) in ask(f"explain {one[0]}", *one[1:]))
+        weights = identity.model_weights(conn, records)
+        assert {pair for pair, weight in weights.items() if weight >= 1.0} == set(pairs)
+        assert set(doubts) <= {(a, b) for a in records for b in records}
+    for index in ("link_heavy ", "link_heavy_to ", "link_aside "):
+        assert index in plans
+
+
+def test_links_between_few_are_looked_up_and_are_those_between_many(space, every, monkeypatch):
+    with space.database.connect() as conn:
+        records = [record for (record,) in conn.execute("select record_id from identity.judged")][::2]
+        few = identity.model_weights(conn, records), evidence.model_links_between(conn, records)
+        monkeypatch.setattr(evidence, "_FEW", 0)
+        many = identity.model_weights(conn, records), evidence.model_links_between(conn, records)
+    assert few[0] == many[0]
+    assert len(few[0]) == len(few[1]) > 0
+    assert sorted((one.a, one.b, one.weight, one.said) for one in few[1]) == sorted(
+        (one.a, one.b, one.weight, one.said) for one in many[1]
+    )
+
+
+def test_no_mean_joins_below_the_links_that_have_an_index(space):
+    assert calibration.FLOORS.loose >= evidence.HEAVY

@@ -64,6 +64,10 @@ class ModelRow(msgspec.Struct):
 _MODEL = ", ".join(ModelRow.__struct_fields__)
 
 
+HEAVY = -3.0
+"""Links from this weight on have indexes of their own (migration 12): no mean joins from below."""
+_FEW = 50_000
+"""Up to so many records are looked up by key."""
 _LAST = "from identity.model order by used_at desc, number desc limit 1"
 
 
@@ -124,9 +128,24 @@ def model_links(conn: Connection, records: Collection[int]) -> list[ModelLink]:
 
 def model_links_between(conn: Connection, records: Collection[int]) -> list[ModelLink]:
     """Return the open model links between these records."""
-    sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL} and a = any(%s) and b = any(%s)"
     with conn.cursor(binary=True) as cursor:
-        return [ModelLink(*row) for row in cursor.execute(sql, (Int8s(records),) * 2).fetchall()]
+        return [ModelLink(*row) for row in cursor.execute(*_between(_LINK, records)).fetchall()]
+
+
+def _between(columns: str, records: Collection[int]) -> tuple[str, tuple[Int8s, Int8s]]:
+    """Return SQL for the open model links between these records.
+
+    Those of a few are looked up by one end: a plan that knows nothing of a list of the other ends would go through it for each.
+    """
+    ends = "a = any(%s) and b = any(%s)"
+    link = "identity.link"
+    if len(records) <= _FEW:
+        link, ends = (
+            "unnest(%s::int8[]) one join identity.link on a = one",
+            "(b in (select unnest(%s::int8[]))) is true",
+        )
+    ids = Int8s(records)
+    return f"select {columns} from {link} where closed_at is null and strength = {MODEL} and {ends}", (ids, ids)
 
 
 def model_pairs(
@@ -137,6 +156,8 @@ def model_pairs(
     Without `walls` those are left out that keep two records apart.
     """
     scope = "" if walls else " and refused = ''"
+    if least >= HEAVY:
+        scope += f" and weight >= {HEAVY:.0f}"  # says which index knows them
     sql = f"select a, b from identity.link where closed_at is null and strength = {MODEL}{scope} and weight >= %s and "
     ids = Int8s(records)
     return conn.execute(f"{sql} a = any(%s) union {sql} b = any(%s)", (least, ids, least, ids)).fetchall()
@@ -144,11 +165,8 @@ def model_pairs(
 
 def model_weights(conn: Connection, records: Collection[int]) -> dict[tuple[int, int], float]:
     """Return the weights of the open model links between these records."""
-    rows = conn.execute(
-        f"select a, b, weight from identity.link where closed_at is null and strength = {MODEL} "
-        "and a = any(%s) and b = any(%s)",
-        (Int8s(records),) * 2,
-    )
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(*_between("a, b, weight", records)).fetchall()
     return {(a, b): weight for a, b, weight in rows}
 
 
@@ -188,7 +206,7 @@ def write_judgements(
     are `heavy` tell, the others matter where such ones connect. Links that are said again as they stand stay as they are;
     engines may differ in the last digits.
     """
-    _stage(conn, rows)
+    _stage(conn, rows, analyze=len(among) > _FEW)
     ids = Int8s(among)
     closed = conn.execute(
         f"{_CLOSE} and (l.a = any(%s) or l.b = any(%s)) and {_UNSAID} returning l.a, l.b",
@@ -232,12 +250,13 @@ _ADD = (
 )
 
 
-def _stage(conn: Connection, rows: Iterable[bytes]) -> None:
+def _stage(conn: Connection, rows: Iterable[bytes], *, analyze: bool = True) -> None:
     """Have what a model says in a table of this transaction, to be compared with what was said before."""
     conn.execute(f"create temporary table judgement on commit drop as select {JUDGED} from identity.link with no data")
     copy_streamed(conn, "judgement", rows)
     conn.execute("create index on judgement (a, b)")
-    conn.execute("analyze judgement")
+    if analyze:
+        conn.execute("analyze judgement")
 
 
 class Answer(msgspec.Struct):

@@ -37,7 +37,8 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
-    "shared_buffers": _memory(8, 128, 4096),
+    "shared_buffers": _memory(4, 128, 8192),
+    "io_method": "sync",  # pages come from the system's memory mostly: handing each to another process takes longer
     "min_dynamic_shared_memory": _memory(64, 0, 256),  # hash tables of parallel queries: else mapped anew for each
     "max_parallel_workers_per_gather": str(max(1, min(4, (os.cpu_count() or 1) - 1))),  # who asks works, too
     "max_wal_size": "6GB",

@@ -7,10 +7,11 @@ full run would.
 
 import math
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
@@ -42,6 +43,10 @@ FEW = 50_000
 COMMON = 400
 """A key on more records than this finds nobody."""
 _PAGE = 500
+_ASKED = 100
+"""Of so many newcomers it is asked at once whom they may be."""
+_AHEAD = 2
+"""So many questions further the database is while the answers to one are opened."""
 Pair = tuple[int, int]
 
 
@@ -52,7 +57,7 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
     `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of.
     """
     began = time.monotonic()
-    with space.database.connect() as conn:
+    with space.database.connect() as conn, space.database.connect() as asked:
         row = identity.model_in_force(conn, space.matching)
         if row is None or opened_model(space, row).reads_otherwise:
             conn.rollback()
@@ -60,10 +65,11 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
         firms = opened_model(space, row).organisations is not None
         fresh = identity.unjudged(conn, party_entities(space, conn, sees_organisations=firms))[:most]
         if len(fresh) <= FEW:
-            look_up_by_key(conn)
-            conn.commit()  # the switches are the connection's then, and outlast what is taken back
+            for one in (conn, asked):
+                look_up_by_key(one, planned_once=True)
+                one.commit()  # the switches are the connection's then, and outlast what is taken back
         with load_match().nothing_collected():
-            findings = _judged(space, conn, row, fresh)
+            findings = _judged(space, conn, row, fresh, asked)
             conn.rollback()
             space.log.lock(conn, LANE)
             if _is_superseded(conn, row):  # by a run over all records, of which these were a part
@@ -81,25 +87,46 @@ def _is_superseded(conn: Connection, row: ModelRow) -> bool:
     return present is None or present.version != row.version
 
 
-def _judged(space: Space, conn: Connection, row: ModelRow, fresh: Sequence[int]) -> Findings:
+def _judged(space: Space, conn: Connection, row: ModelRow, fresh: Sequence[int], asked: Connection) -> Findings:
     """Return what a model says of new records: of people, and of organisations with the part that it has for them."""
+    asked.autocommit = True
     firms = those_of(conn, fresh, organisation_entities(space, conn))
     persons = sorted(set(fresh) - set(firms))
-    findings = Newcomers(space, conn, row).judge(persons) if persons or not firms else Findings([], {}, 0)
+    findings = Newcomers(space, conn, row, asked=asked).judge(persons) if persons or not firms else Findings([], {}, 0)
     if firms:
-        beside = Newcomers(space, conn, row, of_organisations=True).judge(firms)
+        beside = Newcomers(space, conn, row, of_organisations=True, asked=asked).judge(firms)
         findings.judgements += beside.judgements
         findings.seen |= beside.seen
         findings.pairs += beside.pairs
     return findings
 
 
+class _Met(NamedTuple):
+    """Whom some newcomers may be."""
+
+    known: Mapping[int, Sequence[int]]
+    others: Collection[int]
+    """Those of them who were not met before."""
+    likes: Sequence[Like]
+    """What is compared of these, sealed."""
+
+
 class Newcomers:
     """New records, whom they may be, and what the model says."""
 
-    def __init__(self, space: Space, conn: Connection, row: ModelRow, *, of_organisations: bool = False) -> None:
+    def __init__(
+        self,
+        space: Space,
+        conn: Connection,
+        row: ModelRow,
+        *,
+        of_organisations: bool = False,
+        asked: Connection | None = None,
+    ) -> None:
+        """`asked` is another connection, on which the next candidates are looked for while those before are opened."""
         self._space = space
         self._conn = conn
+        self._asked = asked or conn
         self._match = load_match()
         whole = opened_model(space, row)
         self.model = whole.organisations if of_organisations else whole
@@ -136,25 +163,52 @@ class Newcomers:
         for record, own in keys.items():
             for key in own:
                 holders[key].append(record)
-        common = identity.known_common(self._conn, holders)
+        common = identity.known_common(self._asked, holders)
         rare = {record: [key for key in own if key not in common] for record, own in keys.items()}
-        known = identity.found_by(self._conn, rare, CANDIDATES)
-        self.open({other for others in known.values() for other in others})
-        pairs = {_pair(record, other) for record, others in known.items() for other in others if record != other}
+        pairs: set[Pair] = set()
+        for met in self._met(rare):
+            self._open(met.others, met.likes)
+            pairs.update(
+                _pair(record, other) for record, others in met.known.items() for other in others if record != other
+            )
         for key, records in holders.items():
             if key not in common and len(records) <= COMMON:
                 pairs.update(_pair(one, other) for one, other in combinations(records, 2))
         yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
 
+    def _met(self, keys: Mapping[int, Collection[int]]) -> Iterator[_Met]:
+        """Yield whom newcomers with these keys may be, some newcomers at a time; the next are asked of meanwhile."""
+        records = list(keys)
+        met = set(self._places)
+
+        def ask(some: Sequence[int]) -> _Met:
+            known = identity.found_by(self._asked, {record: keys[record] for record in some}, CANDIDATES)
+            others = {other for found in known.values() for other in found} - met
+            met.update(others)
+            return _Met(known, others, identity.seen_of(self._asked, others))
+
+        with ThreadPoolExecutor(1, "candidates") as beside:
+            later: deque[Future[_Met]] = deque()
+            for start in range(0, len(records), _ASKED):
+                later.append(beside.submit(ask, records[start : start + _ASKED]))
+                if len(later) > _AHEAD:
+                    yield later.popleft().result()
+            while later:
+                yield later.popleft().result()
+
     def open(self, records: Collection[int]) -> None:
         """Have the prepared values of these records: as they were sealed when a model saw them, else from themselves."""
         missing = set(records) - self._places.keys()
-        likes = [one for one in identity.seen_of(self._conn, missing) if one.sealed and one.subject is not None]
+        self._open(missing, identity.seen_of(self._conn, missing) if missing else ())
+
+    def _open(self, missing: Collection[int], found: Iterable[Like]) -> None:
+        """Have the prepared values of records of which this was found, sealed."""
+        likes = [one for one in found if one.sealed and one.subject is not None]
         keys = self._space.vault.keys({one.subject for one in likes if one.subject is not None})
         able = [one for one in likes if one.subject in keys]
         for start in range(0, len(able), _PAGE):
             self._add([(one.record, self._opened(one, keys)) for one in able[start : start + _PAGE]])
-        self._know(self._read(self._space, self._conn, missing - {one.record for one in likes}))
+        self._know(self._read(self._space, self._conn, set(missing) - {one.record for one in likes}))
 
     def _opened(self, one: Like, keys: Mapping[int, bytes]) -> Sequence[Any]:
         assert one.subject is not None

@@ -26,10 +26,18 @@ class Restored(Unavailable):
     """The database was brought back from before an erasure: nobody reads it until that is done again."""
 
 
-def look_up_by_key(conn: psycopg.Connection[Any]) -> None:
-    """Have a connection look things up by key only: it asks of few among many, which a planner takes for many."""
+def look_up_by_key(conn: psycopg.Connection[Any], *, planned_once: bool = False) -> None:
+    """Have a connection look things up by key only: it asks of few among many, which a planner takes for many.
+
+    With `planned_once` plans know nothing of what is asked for: to look at lists of thousands of keys takes longer than they save.
+    """
+    switches = dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off")
+    if planned_once:
+        switches |= {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
+        conn.prepare_threshold = 0
     conn.execute(
-        "select set_config(name, 'off', false) from unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) name"
+        "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as switch (name, value)",
+        (list(switches), list(switches.values())),
     )
 
 

@@ -42,11 +42,15 @@ class Lists:
             np.fromiter(chain.from_iterable(lists), np.int32),
         )
 
+    @classmethod
+    def at(cls, start: Ints, count: npt.NDArray[Any], flat: Codes) -> "Lists":
+        """Return lists that stand in `flat`, each from its start on, as a column of its own."""
+        within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count, dtype=np.int64) - count, count)
+        return cls(count, flat[np.repeat(start, count) + within])
+
     def taken(self, places: npt.NDArray[Any]) -> "Lists":
         """Return the lists at these places, as a column of its own."""
-        count = self.count[places]
-        within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count, dtype=np.int64) - count, count)
-        return Lists(count, self.flat[np.repeat(self.start[places], count) + within])
+        return Lists.at(self.start[places], self.count[places], self.flat)
 
     def values(self, record: int) -> list[int]:
         """Return the values of a record."""

@@ -1,54 +1,77 @@
 """Prepared records to numbers, page by page: each is coded when it is at hand, and what was read of it may go at once."""
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from steelthread.identity.match.coded import NONE, Coded, Ints, Lists
+from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, Lists
 from steelthread.identity.match.distinct import Numbers
+
+Cells = Sequence[Any]
 
 
 class Coding:
-    """Some columns of prepared records, as numbers; the first record added stands at place 0."""
+    """Some columns of prepared records, as numbers; the first record added stands at place 0.
+
+    A row of each array is a record. Of lists there are the sizes, and all their texts one after the other.
+    """
 
     def __init__(self, columns: Sequence[str], texts: Sequence[str], lists: Sequence[str], rare: Sequence[str]) -> None:
         """`columns` are those of a record, in order; kept are `texts`, `lists`, and how frequent those in `rare` are."""
-        self._columns = columns
         self._number = Numbers({"": 0})  # stands for what is not there
-        self._codes = {name: array("i") for name in texts}
-        self._lists = {name: (array("i"), array("i")) for name in lists}
-        self._shares = {name: array("d") for name in rare}
+        self._texts, self._lists, self._rare = list(texts), list(lists), list(rare)
+        self._in_texts = _cells([columns.index(name) for name in texts])
+        self._in_lists = _cells([columns.index(name) for name in lists])
+        self._in_shares = _cells([columns.index(f"tf_{name}") for name in rare])
+        self._codes: list[Codes] = [np.zeros((0, len(self._texts)), np.int32)]
+        self._sizes: list[Codes] = [np.zeros((0, len(self._lists)), np.int32)]
+        self._flat: list[Codes] = [np.zeros(0, np.int32)]
+        self._shares: list[Floats] = [np.zeros((0, len(self._rare)))]
         self._count = 0
 
-    def add(self, rows: Sequence[Sequence[Any]]) -> range:
+    def add(self, rows: Sequence[Cells]) -> range:
         """Take records in; return their places. Some hundreds at a time are quickest: they stay near at hand."""
-        if rows:
-            self._take(dict(zip(self._columns, zip(*rows, strict=True), strict=True)))
+        number = self._number.__getitem__
+        texts = [text or "" for text in chain.from_iterable(map(self._in_texts, rows))]
+        self._codes.append(_table(map(number, texts), np.int32, len(rows), len(self._texts)))
+        lists = list(chain.from_iterable(map(self._in_lists, rows)))
+        there = [place for place, one in enumerate(lists) if one]
+        found = [lists[place] for place in there]
+        sizes = np.zeros(len(lists), np.int32)
+        sizes[there] = [*map(len, found)]
+        self._sizes.append(sizes.reshape(len(rows), len(self._lists)))
+        self._flat.append(np.array([*map(number, chain.from_iterable(found))], np.int32))
+        shares = chain.from_iterable(map(self._in_shares, rows))
+        self._shares.append(_table(shares, np.float64, len(rows), len(self._rare)))  # None becomes not a number
         first, self._count = self._count, self._count + len(rows)
         return range(first, self._count)
 
-    def _take(self, columns: dict[str, Sequence[Any]]) -> None:
-        number = self._number
-        for name, codes in self._codes.items():
-            codes.extend([number[text or ""] for text in columns[name]])
-        for name, (counts, flat) in self._lists.items():
-            column = columns[name]
-            counts.extend([len(one) if one else 0 for one in column])
-            flat.extend([number[text] for text in chain.from_iterable(filter(None, column))])
-        for name, shares in self._shares.items():
-            shares.extend(np.array(columns[f"tf_{name}"], dtype=np.float64).tolist())  # None becomes not a number
-
     def coded(self, places: Ints) -> Coded:
         """Return the records at these places, in this order, by column."""
-        texts = {name: np.array(codes, dtype=np.int32)[places] for name, codes in self._codes.items()}
-        for codes in texts.values():
-            codes[codes == 0] = NONE
-        lists = {
-            name: Lists(np.array(counts, dtype=np.int32), np.array(flat, dtype=np.int32)).taken(places)
-            for name, (counts, flat) in self._lists.items()
-        }
-        shares = {name: np.array(shares, dtype=np.float64)[places] for name, shares in self._shares.items()}
-        return Coded(len(places), texts, lists, shares, self._number)
+        codes, sizes = np.concatenate(self._codes)[places].T.copy(), np.concatenate(self._sizes)
+        codes[codes == 0] = NONE
+        starts = (np.cumsum(sizes, dtype=np.int64) - sizes.ravel()).reshape(sizes.shape)[places]
+        sizes, flat = sizes[places], np.concatenate(self._flat)
+        shares = np.concatenate(self._shares)[places]
+        return Coded(
+            len(places),
+            dict(zip(self._texts, codes, strict=True)),
+            {name: Lists.at(starts[:, at], sizes[:, at], flat) for at, name in enumerate(self._lists)},
+            {name: shares[:, at].copy() for at, name in enumerate(self._rare)},
+            self._number,
+        )
+
+
+def _cells(places: list[int]) -> Callable[[Cells], Cells]:
+    """Return what takes the cells at these places out of a row."""
+    if len(places) < 2:
+        return lambda row: [row[place] for place in places]
+    return itemgetter(*places)
+
+
+def _table(values: Any, kind: type[Any], rows: int, columns: int) -> npt.NDArray[Any]:
+    return np.array([*values], kind).reshape(rows, columns)
