@@ -1,5 +1,6 @@
 """What a rule of reading or comparing does in the end: it changes which records are held to be one person."""
 
+import math
 import random
 
 import pytest
@@ -7,7 +8,7 @@ from tests.identity.match.test_resolve import FIRST, LAST, town
 
 from steelthread.identity.match import Scorer, resolve
 from steelthread.identity.match.birthdays import parse_birth
-from steelthread.identity.match.calibration import FLOORS
+from steelthread.identity.match.calibration import STRICT
 from steelthread.identity.match.columns import prepared
 from steelthread.identity.match.comparisons import choose
 
@@ -78,7 +79,7 @@ def test_swapped_names_are_one_name_and_join(scorer):
     assert steps["last"].weight > 0
     other, without = weigh(scorer, ANNA, {**ANNA, "firstName": "Helmut", "lastName": "Zöllner"})
     assert without["first"].label == "different first name"
-    assert swapped > max(FLOORS.strict, other + 6)
+    assert swapped > max(math.log2(STRICT.each / (1 - STRICT.each)), other + 6)
 
 
 def test_swapped_names_and_days_end_in_one_cluster():

@@ -10,9 +10,12 @@ import pytest
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from steelthread.identity.match.calibration import FLOORS, calibrate
+from steelthread.identity.match.calibration import EXACT, LOOSE, STRICT, calibrate
 from steelthread.identity.match.linkage import WALL, Join, average_linkage, components, labels_at, sizes_of_joins
+from steelthread.identity.match.model import Thresholds
 
+AS_SAID = Thresholds(*(math.ceil(20 * math.log2(one.each / (1 - one.each))) / 20 for one in (EXACT, STRICT, LOOSE)))
+"""The odds of each use: thresholds where joins are as likely right as they say."""
 deciding = import_module("steelthread.identity.match.resolve")
 
 
@@ -95,15 +98,15 @@ def test_the_pairs_that_joins_make():
 
 def test_thresholds_rise_where_much_is_in_doubt():
     sure = [Join(2 * one, 2 * one + 1, 15.0) for one in range(100)]
-    doubtful = [Join(200 + 2 * one, 201 + 2 * one, FLOORS.strict + 0.1) for one in range(300)]
-    assert calibrate(400, sure) == FLOORS
+    doubtful = [Join(200 + 2 * one, 201 + 2 * one, AS_SAID.strict + 0.1) for one in range(300)]
+    assert calibrate(400, sure) == AS_SAID
     found = calibrate(800, sure + doubtful)
-    assert found.strict > FLOORS.strict
+    assert found.strict > AS_SAID.strict
     assert found.exact >= found.strict >= found.loose
 
 
 def test_thresholds_without_any_join():
-    assert calibrate(3, []) == FLOORS
+    assert calibrate(3, []) == AS_SAID
 
 
 def test_components_are_small_enough_and_have_not_too_many_pairs(monkeypatch):

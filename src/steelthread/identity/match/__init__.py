@@ -4,10 +4,11 @@ from steelthread.identity.match.arrays import Arrays, Weighing
 from steelthread.identity.match.beside import pages_beside
 from steelthread.identity.match.blocking import common_of, keys_of
 from steelthread.identity.match.columns import nothing_collected
+from steelthread.identity.match.joining import CONNECTS
 from steelthread.identity.match.model import Model, Thresholds, decode
 from steelthread.identity.match.party import ORGANISATIONS, PEOPLE, Party
 from steelthread.identity.match.prepare import Values, cells_of, numbers_of, packed, unpacked
-from steelthread.identity.match.resolve import CONNECTS, Resolution, components_up_to, resolve, resolve_organisations
+from steelthread.identity.match.resolve import Resolution, components_up_to, resolve, resolve_organisations
 from steelthread.identity.match.scorer import Scorer, Step
 
 __all__ = [

@@ -23,10 +23,10 @@ from steelthread.identity.match.answers import (
     weights_of,
 )
 from steelthread.identity.match.beside import in_portions, shared
-from steelthread.identity.match.calibration import FLOORS
 from steelthread.identity.match.coded import Coded, Rows
 from steelthread.identity.match.coding import Coding
 from steelthread.identity.match.comparisons import Comparison
+from steelthread.identity.match.joining import CONNECTS
 from steelthread.identity.match.judged import SAMPLE, SEED, Judged
 from steelthread.identity.match.keys import block
 from steelthread.identity.match.known import Known
@@ -124,7 +124,7 @@ class Arrays:
         """Return (records, other records, weights) of the candidate pairs from a threshold on."""
         known = self._knowing(model.comparisons)
         if self._near is None or threshold < self._floor:
-            self._floor = min(threshold, FLOORS.loose) - SLACK
+            self._floor = min(threshold, CONNECTS) - SLACK
             near, answers, weight = sieved(self.coded, model, self._floor, self.keys)
             known.add(near, answers)
             self._near = answers

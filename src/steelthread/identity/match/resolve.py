@@ -1,28 +1,25 @@
 """From records to clusters: block, learn, score, and join by average linkage."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from steelthread.identity.graph import ENOUGH, SAYS, WHOLE
 from steelthread.identity.match.arrays import Arrays
-from steelthread.identity.match.calibration import FLOORS, calibrate
+from steelthread.identity.match.calibration import calibrate
 from steelthread.identity.match.columns import nothing_collected
+from steelthread.identity.match.joining import CONNECTS, HIGHEST, Weighed, joins_within
 from steelthread.identity.match.judged import Judged
 from steelthread.identity.match.learning import Told
 from steelthread.identity.match.linkage import (
-    WALL,
     Floats,
     Ints,
     Join,
     Joins,
     components,
     ends_of,
-    groups_by_size,
     labels_at,
-    linkages,
     pairs_within,
 )
 from steelthread.identity.match.model import Model, Thresholds
@@ -41,12 +38,6 @@ SMALLEST = 30
 """Components of so many records are never taken apart."""
 ALWAYS, WITHIN = 1_000_000, 6
 """Pairs within all components: so many, and so many more for each record."""
-CONNECTS = FLOORS.loose
-"""Weight from which a pair connects a component, whose pairs are then all compared."""
-_STACK = 2_000_000
-"""Cells of the matrices that are worked on together."""
-_HIGHEST, _LOWEST = 12.0, -12.0
-"""Weights are cut here before they are averaged: beyond it a pair is certain, and one pair shall not outvote others."""
 
 
 class Resolution(msgspec.Struct):
@@ -131,7 +122,7 @@ def _resolve(
     label = labels_at(engine.count, _joins(engine, first, 0.0)[0], SURE)
     model = engine.learn(label, told)
     joins, judged = _joins(engine, model, CONNECTS, known)
-    model.thresholds = calibrate(engine.count, joins)
+    model.thresholds = calibrate(engine.count, joins, judged, told)
     return Resolution(
         engine.count,
         engine.pairs,
@@ -158,7 +149,7 @@ def _joins(
         return Joins.together([]), None
     engine.add_pairs("inside", *ends_of(inside))
     judged = engine.judge(model, "inside")
-    return Joins.together([*_joins_of(label, judged, down_to)]), judged
+    return joins_within(label, Weighed.of(judged), down_to), judged
 
 
 def _small_components(count: int, left: Ints, right: Ints, weight: Floats) -> tuple[Ints, int]:
@@ -182,37 +173,9 @@ def components_up_to(
     label, threshold = components(count, left, right) if whole is None else whole, 0.0
     while True:
         big = np.bincount(label)[label] > largest
-        if not big.any() or threshold > _HIGHEST:
+        if not big.any() or threshold > HIGHEST:
             return label
         threshold += 2.0
         keep = ~big[left] | (weight >= threshold)
         left, right, weight = left[keep], right[keep], weight[keep]
         label = components(count, left, right)
-
-
-def _joins_of(label: Ints, judged: Judged, down_to: float) -> Iterator[Joins]:
-    """Yield the joins of all components, those of one size as a stack of matrices."""
-    weight = np.where(judged.wall > 0, WALL, np.clip(judged.weight, _LOWEST, _HIGHEST))
-    said = judged.said
-    share = np.where(said >= SAYS, np.clip(np.rint(WHOLE * said / ENOUGH), 1, WHOLE), 0.0)
-    size, row, place = (np.zeros(len(label), dtype=np.int64) for _ in range(3))
-    stacks = [stack for groups in groups_by_size(label) for stack in _portions(groups)]
-    for number, groups in enumerate(stacks):
-        size[groups], row[groups], place[groups] = number, np.arange(len(groups))[:, None], np.arange(groups.shape[1])
-    turn = np.argsort(size[judged.left], kind="stable")
-    cuts = np.searchsorted(size[judged.left][turn], np.arange(len(stacks) + 1))
-    for number, groups in enumerate(stacks):
-        pairs = turn[cuts[number] : cuts[number + 1]]
-        at, one, other = row[judged.left[pairs]], place[judged.left[pairs]], place[judged.right[pairs]]
-        means = np.full((*groups.shape, groups.shape[1]), WALL)
-        counts = np.zeros(means.shape)
-        means[at, one, other] = means[at, other, one] = weight[pairs]
-        counts[at, one, other] = counts[at, other, one] = share[pairs]
-        group, one, other, height = linkages(means, counts, down_to)
-        yield Joins(groups[group, one], groups[group, other], height)
-
-
-def _portions(groups: Ints) -> Iterator[Ints]:
-    most = max(1, _STACK // groups.shape[1] ** 2)
-    for start in range(0, len(groups), most):
-        yield groups[start : start + most]
