@@ -78,6 +78,13 @@ def test_a_body_that_is_cut_off_broken_or_too_large_is_said_to_be(pack):
         intake.unpacked(pack(b"x" * 40_000_000), "zstd" if pack is zstd.compress else "gzip")
 
 
+def test_a_packing_that_is_not_unpacked_is_said_to_be():
+    with pytest.raises(Invalid, match="gzip, deflate or zstd"):
+        intake.unpacked(b"\x0b\x02\x80{}\x03", "br")
+    assert intake.unpacked(PLAIN, "br") == PLAIN
+    assert intake.unpacked(b"data=e30", "utf-8") == b"data=e30"
+
+
 def test_many_tiny_members_are_not_unpacked_for_ever():
     with pytest.raises(Invalid):
         intake.unpacked(gzip.compress(b"") * 5000, "gzip")
@@ -86,6 +93,15 @@ def test_many_tiny_members_are_not_unpacked_for_ever():
 # -- Segment and RudderStack -----------------------------------------------------------------------------------------
 
 TRACK = {"type": "track", "event": "Clicked", "userId": "u1", "messageId": "m1"}
+
+
+def test_only_what_has_a_name_of_its_own_is_called_by_it():
+    """`links` of Segment's Profile API are a person's `group` calls: one with a name is one, too."""
+    said = {"userId": "u1", "groupId": "g1", "previousId": "a1", "name": "Premium", "properties": {"name": "Gold"}}
+    for type_ in ("identify", "group", "alias"):
+        assert one(f"/v1/{type_}", said).event == ""
+    for type_ in ("page", "screen"):
+        assert one(f"/v1/{type_}", said).event == "Premium"
 
 
 def test_limits_of_segment_and_of_rudderstack():

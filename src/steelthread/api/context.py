@@ -44,6 +44,9 @@ _BODY = {
     }
 }
 
+_KNOWN = frozenset(("writeKey", "batch", "profile", "wait", "fields", "attributes", "traits"))
+"""What a call may say that brings no events."""
+
 
 def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles, surroundings: Surroundings) -> None:
     """Add the endpoint."""
@@ -72,11 +75,7 @@ def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles
             )
         fields = chosen(str(raw.get("fields") or ""), FIELDS)
         some = {part: listed(str(raw.get(part) or "")) for part in ("attributes", "traits")}
-        decoded = (
-            intake.decode_segment(raw, time.time_ns() // 1000, "")
-            if "batch" in raw or "type" in raw
-            else Decoded([], [])
-        )
+        decoded = _events(raw)
         file = files.of(source.name)
         for message in decoded.messages:
             surroundings.add(message, request.headers, "", keeps_ip=bool(file.ip_purpose))
@@ -95,6 +94,16 @@ def context(api: FastAPI, space: Space, collector: Collector, files: SourceFiles
         refused = [{"place": one.place, "reason": one.reason} for one in decoded.refusals]
         found = await to_thread.run_sync(read) if ref else None
         return answer({"accepted": len(decoded.messages), "refused": refused, "folded": whole, "profile": found})
+
+
+def _events(raw: dict[str, Any]) -> Decoded:
+    """Return the events of a call: a batch, one, or none where a profile alone is wanted; never none by a slip of the pen."""
+    if "batch" in raw or "type" in raw:
+        return intake.decode_segment(raw, time.time_ns() // 1000, "")
+    unknown = sorted(raw.keys() - _KNOWN)
+    if unknown or not raw.get("profile"):
+        raise Invalid("Give events as `batch`, a list, or one with its `type`; or a `profile` alone.")
+    return Decoded([], [])
 
 
 def _ref(raw: dict[str, Any], decoded: Decoded, namespace: str) -> str:

@@ -23,6 +23,8 @@ _WINDOW_LOG: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 """8 MB, which every decoder must have (RFC 8878, section 3.1.1.1.2); more would let a client take our memory."""
 _MEMBERS = 1000
 """Streams in a row: each costs a copy of what follows it."""
+_UNKNOWN = frozenset(("br", "compress", "dcb", "dcz"))
+"""Packings of HTTP that are not unpacked; what else stands in the header may be any client's slip."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 Unpack = Callable[[bytes, int], tuple[bytes, bool, bytes]]
 """(packed, most) -> (unpacked, whether the stream ended, what follows it)."""
@@ -37,6 +39,8 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     named = [one.strip().casefold() for one in encoding.split(",")]
     packings = [one for one in reversed(named) if one in _UNPACKERS]
     if not packings:
+        if _UNKNOWN.intersection(named) and body.lstrip()[:1] not in (b"{", b"["):
+            raise Invalid("The body may be packed with gzip, deflate or zstd, and with nothing else.")
         packings = ["gzip"] if body.startswith(_GZIP) else ["zstd"] if body.startswith(_ZSTD) else []
     for packing in packings:
         found = next((content for unpack in _UNPACKERS[packing] if (content := _whole(unpack, body)) is not None), None)

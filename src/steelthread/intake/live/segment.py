@@ -21,6 +21,8 @@ _MOST_TRAITS = 300
 _LONGEST_GROUP = 500
 _MERGED = {"mobile": "phone"}
 """What RudderStack's `merge` calls a kind of identifier, and what we do."""
+_NAMED = ("track", "page", "screen")
+"""Types of which an event has a name of its own; the others are called by their type, whatever else they say."""
 TYPES: frozenset[str] = frozenset(get_args(MessageType))
 SHORT = {one[0]: one for one in sorted(TYPES, reverse=True)}
 """The short paths of the browser SDK: /v1/t is /v1/track."""
@@ -68,7 +70,7 @@ def _message(item: Any, around: dict[str, Any], received: int, kind: str) -> Mes
         type=type_,  # type: ignore[arg-type]  # one of TYPES
         timestamp=_when(item, around, received),
         received=received,
-        event=name or text(properties.get("name")),
+        event=(name or text(properties.get("name"))) if type_ in _NAMED else "",
         user_id=user,
         anonymous_id=anonymous,
         previous_id=previous,
