@@ -78,6 +78,14 @@ def stale_staged(conn: Connection) -> list[int]:
     return [record for (record,) in rows]
 
 
+def settle_seen(conn: Connection) -> None:
+    """Note that what a whole run has seen is visible to all: else whoever reads a page of it first writes it anew.
+
+    The connection commits by itself (VACUUM does).
+    """
+    conn.execute("vacuum (freeze) identity.judged")
+
+
 def note_all_judged(conn: Connection, stale: Collection[int], entities: Collection[int]) -> None:
     """Keep the records staged, but for the stale ones, in place of all that a former model saw.
 

@@ -86,6 +86,8 @@ def resolve_all(
         model, findings, lacks = judged_by(space, conn, keep_model=keep_model, engine=engine, stage=stage)
         result = write(space, conn, model, findings, None, stage=stage)
         conn.commit()
+        conn.autocommit = True
+        identity.settle_seen(conn)
     result.lacks = lacks
     result.seconds = round(time.monotonic() - began, 3)
     return result
