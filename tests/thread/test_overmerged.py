@@ -10,9 +10,9 @@ import pytest
 from tests.thread.test_resolving import groups, ref
 
 from steelthread.app import load_file, verify_space
-from steelthread.identity import Judgement, ModelRow, Seen
+from steelthread.identity import Judgement, ModelRow, Seen, default_text
 from steelthread.kit import Conflict, now
-from steelthread.thread import link, quality, quality_picture, review, review_queue, unlink
+from steelthread.thread import Space, link, quality, quality_picture, review, review_queue, unlink
 from steelthread.thread.people import people
 from steelthread.thread.resolving import Findings, write
 
@@ -28,6 +28,17 @@ identifiers:
   - {kind: party_id.club, column: club}
 """
 ANNA, BORIS = ("Anna", "1970-01-02"), ("Boris", "1981-05-06")
+
+
+@pytest.fixture
+def space(space):
+    """Return a space where a club's number joins whoever has it, whatever they are called."""
+    guarded = "{strength: 10, durable: true, weak: true}"
+    assert guarded in default_text()
+    (space.project.folder / "identity.yaml").write_text(
+        default_text().replace(guarded, "{strength: 10, durable: true}")
+    )
+    return Space(space.project, space.database)
 
 
 @pytest.fixture
