@@ -194,6 +194,17 @@ def test_where_records_are_few_newcomers_are_compared_with_all_as_a_whole_run_do
     assert {(a, b): weight for a, b, weight in asked(space, LINKS)} == links
 
 
+def test_newcomers_to_many_records_are_compared_by_keys(space, told, every, monkeypatch):
+    told(every[:160])
+    with space.database.connect() as conn:
+        fresh, model = identity.unjudged(conn, person_entities(space, conn)), identity.model_in_force(conn)
+        with_all = newcomers.Newcomers(space, conn, model).judge(fresh).pairs
+        monkeypatch.setattr(newcomers, "_BOTH", 149)
+        by_keys = newcomers.Newcomers(space, conn, model).judge(fresh).pairs
+        monkeypatch.setattr(newcomers, "_BOTH", 150)
+        assert 0 < by_keys < newcomers.Newcomers(space, conn, model).judge(fresh).pairs == with_all
+
+
 def test_when_records_outgrow_that_all_are_compared_by_keys(space, told, monkeypatch):
     found = rows(people=20, seed=1113)
     few, half = len(found) - 4, len(found) // 2
