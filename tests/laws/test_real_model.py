@@ -1,7 +1,8 @@
 """Laws 1, 2 and 4 under a model that was learned: what comes in any order and pieces is what a whole run gives.
 
 The model is learned from the first half of the people; the others come shuffled, a few at a time, are compared as they
-come, and in between people's words are said and taken back.
+come, and in between people's words are said and taken back. Few records are all compared with each other; where they
+are many, or become it meanwhile, keys say who is compared with whom.
 """
 
 import random
@@ -12,6 +13,7 @@ from tests.thread.test_evidence import SILENT
 from tests.thread.test_resolving import groups, ref, rows, told
 
 from steelthread.app import verify_space
+from steelthread.identity.match import blocking, keys
 from steelthread.thread import Matcher, link, resolve_all, resolve_new, unlink
 
 __all__ = ["told"]
@@ -77,4 +79,21 @@ def test_order_does_not_matter_under_a_model_that_was_learned(space, told, seed)
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1000, 1200))
 def test_order_does_not_matter_under_a_model_that_was_learned_soak(space, told, seed):
+    check(space, told, seed)
+
+
+@pytest.mark.parametrize("few", [0, 35])
+@pytest.mark.parametrize("seed", range(20, 25))
+def test_nor_where_keys_say_who_is_compared_from_the_start_or_from_then_on(space, told, seed, few, monkeypatch):
+    for module in (blocking, keys):
+        monkeypatch.setattr(module, "FEW", few)
+    check(space, told, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("few", [0, 35])
+@pytest.mark.parametrize("seed", range(1200, 1300))
+def test_nor_where_keys_say_who_is_compared_soak(space, told, seed, few, monkeypatch):
+    for module in (blocking, keys):
+        monkeypatch.setattr(module, "FEW", few)
     check(space, told, seed)

@@ -4,8 +4,8 @@ import pytest
 from tests.thread.test_resolving import groups, rows, told
 
 from steelthread import identity
-from steelthread.identity import evidence
-from steelthread.identity.match import CONNECTS, blocking
+from steelthread.identity import evidence, ledger
+from steelthread.identity.match import CONNECTS, blocking, keys
 from steelthread.thread import newcomers, resolve_all, resolve_new
 from steelthread.thread.people import person_entities
 from steelthread.thread.space import look_up_by_key
@@ -25,6 +25,12 @@ def every(space, told):
 def asked(space, question):
     with space.database.connect() as conn:
         return conn.execute(question).fetchall()
+
+
+def compare_all_up_to(monkeypatch, few):
+    """Have all records compared with each other where they are at most so many; of more, those who share keys."""
+    for module in (blocking, keys):
+        monkeypatch.setattr(module, "FEW", few)
 
 
 def unjudged(space):
@@ -144,6 +150,7 @@ def test_the_sealed_part_of_a_model_is_read_once_and_stays(space, told, every):
 
 def test_newcomers_of_several_questions_are_compared_as_a_whole_run_does(space, told, every, monkeypatch):
     """Some are opened while the next are asked of: nobody is met twice, and nobody is left out."""
+    compare_all_up_to(monkeypatch, 100)
     monkeypatch.setattr(newcomers, "_ASKED", 2)
     opened = []
     known = newcomers.Newcomers._add
@@ -159,6 +166,62 @@ def test_newcomers_of_several_questions_are_compared_as_a_whole_run_does(space, 
     live = groups(space)
     whole = resolve_all(space, keep_model=True)
     assert (whole.links_closed, whole.merged, whole.split) == (0, 0, 0)
+    assert groups(space) == live
+
+
+LINKS = f"select a, b, weight from identity.link where closed_at is null and strength = {ledger.MODEL}"
+
+
+def heavy_without_a_key(space):
+    """Return the pairs that a model holds to be one person and that share no key."""
+    sharing = "from identity.judged p, identity.judged q where p.record_id = a and q.record_id = b and p.keys && q.keys"
+    return asked(space, f"select a, b from ({LINKS}) found where weight >= 1 and not exists (select {sharing})")
+
+
+def test_where_records_are_few_newcomers_are_compared_with_all_as_a_whole_run_does(space, told):
+    """Here two at one house are heavy, and share no key."""
+    found = rows(people=20, seed=1113)
+    told(found[: len(found) // 2])
+    resolve_all(space)
+    told(found)
+    assert resolve_new(space).records == len(found) - len(found) // 2
+    live = groups(space)
+    links = {(a, b): weight for a, b, weight in asked(space, LINKS)}
+    assert heavy_without_a_key(space)
+    whole = resolve_all(space, keep_model=True)
+    assert (whole.links_added, whole.links_closed, whole.merged, whole.split) == (0, 0, 0, 0)
+    assert groups(space) == live
+    assert {(a, b): weight for a, b, weight in asked(space, LINKS)} == links
+
+
+def test_newcomers_to_many_records_are_compared_by_keys(space, told, every, monkeypatch):
+    told(every[:160])
+    with space.database.connect() as conn:
+        fresh, model = identity.unjudged(conn, person_entities(space, conn)), identity.model_in_force(conn)
+        with_all = newcomers.Newcomers(space, conn, model).judge(fresh).pairs
+        monkeypatch.setattr(newcomers, "_BOTH", 149)
+        by_keys = newcomers.Newcomers(space, conn, model).judge(fresh).pairs
+        monkeypatch.setattr(newcomers, "_BOTH", 150)
+        assert 0 < by_keys < newcomers.Newcomers(space, conn, model).judge(fresh).pairs == with_all
+
+
+def test_when_records_outgrow_that_all_are_compared_by_keys(space, told, monkeypatch):
+    found = rows(people=20, seed=1113)
+    few, half = len(found) - 4, len(found) // 2
+    compare_all_up_to(monkeypatch, few)
+    told(found[:half])
+    first = resolve_all(space)
+    told(found[:few])
+    assert resolve_new(space).records == few - half
+    told(found[: few + 1])
+    outgrown = resolve_new(space)
+    assert (outgrown.records, outgrown.model) == (few + 1, first.model)
+    assert unjudged(space) == 0
+    told(found)
+    assert resolve_new(space).records == len(found) - few - 1
+    live = groups(space)
+    whole = resolve_all(space, keep_model=True)
+    assert (whole.links_added, whole.links_closed, whole.merged, whole.split) == (0, 0, 0, 0)
     assert groups(space) == live
 
 

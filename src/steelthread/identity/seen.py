@@ -142,6 +142,12 @@ def seen_of(conn: Connection, records: Collection[int]) -> list[Like]:
         return [Like(*row) for row in cursor.execute(sql, (Int8s(records),)).fetchall()]
 
 
+def first_seen(conn: Connection, most: int) -> list[int]:
+    """Return the records that a model has seen, at most so many of them."""
+    rows = conn.execute("select record_id from identity.judged limit %s", (most,))
+    return [record for (record,) in rows]
+
+
 def found_by(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -> dict[int, list[int]]:
     """Return for each asker the records that share keys with it, at most so many: those with the most in common first."""
     found: dict[int, list[int]] = {asker: [] for asker in keys}

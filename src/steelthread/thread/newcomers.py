@@ -28,6 +28,7 @@ from steelthread.thread.people import (
     organisations,
     party_entities,
     people,
+    person_entities,
     singles_in,
     those_of,
 )
@@ -42,6 +43,8 @@ FEW = 50_000
 """Up to so many newcomers everything is looked up by key, whatever the planner holds of lists of thousands of keys."""
 COMMON = 400
 """A key on more records than this finds nobody."""
+_BOTH = 2000
+"""Where a model has seen more records than this, people and organisations together, newcomers are compared by keys."""
 _PAGE = 500
 _ASKED = 100
 """Of so many newcomers it is asked at once whom they may be."""
@@ -53,7 +56,8 @@ Pair = tuple[int, int]
 def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) -> ResolveResult:
     """Look at the records that are new or changed since the last run.
 
-    The first run of a space is a full one, and so is the first after an update that reads records in another way.
+    The first run of a space is a full one, and so is the first after an update that reads records in another way, and the
+    one with which records become too many to compare all of them: from then on keys say who is compared with whom.
     `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of.
     """
     began = time.monotonic()
@@ -69,7 +73,11 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
                 look_up_by_key(one, planned_once=True)
                 one.commit()  # the switches are the connection's then, and outlast what is taken back
         with load_match().nothing_collected():
-            findings = _judged(space, conn, row, fresh, asked)
+            try:
+                findings = _judged(space, conn, row, fresh, asked)
+            except _OutgrownError:
+                conn.rollback()
+                return resolve_all(space, keep_model=True)
             conn.rollback()
             space.log.lock(conn, LANE)
             if _is_superseded(conn, row):  # by a run over all records, of which these were a part
@@ -99,6 +107,10 @@ def _judged(space: Space, conn: Connection, row: ModelRow, fresh: Sequence[int],
         findings.seen |= beside.seen
         findings.pairs += beside.pairs
     return findings
+
+
+class _OutgrownError(Exception):
+    """Up to now all records were compared with each other, and with these newcomers they are too many."""
 
 
 class _Met(NamedTuple):
@@ -132,6 +144,7 @@ class Newcomers:
         self.model = whole.organisations if of_organisations else whole
         self._party = self._match.ORGANISATIONS if of_organisations else self._match.PEOPLE
         self._read = organisations if of_organisations else people
+        self._entities = organisation_entities if of_organisations else person_entities
         self._behind = len(whole.comparisons) if of_organisations else 0
         self._connects: float = self._match.CONNECTS
         self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
@@ -150,12 +163,34 @@ class Newcomers:
         rows = self._know(found)
         seen = {one.record: one for one in seen_of(self._space, zip(found, rows, strict=True), self._party)}
         keys = {record: one.keys for record, one in seen.items()}
-        near = self._near(list(self._candidates(keys)))
+        others = self._others(keys)
+        met = self._candidates(keys) if others is None else self._all_pairs(keys, others)
+        near = self._near(list(met))
         judged = list(self._judgements(list(self._pairs_within(set(keys), near))))
         if self._behind:
             return Findings(judged, seen, self._pairs)
         homely = {one.record: homely_contacts(row) for one, row in zip(found, rows, strict=True)}
         return Findings(judged, seen, self._pairs, homely=homely)
+
+    def _others(self, fresh: Collection[int]) -> list[int] | None:
+        """Return the other records, where they are so few that a whole run compares all, else None."""
+        seen = identity.first_seen(self._conn, _BOTH + 1)
+        if len(seen) > _BOTH:
+            return None
+        known = set(those_of(self._conn, seen, self._entities(self._space, self._conn)))
+        if not self._match.compares_all(len(known)):
+            return None
+        if not self._match.compares_all(len(known.union(fresh))):
+            raise _OutgrownError
+        return sorted(known.difference(fresh))
+
+    def _all_pairs(self, fresh: Collection[int], others: Sequence[int]) -> Iterator[Pair]:
+        """Yield newcomers with all others: a pair that shares no key may be heavy, too."""
+        self.open(others)
+        yield from combinations(sorted(fresh), 2)
+        for other in others:
+            if other in self._places:
+                yield from (_pair(record, other) for record in fresh)
 
     def _candidates(self, keys: Mapping[int, Sequence[int]]) -> Iterator[Pair]:
         """Yield newcomers with those who share keys with them: known ones and each other."""

@@ -2,7 +2,7 @@
 
 from steelthread.identity.match.arrays import Arrays, Weighing
 from steelthread.identity.match.beside import pages_beside
-from steelthread.identity.match.blocking import common_of, keys_of
+from steelthread.identity.match.blocking import common_of, compares_all, keys_of
 from steelthread.identity.match.columns import nothing_collected
 from steelthread.identity.match.joining import CONNECTS
 from steelthread.identity.match.model import Model, Thresholds, decode
@@ -26,6 +26,7 @@ __all__ = [
     "Weighing",
     "cells_of",
     "common_of",
+    "compares_all",
     "components_up_to",
     "decode",
     "keys_of",

@@ -101,9 +101,14 @@ def keys_of(row: Mapping[str, Any], rules: Sequence[Sequence[Word]] = WORDS, mar
     return list(dict.fromkeys(found))
 
 
+def compares_all(records: int) -> bool:
+    """Whether so many records are all compared with each other, whatever keys they have."""
+    return records <= FEW
+
+
 def common_of(keys: npt.NDArray[np.int64], records: int) -> list[int]:
     """Return those of all keys of so many records that are too common to find anybody, within the same budget of pairs."""
-    if records <= FEW:
+    if compares_all(records):
         return []
     distinct, held = np.unique(keys, return_counts=True)
     sizes, times = np.unique(held[held > 1], return_counts=True)
@@ -115,7 +120,7 @@ def common_of(keys: npt.NDArray[np.int64], records: int) -> list[int]:
 def block(ground: Ground, table: str, into: str, rules: Sequence[Sequence[Word]] = WORDS) -> int:
     """Write the pairs (record_l < record_r) of a table of prepared records; return how many there are."""
     records = ground.count(table)
-    if records <= FEW:
+    if compares_all(records):
         ground.make(
             into,
             f"select l.record as record_l, r.record as record_r from {table} l join {table} r on l.record < r.record",
