@@ -3,7 +3,6 @@
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from steelthread.identity.evidence import JUDGED, Judgement
 from steelthread.identity.ledger import MODEL
+from steelthread.kit import remembered
 from steelthread.store import field, micros_2000
 
 _FIELDS = JUDGED.count(",") + 1
@@ -78,7 +78,7 @@ class Verdicts(msgspec.Struct):
         return rows.tobytes()
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _row_of(levels: int, steps: int, version: str, wall: str, told: int) -> tuple[bytes, np.dtype[Any]]:
     """Return a row with nothing in it but what is the same of all, and where the rest stands."""
     middle = field(f"model {version}".encode()) + field(wall.encode()) + field(b"model")

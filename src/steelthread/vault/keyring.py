@@ -106,7 +106,9 @@ class Vault:
                 subjects.update((subject, None) for subject in drawn if not shard.holds(subject))
             made = dict(zip(subjects, _random(count, 32), strict=True))
             whole = HEADER + (len(shard.content) - HEADER) // ENTRY * ENTRY
-            body = b"".join(map(shard.wrap, made, made.values(), _random(count, 12)))
+            body = bytearray(ENTRY * count)
+            for place, (subject, key, nonce) in enumerate(zip(made, made.values(), _random(count, 12), strict=True)):
+                body[ENTRY * place : ENTRY * (place + 1)] = shard.wrap(subject, key, nonce)
             descriptor = os.open(path, os.O_WRONLY)
             try:
                 os.ftruncate(descriptor, whole)
@@ -118,6 +120,7 @@ class Vault:
                 ) from None
             finally:
                 os.close(descriptor)
+                body[:] = bytes(len(body))  # no wrapped key outlasts its subject in memory that was given back
         return list(made.items())
 
     def key(self, subject: int) -> bytes:
