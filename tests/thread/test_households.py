@@ -109,11 +109,11 @@ def test_what_was_refused_as_a_key_of_one_person_makes_a_household(space, told):
 
 
 def test_a_mailbox_that_was_refused_as_a_key_of_one_person_makes_a_household(space, told):
-    shared = "post@moss.example"
+    shared, own = "post@moss.example", "+447700900123"  # whoever gets the mailbox, her phone joins the two of Ann
     told(
-        row("ann", "Ann", last="Lee", street="1 Rose Hill", email=shared),
+        row("ann", "Ann", last="Lee", street="1 Rose Hill", email=shared, phone=own),
         row("bob", "Bob", last="Ray", street="9 Park Road", email=shared),
-        row("ann2", "Ann", last="Lee", street="1 Rose Hill", email=shared),
+        row("ann2", "Ann", last="Lee", street="1 Rose Hill", email=shared, phone=own),
         row("cid", "Cid", last="Fox", street="3 Long Row"),
     )
     with space.database.connect() as conn:
