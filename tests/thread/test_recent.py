@@ -6,8 +6,10 @@ import msgspec
 import psycopg
 import pytest
 from tests.thread.test_live import message
+from tests.thread.test_traits import define, traits
 
 from steelthread import intake
+from steelthread.identity import evidence
 from steelthread.kit import forget_remembered
 from steelthread.model import Received
 from steelthread.thread import LiveThread, verify
@@ -110,6 +112,23 @@ def test_nothing_is_known_after_somebody_was_erased(fold):
     assert not thread._recent.sums
     assert not thread._recent._nodes
     assert not thread._recent._clusters
+
+
+def test_which_traits_and_model_are_in_force_is_asked_again_after_anybody_else_had_the_lane(fold, space, monkeypatch):
+    step, thread = fold
+    asked = []
+    monkeypatch.setattr(evidence, "threshold_in_force", lambda _: asked.append("model"))
+    step([message("identify", 1, user_id="u1", traits={"firstName": "Ann"})])
+    step([viewed(2, user_id="u1")])
+    assert asked == ["model"], "nobody can have had another put in force"
+    define(space, {"views": {"function": "count", "event": "Product Viewed"}})
+    step([viewed(3, user_id="u1")])
+    assert traits(space) == {"views": 2}, "the one before, counted when it was defined, and this one"
+    assert asked == ["model", "model"]
+    define(space, {})
+    step([viewed(4, user_id="u1")])
+    with space.database.connect() as conn:
+        assert conn.execute("select count(*) from profiles.trait").fetchone() == (0,)
 
 
 class Forgotten(dict):

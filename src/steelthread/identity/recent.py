@@ -4,11 +4,13 @@ Pseudonymous: keyed hashes and numbers, as the tables have them. Whoever keeps i
 whether it still holds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from typing import Any, TypeVar
 
 from steelthread.identity.ledger import ClusterRow, NodeRow
 
+Told = TypeVar("Told")
 _MOST = 30_000
 """How many nodes are known at most; then it begins anew."""
 
@@ -19,6 +21,14 @@ class Recent:
     def __init__(self) -> None:
         self._nodes: dict[bytes, NodeRow] = {}
         self._clusters: dict[int, ClusterRow] = {}
+        self._told: dict[str, Any] = {}
+
+    def once(self, name: str, ask: Callable[[], Told]) -> Told:
+        """Return what `ask` gave when it was asked of last under this name: of what nobody changes without the lane."""
+        if name not in self._told:
+            self._told[name] = ask()
+        told: Told = self._told[name]
+        return told
 
     def node(self, name: bytes) -> NodeRow | None:
         """Return a copy of the node with a hash, if it is known."""
@@ -47,3 +57,4 @@ class Recent:
         """Know nothing any more."""
         self._nodes.clear()
         self._clusters.clear()
+        self._told.clear()

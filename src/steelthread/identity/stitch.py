@@ -42,7 +42,7 @@ class Stitch:
         self._at = at
         self._load = load
         self._policy = policy
-        self._threshold = evidence.threshold_in_force(conn)
+        self._threshold = _threshold(conn, recent)
         self._touched: set[int] = set()
         self._graph = LiveGraph(weakref.proxy(self), policy)  # no cycle: a batch's objects go when the batch goes
         self._windowed = {kind for kind, rules in policy.limits.items() if any(window for _, window in rules)}
@@ -593,6 +593,13 @@ class Stitch:
     def _graph_link(self, pair: Pair) -> Link:
         row = self._links[pair]
         return ledger.graph_link(row, self._rows[pair[0]].hash, self._rows[pair[1]].hash)
+
+
+def _threshold(conn: psycopg.Connection[Any], recent: Recent | None) -> float | None:
+    """Return from which mean people are joined: no run has another model in force without the lane."""
+    if recent is None:
+        return evidence.threshold_in_force(conn)
+    return recent.once("threshold", lambda: evidence.threshold_in_force(conn))
 
 
 def _pair(row: LinkRow) -> Pair:

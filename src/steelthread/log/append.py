@@ -9,6 +9,7 @@ import psycopg
 
 from steelthread.kit import NotFound, now
 from steelthread.model import AnyFact
+from steelthread.store import WriteBehind
 from steelthread.vault import Vault, seal, unseal
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -30,46 +31,64 @@ class Log:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def lock(self, conn: psycopg.Connection[Any], lane: str) -> int:
-        """Lock the lane until the transaction ends, to change what it speaks of; return its head, the last number given."""
-        return self._locked(conn, lane)[0]
+    def lock(self, conn: psycopg.Connection[Any], lane: str) -> None:
+        """Lock the lane until the transaction ends, to change what it speaks of."""
+        self.turn(conn, lane)
 
     def turn(self, conn: psycopg.Connection[Any], lane: str) -> int:
-        """Lock the lane as `lock` does; return how often it was, this time included: one more than the last time when nobody else did."""
-        return self._locked(conn, lane)[1]
+        """Lock the lane as `lock` does; return how often it was, this time included: one more than the last time when nobody else did.
 
-    def _locked(self, conn: psycopg.Connection[Any], lane: str) -> tuple[int, int]:
-        return self._row(conn, lane, "update log.lane set turn = turn + 1 where name = %s returning head, turn")
+        A connection that writes behind knows which lanes its transaction has: it asks the server once, and takes one turn.
+        """
+        held = conn.held if isinstance(conn, WriteBehind) else {}
+        if lane not in held:
+            held[lane] = self._turned(conn, lane)
+        return held[lane]
 
-    def _row(self, conn: psycopg.Connection[Any], lane: str, sql: str) -> tuple[int, int]:
-        """Return (head, turn) of a lane, which is made when it is new, by a statement that locks its row."""
+    def _turned(self, conn: psycopg.Connection[Any], lane: str) -> int:
+        sql = "update log.lane set turn = turn + 1 where name = %s returning turn"
         row = conn.execute(sql, (lane,)).fetchone()
         if row is None:
-            conn.execute("insert into log.lane (name) values (%s) on conflict do nothing", (lane,))
+            self._begin(conn, lane)
             row = conn.execute(sql, (lane,)).fetchone()
         assert row is not None
-        return int(row[0]), int(row[1])
+        return int(row[0])
+
+    def _begin(self, conn: psycopg.Connection[Any], lane: str) -> None:
+        conn.execute("insert into log.lane (name) values (%s) on conflict do nothing", (lane,))
 
     def append(self, conn: psycopg.Connection[Any], lane: str, facts: Sequence[AnyFact], hours: int = 24) -> int:
         """Append facts in the caller's transaction, to a partition of so many hours; return the number of the last one.
 
         Whoever listens on the lane's channel (LISTEN/NOTIFY, see `channel`) is told that number when it is committed.
         """
-        head, _ = self._row(conn, lane, "select head, turn from log.lane where name = %s for update")
+        moment = now()
+        period = moment.replace(hour=moment.hour // hours * hours, minute=0, second=0, microsecond=0)
+        head, found = self._end(conn, lane, period)
         if not facts:
             return head
         last = head + len(facts)
-        partition = self._partition(conn, lane, hours)
+        partition = found or self._partition(conn, lane, period)
         body = seal(self._vault.partition_key(f"log-{partition}"), _ENCODE(list(facts)), _context(lane, head + 1))
         conn.execute(
-            "insert into log.chunk (lane, first_no, last_no, partition_id, body) values (%s, %s, %s, %s, %s)",
-            (lane, head + 1, last, partition, body),
-        )
-        conn.execute(
+            "with kept as (insert into log.chunk (lane, first_no, last_no, partition_id, body) values (%s, %s, %s, %s, %s)) "
             "update log.lane set head = %s where name = %s returning pg_notify(%s, %s)",
-            (last, lane, channel(lane), str(last)),
+            (lane, head + 1, last, partition, body, last, lane, channel(lane), str(last)),
         )
         return last
+
+    def _end(self, conn: psycopg.Connection[Any], lane: str, period: datetime) -> tuple[int, int | None]:
+        """Lock a lane; return its head, and the partition of a period if that was there when it was asked for."""
+        sql = (
+            "select head, partition_id from log.lane l left join log.partition p on p.lane = l.name and p.period = %s "
+            "where l.name = %s for update of l"
+        )
+        row = conn.execute(sql, (period, lane)).fetchone()
+        if row is None:
+            self._begin(conn, lane)
+            row = conn.execute(sql, (period, lane)).fetchone()
+        assert row is not None
+        return int(row[0]), row[1]
 
     def read(self, conn: psycopg.Connection[Any], lane: str, after: int, limit: int = 1000) -> list[Numbered]:
         """Return up to `limit` facts after number `after`, in order."""
@@ -100,10 +119,11 @@ class Log:
 
     def position(self, conn: psycopg.Connection[Any], reader: str, lane: str) -> int:
         """Lock a reader's cursor and return the number of the last fact that it has dealt with."""
-        conn.execute("insert into log.reader (name, lane) values (%s, %s) on conflict do nothing", (reader, lane))
-        row = conn.execute(
-            "select position from log.reader where name = %s and lane = %s for update", (reader, lane)
-        ).fetchone()
+        sql = "select position from log.reader where name = %s and lane = %s for update"
+        row = conn.execute(sql, (reader, lane)).fetchone()
+        if row is None:
+            conn.execute("insert into log.reader (name, lane) values (%s, %s) on conflict do nothing", (reader, lane))
+            row = conn.execute(sql, (reader, lane)).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -145,12 +165,10 @@ class Log:
             conn.execute("delete from log.partition where partition_id = %s", (partition,))
         return len(partitions)
 
-    def _partition(self, conn: psycopg.Connection[Any], lane: str, hours: int) -> int:
-        moment = now()
-        period = moment.replace(hour=moment.hour // hours * hours, minute=0, second=0, microsecond=0)
-        row = conn.execute(
-            "select partition_id from log.partition where lane = %s and period = %s", (lane, period)
-        ).fetchone()
+    def _partition(self, conn: psycopg.Connection[Any], lane: str, period: datetime) -> int:
+        """Return the partition of a period, with the lane locked: whoever had it before may have made it."""
+        sql = "select partition_id from log.partition where lane = %s and period = %s"
+        row = conn.execute(sql, (lane, period)).fetchone()
         if row is None:
             row = conn.execute(
                 "insert into log.partition (lane, period) values (%s, %s) returning partition_id", (lane, period)

@@ -4,6 +4,7 @@ from steelthread.profiles.assemble import CONTACT_VALUE
 from steelthread.profiles.computed.definition import ORDER_COMPLETED
 from steelthread.profiles.computed.store import Computed, Filling, Happened, filling, forget_old
 from steelthread.profiles.computed.store import define as define_traits
+from steelthread.profiles.computed.store import defined as defined_traits
 from steelthread.profiles.events import (
     Event,
     adopt,
@@ -68,6 +69,7 @@ __all__ = [
     "await_parents",
     "count_tallies",
     "define_traits",
+    "defined_traits",
     "delete_events",
     "delete_profiles",
     "events_by_record",

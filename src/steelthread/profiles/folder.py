@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 import yaml
 
-from steelthread.intake import entity_names, source_names
+from steelthread.intake import names_of_all, source_names
 from steelthread.kit import Invalid
 from steelthread.model import PARTIES, Model
 from steelthread.profiles import tally
@@ -114,7 +114,7 @@ class Folder:
 
     def know_sources(self) -> None:
         """Learn sources' priorities and entities' names; before anything is written behind: a question waits for that."""
-        self._sources, self._entities = source_names(self._conn), entity_names(self._conn)
+        self._sources, self._entities = names_of_all(self._conn)
 
     def gather(
         self,

@@ -22,10 +22,16 @@ class WriteBehind(psycopg.Connection[Any]):
 
     asker: "Callable[[], Connection] | None" = None
     """Opens the connection of `asked`."""
+    held: dict[str, int]
+    """The lanes that this transaction has locked, and the turn of each (`Log.turn`)."""
     _asked: "Connection | None" = None
     _beside: ThreadPoolExecutor | None = None
     _writes: "list[Future[bool]]"
     _writer: int = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.held = {}
 
     @property
     def asked(self) -> "Connection | None":
@@ -68,11 +74,13 @@ class WriteBehind(psycopg.Connection[Any]):
 
     def commit(self) -> None:
         """Commit what has been written."""
+        self.held = {}
         self.settle()
         super().commit()
 
     def rollback(self) -> None:
         """Take everything back, errors of writes included."""
+        self.held = {}
         for one in self._writes if self._beside is not None else ():
             one.exception()
         self._writes = []

@@ -5,7 +5,6 @@ person's word.
 """
 
 from steelthread.thread.arrived import GPC
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.changes import TYPES as CHANGE_TYPES
 from steelthread.thread.changes import Changes, changes_since, events_of, id_changes, newest
 from steelthread.thread.collector import Collector, Packed
@@ -29,6 +28,7 @@ from steelthread.thread.reviewing import review, review_queue
 from steelthread.thread.space import Restored, Space
 from steelthread.thread.status import LiveStatus, accepted, is_all_folded, live_status
 from steelthread.thread.tail import Tail, shown
+from steelthread.thread.types import LANE as OUTCOMES
 from steelthread.thread.verification import verify
 from steelthread.thread.worker import Worker
 

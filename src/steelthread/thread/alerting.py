@@ -9,9 +9,9 @@ import structlog
 from steelthread import intake
 from steelthread.kit import now
 from steelthread.model import Alerted
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.space import Space
 from steelthread.thread.terms import Trouble, terms_of
+from steelthread.thread.types import LANE as OUTCOMES
 
 _LOG = structlog.get_logger()
 Connection = psycopg.Connection[Any]

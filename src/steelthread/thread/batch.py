@@ -22,11 +22,10 @@ from steelthread.thread.prepare import Ident, Prepared, as_they_were
 from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.stars import RECORD_KIND, Stars
-from steelthread.thread.types import SourceFacts, Written
+from steelthread.thread.types import LANE, SourceFacts, Written
 from steelthread.vault import seal
 
 Connection = psycopg.Connection[Any]
-LANE = "identity"
 _NUMBER = attrgetter("int")
 
 
@@ -42,12 +41,15 @@ class Batch:
         witness: Witness | None,
         recent: Recent | None = None,
         asked: Connection | None = None,
+        told: list[AnyFact] | None = None,
     ) -> None:
         """`witness` is that of a source that shows its records in loads; None for live events.
 
         `asked` is another connection for questions that this transaction changes nothing about, as `Stitch` takes it.
+        What it has to say goes to the end of `told`, for the caller to append to the lane; without it, it appends itself.
         """
         self._asked = asked
+        self._facts = told
         self._recent = recent
         self._space = space
         self._conn = conn
@@ -79,7 +81,7 @@ class Batch:
         """Logins that its events told of and its records do not: each is one person's all the same."""
         self._mended: Collection[bytes] = ()
         self._anew: Collection[bytes] = ()  # key hashes of records that are written even if they are the same
-        self._computing = Computing(space, conn)
+        self._computing = Computing(space, conn, recent)
 
     def write(
         self, prepared: Sequence[Prepared], mended: frozenset[bytes] = frozenset(), fence: Fence | None = None,
@@ -502,7 +504,10 @@ class Batch:
         if outcome.touched or outcome.busy:
             changed = sorted([*outcome.touched, *outcome.busy], key=_NUMBER)
             facts = [*facts, *outcome.facts, ProfilesChanged(individuals=changed)]
-        carry_out(self._conn, lambda conn: self._space.log.append(conn, LANE, facts))
+        if self._facts is not None:
+            self._facts += facts
+        else:
+            carry_out(self._conn, lambda conn: self._space.log.append(conn, LANE, facts))
         return outcome
 
     def _redate(self) -> None:

@@ -11,8 +11,8 @@ import psycopg
 from steelthread.kit import Invalid, iso
 from steelthread.log import Numbered
 from steelthread.model import Alerted, IndividualsCreated, IndividualsErased, Merged, ProfilesChanged, Split
-from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE
 
 
 def id_changes(space: Space, after: int = 0, limit: int = 1000) -> dict[str, Any]:

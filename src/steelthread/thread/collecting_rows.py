@@ -18,11 +18,11 @@ from steelthread.kit import Invalid, now
 from steelthread.privacy import Policy, Statement, Subject, Use, count_fence, fold, statements_of
 from steelthread.store import Byteas
 from steelthread.thread.answers import is_event, keep_answers, statements_in
-from steelthread.thread.batch import LANE
 from steelthread.thread.consenting import SCOPES
 from steelthread.thread.fence import Fence
 from steelthread.thread.prepare import Prepared
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE
 
 Connection = psycopg.Connection[Any]
 _DEVICES = frozenset(kind for kind, scope in SCOPES.items() if scope == "device")

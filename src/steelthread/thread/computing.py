@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import psycopg
 
-from steelthread.profiles import Computed, Event, Happened, define_traits, load_profile_rules
+from steelthread.profiles import Computed, Event, Happened, define_traits, defined_traits, load_profile_rules
 from steelthread.store import Int8s
 from steelthread.thread.prepare import Prepared
+from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 
 Connection = psycopg.Connection[Any]
@@ -21,15 +22,17 @@ _UNPACK = msgspec.msgpack.Decoder().decode
 class Computing:
     """Collects the events of one batch, and adds them up when their owners are settled."""
 
-    def __init__(self, space: Space, conn: Connection) -> None:
+    def __init__(self, space: Space, conn: Connection, recent: Recent | None = None) -> None:
         self._conn = conn
+        self._recent = recent
         self._noted: list[tuple[Event, Prepared]] = []
         self._vault = space.vault
 
     @cached_property
     def _computed(self) -> Computed:
         """What keeps the sums; asked for under the lane's lock only, so that no definition changes meanwhile."""
-        return Computed(self._conn, self._vault)
+        known = self._recent.once("traits", lambda: defined_traits(self._conn)) if self._recent is not None else None
+        return Computed(self._conn, self._vault, known)
 
     def note(self, event: Event, prepared: Prepared) -> None:
         """Take an event in that was written."""

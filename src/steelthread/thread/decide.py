@@ -10,9 +10,9 @@ from steelthread import identity, profiles
 from steelthread.identity import Stitch
 from steelthread.kit import Conflict, now
 from steelthread.model import AnyFact, Decided, ProfilesChanged
-from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE
 
 Connection = psycopg.Connection[Any]
 

@@ -4,7 +4,7 @@ An identifier with a tombstone is stripped; what has such an identifier as its s
 the identity lane locked, so that no erasure commits between the question and the writing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,9 +15,11 @@ from steelthread.identity import NODES_OF, matching_key, provider_key
 from steelthread.intake import Message, has_one_name, identifiers, name_of
 from steelthread.kit import remembered
 from steelthread.privacy import Tombstones, count_fence
+from steelthread.store import WriteBehind
 from steelthread.thread.prepare import Ident, Prepared
 from steelthread.thread.space import Space
 from steelthread.thread.told import Told, as_told
+from steelthread.thread.types import LANE
 
 Connection = psycopg.Connection[Any]
 _UNPACK = msgspec.msgpack.Decoder().decode
@@ -39,6 +41,8 @@ class Fence:
         self._hashed = remembered(_REMEMBERED)(self._hash)
         self._one_name = remembered(_REMEMBERED)(self._hash_name)
         self._generation: str | None = None
+        self._asked: Mapping[str, int] | None = None
+        """The lanes of the transaction that asked for the generation last with the lane locked, where they are known."""
         self._alive: set[bytes] = set()
         """What had no tombstone in this generation of them."""
         self._marks: dict[tuple[str, str, str], str] = {}
@@ -46,7 +50,11 @@ class Fence:
 
     def stands(self, conn: Connection) -> bool:
         """Whether anybody was ever erased."""
+        held = conn.held if isinstance(conn, WriteBehind) and LANE in conn.held else None
+        if held is not None and held is self._asked:
+            return self._generation is not None
         generation = self._tombstones.generation(conn)
+        self._asked = held
         if generation != self._generation or len(self._alive) > _ALIVE:
             self._alive.clear()
             self._marks.clear()

@@ -9,8 +9,8 @@ import structlog
 
 from steelthread.kit import SteelthreadError
 from steelthread.log import channel
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE as OUTCOMES
 
 _LOG = structlog.get_logger()
 _PAUSE = 0.5

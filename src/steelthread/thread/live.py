@@ -26,12 +26,11 @@ from steelthread.intake import (
     moment,
 )
 from steelthread.kit import Unavailable
-from steelthread.model import Folded, Received
+from steelthread.model import AnyFact, Folded, Received
 from steelthread.store import WriteBehind
 from steelthread.thread.admission import admit, admitted
 from steelthread.thread.ahead import LANE, Ahead, Teller, set_aside
 from steelthread.thread.alerting import alert, end_troubles
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.batch import Batch
 from steelthread.thread.fence import Fence
 from steelthread.thread.foresight import NOTHING, Foreseen, Foresight
@@ -41,6 +40,7 @@ from steelthread.thread.recent import Recent
 from steelthread.thread.space import Space
 from steelthread.thread.terms import WAITS, Known, changed_at, terms_of, waiting
 from steelthread.thread.told import Told, as_told
+from steelthread.thread.types import LANE as OUTCOMES
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
@@ -116,9 +116,11 @@ class LiveThread:
         if not taken:
             conn.rollback()
             return Step(0, position)
-        duplicates, blocked = self._fold(conn, taken)
+        facts: list[AnyFact] = []
+        duplicates, blocked = self._fold(conn, taken, facts)
         self._look_ahead(conn, taken, most)
-        log.append(conn, OUTCOMES, [Folded(taken[0].number, taken[-1].number, duplicates, blocked)])
+        facts.append(Folded(taken[0].number, taken[-1].number, duplicates, blocked))
+        log.append(conn, OUTCOMES, facts)
         log.advance(conn, READER, LANE, taken[-1].number)
         turn = log.turn(conn, OUTCOMES)
         conn.commit()
@@ -171,8 +173,11 @@ class LiveThread:
 
     # -- one batch ---------------------------------------------------------------------------------------------------
 
-    def _fold(self, conn: Connection, taken: Sequence[Told]) -> tuple[list[int], list[int]]:
-        """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out."""
+    def _fold(self, conn: Connection, taken: Sequence[Told], facts: list[AnyFact]) -> tuple[list[int], list[int]]:
+        """Fold in what is new; return the numbers of what came before, and of what the fence or contracts keep out.
+
+        What is to be told of it goes to the end of `facts`.
+        """
         self._written = set()
         grouped, duplicates = self._new(conn, taken)
         count_live(conn, {"duplicates": len(duplicates)})
@@ -188,12 +193,12 @@ class LiveThread:
                 self._reject(conn, live, [waiting(one.message) for one in let_in], counted=False)
                 blocked += [one.number for one in let_in]
                 continue
-            intake.note_words(conn, number, intake.words_of((one.words, one.received) for one in let_in))
             admission = admit(conn, self._space, number, live.plan, let_in)
             blocked += admission.blocked
             self._reject(conn, live, admission.rejects)
-            self._of_source(conn, live, admission.admitted, self._recent, asked, foreseen)
+            self._of_source(conn, live, admission.admitted, self._recent, asked, foreseen, facts)
             asked, foreseen = None, NOTHING  # of what this source gave the next one has to know
+            intake.note_words(conn, number, intake.words_of((one.words, one.received) for one in let_in))
         return duplicates, sorted(blocked)
 
     def _new(self, conn: Connection, taken: Sequence[Told]) -> tuple[dict[int, list[Told]], list[int]]:
@@ -248,13 +253,14 @@ class LiveThread:
 
     def _of_source(
         self, conn: Connection, live: Known, events: list[Told], recent: Recent | None = None,
-        asked: Connection | None = None, foreseen: Foreseen = NOTHING, *, again: bool = False,
+        asked: Connection | None = None, foreseen: Foreseen = NOTHING, facts: list[AnyFact] | None = None, *,
+        again: bool = False,
     ) -> None:  # fmt: skip
         if not events:
             return
         as_of = moment(max(one.received for one in events))
         load = msgspec.structs.replace(live.load, as_of=as_of)
-        batch = Batch(self._space, conn, live.facts, load, None, recent, asked)
+        batch = Batch(self._space, conn, live.facts, load, None, recent, asked, facts)
         batch.looked_up(foreseen.hashes, foreseen.records)
         told: dict[tuple[str, str], list[Told]] = defaultdict(list)
         bought: dict[tuple[str, str], list[Told]] = defaultdict(list)

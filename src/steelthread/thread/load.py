@@ -18,14 +18,14 @@ from steelthread import intake
 from steelthread.intake import Load, Source, Witness
 from steelthread.kit import Invalid, now
 from steelthread.store import carry_out
-from steelthread.thread.batch import LANE, Batch
+from steelthread.thread.batch import Batch
 from steelthread.thread.beside import MapperBeside, MapperHere
 from steelthread.thread.collecting_rows import RowGate, shown_still
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.mapper import HASH, Ended, Hashed, Mapped, Mapper, RowMapper
 from steelthread.thread.refold import refold
 from steelthread.thread.space import Space
-from steelthread.thread.types import SourceFacts
+from steelthread.thread.types import LANE, SourceFacts
 
 _LARGE = 2 << 20
 """Bytes from which on a file is worth a process of its own."""

@@ -12,10 +12,10 @@ import structlog
 from steelthread import identity
 from steelthread.kit import Project
 from steelthread.log import channel
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.enduring import Enduring
 from steelthread.thread.newcomers import resolve_new
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE as OUTCOMES
 
 Connection = psycopg.Connection
 _LOG = structlog.get_logger()

@@ -18,7 +18,6 @@ import psycopg
 
 from steelthread import identity
 from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
-from steelthread.thread.batch import LANE
 from steelthread.thread.models import context_of, homely_contacts, opened_model, seen_of
 from steelthread.thread.people import (
     DOUBTFUL,
@@ -34,6 +33,7 @@ from steelthread.thread.people import (
 )
 from steelthread.thread.resolving import Findings, ResolveResult, behind_others, resolve_all, write
 from steelthread.thread.space import Space, look_up_by_key
+from steelthread.thread.types import LANE
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]

@@ -15,13 +15,13 @@ import psycopg
 from steelthread import identity, intake
 from steelthread.identity import Moved, Party
 from steelthread.profiles import Opener
-from steelthread.thread.batch import LANE
 from steelthread.thread.kept import KeptRecords, ranked_otherwise
 from steelthread.thread.people import values_of
 from steelthread.thread.resolving import ResolveResult, judged_by, write
 from steelthread.thread.restating import restate
 from steelthread.thread.reviewing import party_of
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE
 
 Connection = psycopg.Connection[Any]
 CASES = 20

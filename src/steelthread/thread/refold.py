@@ -7,8 +7,8 @@ from psycopg.types.json import Jsonb
 
 from steelthread.intake import source_names
 from steelthread.model import PARTIES
-from steelthread.thread.batch import LANE
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE
 
 Connection = psycopg.Connection[Any]
 _PAGE = 5000

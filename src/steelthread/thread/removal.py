@@ -11,10 +11,10 @@ from steelthread import intake, profiles
 from steelthread.identity import Stitch
 from steelthread.intake import RecordRow
 from steelthread.model import IndividualsErased
-from steelthread.thread.batch import LANE, Batch
+from steelthread.thread.batch import Batch
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
-from steelthread.thread.types import SourceFacts
+from steelthread.thread.types import LANE, SourceFacts
 
 Connection = psycopg.Connection[Any]
 

@@ -26,11 +26,11 @@ from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.thread.admission import BLOCKED
 from steelthread.thread.ahead import LANE
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.kept import ALWAYS, KeptRecords, Span, ranked_otherwise
 from steelthread.thread.live import LiveThread
 from steelthread.thread.restating import restate
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE as OUTCOMES
 
 Connection = psycopg.Connection[Any]
 _PAGE = 1000

@@ -18,7 +18,6 @@ from steelthread import identity
 from steelthread.identity import SAYS, Judgement, ModelRow, Seen, Verdicts, by_spark, load_match
 from steelthread.kit import now
 from steelthread.thread.asked import Asked, Read, asked
-from steelthread.thread.batch import LANE
 from steelthread.thread.models import knows_organisations, opened_model, sealed_model
 from steelthread.thread.people import (
     DOUBTFUL,
@@ -33,7 +32,7 @@ from steelthread.thread.people import (
 from steelthread.thread.settling import Settling
 from steelthread.thread.space import Space
 from steelthread.thread.staging import Heard, Staged, stage_all
-from steelthread.thread.types import Stage, silent
+from steelthread.thread.types import LANE, Stage, silent
 
 Connection = psycopg.Connection[Any]
 Engine = Literal["duckdb", "spark"]

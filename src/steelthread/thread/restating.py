@@ -15,10 +15,10 @@ from steelthread import identity
 from steelthread.identity import Outcome, Stitch
 from steelthread.intake import Load
 from steelthread.kit import now
-from steelthread.thread.batch import LANE, Batch
+from steelthread.thread.batch import Batch
 from steelthread.thread.space import Space
 from steelthread.thread.stars import Stars
-from steelthread.thread.types import SourceFacts
+from steelthread.thread.types import LANE, SourceFacts
 
 Connection = psycopg.Connection[Any]
 _PAGE = 10_000

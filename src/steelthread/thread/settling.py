@@ -11,10 +11,9 @@ import psycopg
 from steelthread import identity, profiles
 from steelthread.identity import Outcome, Stitch, load_match
 from steelthread.model import ProfilesChanged
-from steelthread.thread.batch import LANE
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
-from steelthread.thread.types import Stage, silent
+from steelthread.thread.types import LANE, Stage, silent
 
 Connection = psycopg.Connection[Any]
 _PAGE = 4000

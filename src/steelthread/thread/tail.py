@@ -19,11 +19,11 @@ from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
 from steelthread.thread.admission import admitted
 from steelthread.thread.ahead import LANE, is_kept_out, known_identifiers
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
 from steelthread.thread.terms import changed_at, terms_of
 from steelthread.thread.told import as_told, parties
+from steelthread.thread.types import LANE as OUTCOMES
 
 Connection = psycopg.Connection[Any]
 _MESSAGE = msgspec.msgpack.Decoder(Message).decode

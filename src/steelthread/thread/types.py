@@ -6,6 +6,9 @@ import msgspec
 
 from steelthread.identity import Outcome
 
+LANE = "identity"
+"""The lane on which is told what becomes of people; whoever changes the graph locks it."""
+
 
 class SourceFacts(msgspec.Struct, frozen=True):
     """What the batch needs to know of the source."""

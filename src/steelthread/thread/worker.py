@@ -1,5 +1,6 @@
 """The worker: folds received events in as they come, as a process of its own, until it is told to stop."""
 
+import math
 import time
 from datetime import timedelta
 
@@ -12,16 +13,18 @@ from steelthread.log import channel
 from steelthread.profiles import forget_old
 from steelthread.thread.ahead import LANE
 from steelthread.thread.alerting import troubled_sources, watch_volumes
-from steelthread.thread.batch import LANE as OUTCOMES
 from steelthread.thread.computing import fill_traits, sync_traits
 from steelthread.thread.enduring import Enduring
 from steelthread.thread.live import MOST, READER, LiveThread
 from steelthread.thread.load import hurried
 from steelthread.thread.space import Space
+from steelthread.thread.types import LANE as OUTCOMES
 
 _LOG = structlog.get_logger()
 _TIDY_SECONDS = 300.0
 _VOLUME_DAYS = 35
+_FILL_SECONDS = 0.5
+"""So often it is asked whether a trait has to be filled, while none is: half a second is what an idle worker waits, too."""
 _SPARE_KEYS = 64
 """Data keys made ahead: a step of few events, whose senders wait for it, does not wait for the keyring's disk."""
 
@@ -53,8 +56,10 @@ class Worker(Enduring):
         with self._space.database.connect() as heard, self._space.writer() as conn:
             heard.autocommit = True
             heard.execute(f"listen {channel(LANE)}")
+            filled, asked = 0, -math.inf
             while not (self.ends or thread.is_lame):
-                filled = fill_traits(self._space, conn, OUTCOMES)
+                if filled or time.monotonic() - asked >= _FILL_SECONDS:
+                    filled, asked = fill_traits(self._space, conn, OUTCOMES), time.monotonic()
                 done = self._step(thread, conn) + (thread.mend(conn) if thread.troubled else 0)
                 self._tidy(conn)
                 if done + filled == 0:

@@ -107,10 +107,11 @@ def filling(conn: Connection) -> list[Filling]:
 class Computed:
     """Keeps the traits of owners on one connection, within the caller's transaction and under the lane's lock."""
 
-    def __init__(self, conn: Connection, vault: Vault) -> None:
+    def __init__(self, conn: Connection, vault: Vault, traits: Sequence[Defined] | None = None) -> None:
+        """`traits` are those in force, where the caller knows them already."""
         self._conn = conn
         self._vault = vault
-        self.traits = defined(conn)
+        self.traits = defined(conn) if traits is None else traits
 
     def __bool__(self) -> bool:
         return bool(self.traits)
