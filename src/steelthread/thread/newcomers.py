@@ -7,17 +7,18 @@ full run would.
 
 import math
 import time
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
 
 from steelthread import identity
-from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
+from steelthread.identity import SAYS, Judgement, Like, ModelRow, Seen, load_match
 from steelthread.thread.batch import LANE
 from steelthread.thread.models import context_of, homely_contacts, opened_model, seen_of
 from steelthread.thread.people import (
@@ -32,7 +33,15 @@ from steelthread.thread.people import (
     singles_in,
     those_of,
 )
-from steelthread.thread.resolving import Findings, ResolveResult, behind_others, resolve_all, write
+from steelthread.thread.resolving import (
+    Findings,
+    ResolveResult,
+    behind_others,
+    is_superseded,
+    note_seen,
+    resolve_all,
+    write,
+)
 from steelthread.thread.space import Space, look_up_by_key
 from steelthread.vault import unseal
 
@@ -58,7 +67,8 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
 
     The first run of a space is a full one, and so is the first after an update that reads records in another way, and the
     one with which records become too many to compare all of them: from then on keys say who is compared with whom.
-    `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of.
+    `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of. The seconds are
+    those until the ids are committed; what the model has seen of the records is noted after that.
     """
     began = time.monotonic()
     with space.database.connect() as conn, space.database.connect() as asked:
@@ -80,19 +90,16 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
                 return resolve_all(space, keep_model=True)
             conn.rollback()
             space.log.lock(conn, LANE)
-            if _is_superseded(conn, row):  # by a run over all records, of which these were a part
+            if is_superseded(conn, row):  # by a run over all records, of which these were a part
                 conn.rollback()
                 return resolve_new(space, most, noted=noted)
-            result = write(space, conn, row, findings, fresh, noted=noted)
+            with ThreadPoolExecutor(1, "count") as beside:
+                counted = beside.submit(identity.count, asked)  # nobody comes or goes while the lane is locked
+                result = write(space, conn, row, findings, fresh, noted=noted, counted=counted.result)
         conn.commit()
-    result.seconds = round(time.monotonic() - began, 3)
+        result.seconds = round(time.monotonic() - began, 3)
+        note_seen(space, conn, row, findings)
     return result
-
-
-def _is_superseded(conn: Connection, row: ModelRow) -> bool:
-    """Whether another model is in force than this one."""
-    present = identity.model_in_force(conn, [row.version])
-    return present is None or present.version != row.version
 
 
 def _judged(space: Space, conn: Connection, row: ModelRow, fresh: Sequence[int], asked: Connection) -> Findings:
@@ -116,11 +123,10 @@ class _OutgrownError(Exception):
 class _Met(NamedTuple):
     """Whom some newcomers may be."""
 
-    known: Mapping[int, Sequence[int]]
-    others: Collection[int]
-    """Those of them who were not met before."""
-    likes: Sequence[Like]
-    """What is compared of these, sealed."""
+    common: Collection[int]
+    """Those of their keys that find nobody."""
+    likes: Sequence[tuple[int, Like]]
+    """Each newcomer with each record found: what is compared of that, sealed."""
 
 
 class Newcomers:
@@ -159,24 +165,30 @@ class Newcomers:
 
     def judge(self, fresh: Collection[int]) -> Findings:
         """Return what the model says of these records and of what they connect."""
-        found = list(self._read(self._space, self._conn, fresh))
-        rows = self._know(found)
-        seen = {one.record: one for one in seen_of(self._space, zip(found, rows, strict=True), self._party)}
-        keys = {record: one.keys for record, one in seen.items()}
-        others = self._others(keys)
-        met = self._candidates(keys) if others is None else self._all_pairs(keys, others)
-        near = self._near(list(met))
-        judged = list(self._judgements(list(self._pairs_within(set(keys), near))))
-        if self._behind:
-            return Findings(judged, seen, self._pairs)
-        homely = {one.record: homely_contacts(row) for one, row in zip(found, rows, strict=True)}
-        return Findings(judged, seen, self._pairs, homely=homely)
+        self._seen: dict[int, Seen] = {}
+        self._homely: dict[int, tuple[str, ...]] = {}
+        pages = self._prepared(sorted(fresh))
+        known = identity.first_seen(self._conn, _BOTH + 1)
+        others = None
+        if len(known) <= _BOTH:
+            pages = iter([*pages])
+            others = self._others(known, self._seen)
+        near = self._near(*(self._candidates(pages, fresh) if others is None else self._all_pairs(others)))
+        judged = list(self._judgements(list(self._pairs_within(set(self._seen), near))))
+        return Findings(judged, self._seen, self._pairs, homely={} if self._behind else self._homely)
 
-    def _others(self, fresh: Collection[int]) -> list[int] | None:
+    def _prepared(self, fresh: Sequence[int]) -> Iterator[Mapping[int, Sequence[int]]]:
+        """Yield the keys of newcomers by which they are found, some at a time, as they are read and sealed."""
+        for start in range(0, len(fresh), _ASKED):
+            found = list(self._read(self._space, self._conn, fresh[start : start + _ASKED]))
+            rows = self._know(found)
+            seen = list(seen_of(self._space, zip(found, rows, strict=True), self._party))
+            self._seen.update((one.record, one) for one in seen)
+            self._homely.update((one.record, homely_contacts(row)) for one, row in zip(found, rows, strict=True))
+            yield {one.record: one.keys for one in seen}
+
+    def _others(self, seen: Collection[int], fresh: Collection[int]) -> list[int] | None:
         """Return the other records, where they are so few that a whole run compares all, else None."""
-        seen = identity.first_seen(self._conn, _BOTH + 1)
-        if len(seen) > _BOTH:
-            return None
         known = set(those_of(self._conn, seen, self._entities(self._space, self._conn)))
         if not self._match.compares_all(len(known)):
             return None
@@ -184,52 +196,75 @@ class Newcomers:
             raise _OutgrownError
         return sorted(known.difference(fresh))
 
-    def _all_pairs(self, fresh: Collection[int], others: Sequence[int]) -> Iterator[Pair]:
-        """Yield newcomers with all others: a pair that shares no key may be heavy, too."""
+    def _all_pairs(self, others: Sequence[int]) -> tuple[Any, Any]:
+        """Return the places of newcomers and all others: a pair that shares no key may be heavy, too."""
         self.open(others)
-        yield from combinations(sorted(fresh), 2)
+        fresh = sorted(self._seen)
+        pairs = list(combinations(fresh, 2))
         for other in others:
             if other in self._places:
-                yield from (_pair(record, other) for record in fresh)
+                pairs += (_pair(record, other) for record in fresh)
+        return self._ends(pairs)
 
-    def _candidates(self, keys: Mapping[int, Sequence[int]]) -> Iterator[Pair]:
-        """Yield newcomers with those who share keys with them: known ones and each other."""
+    def _candidates(self, pages: Iterable[Mapping[int, Sequence[int]]], fresh: Collection[int]) -> tuple[Any, Any]:
+        """Return the places of newcomers and of those who share keys with them: known ones and each other."""
         holders: dict[int, list[int]] = defaultdict(list)
-        for record, own in keys.items():
-            for key in own:
-                holders[key].append(record)
-        common = identity.known_common(self._asked, holders)
-        rare = {record: [key for key in own if key not in common] for record, own in keys.items()}
-        pairs: set[Pair] = set()
-        for met in self._met(rare):
-            self._open(met.others, met.likes)
-            pairs.update(
-                _pair(record, other) for record, others in met.known.items() for other in others if record != other
-            )
+        common: set[int] = set()
+        ones, others = array("q"), array("q")
+        tried = set(fresh)
+        for keys, met in self._met(pages):
+            for record, own in keys.items():
+                for key in own:
+                    holders[key].append(record)
+            common.update(met.common)
+            found = {}
+            for record, like in met.likes:
+                ones.append(record)
+                others.append(like.record)
+                found[like.record] = like
+            missing = found.keys() - tried
+            tried |= missing
+            self._open(missing, [found[record] for record in missing])
         for key, records in holders.items():
             if key not in common and len(records) <= COMMON:
-                pairs.update(_pair(one, other) for one, other in combinations(records, 2))
-        yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
+                for one, other in combinations(records, 2):
+                    ones.append(one)
+                    others.append(other)
+        return self._distinct(ones, others)
 
-    def _met(self, keys: Mapping[int, Collection[int]]) -> Iterator[_Met]:
-        """Yield whom newcomers with these keys may be, some newcomers at a time; the next are asked of meanwhile."""
-        records = list(keys)
-        met = set(self._places)
+    def _distinct(self, ones: "array[int]", others: "array[int]") -> tuple[Any, Any]:
+        """Return the places of these pairs, each once and in order, of the records that could be opened."""
+        one, other = np.array(ones, np.int64), np.array(others, np.int64)
+        left, right = np.minimum(one, other), np.maximum(one, other)
+        order = np.lexsort((right, left))
+        left, right = left[order], right[order]
+        kept = left != right
+        kept[1:] &= (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+        place = self._places.get
+        left, right = (
+            np.fromiter((place(record, -1) for record in end[kept].tolist()), np.int64) for end in (left, right)
+        )
+        there = (left >= 0) & (right >= 0)
+        return left[there], right[there]
 
-        def ask(some: Sequence[int]) -> _Met:
-            known = identity.found_by(self._asked, {record: keys[record] for record in some}, CANDIDATES)
-            others = {other for found in known.values() for other in found} - met
-            met.update(others)
-            return _Met(known, others, identity.seen_of(self._asked, others))
+    def _met(self, pages: Iterable[Mapping[int, Sequence[int]]]) -> Iterator[tuple[Mapping[int, Sequence[int]], _Met]]:
+        """Yield newcomers' keys with whom they may be, some newcomers at a time; others are asked of meanwhile."""
+
+        def ask(keys: Mapping[int, Sequence[int]]) -> _Met:
+            common = identity.known_common(self._asked, set(chain.from_iterable(keys.values())))
+            rare = {record: [key for key in own if key not in common] for record, own in keys.items()}
+            return _Met(common, identity.likes_of(self._asked, rare, CANDIDATES))
 
         with ThreadPoolExecutor(1, "candidates") as beside:
-            later: deque[Future[_Met]] = deque()
-            for start in range(0, len(records), _ASKED):
-                later.append(beside.submit(ask, records[start : start + _ASKED]))
+            later: deque[tuple[Mapping[int, Sequence[int]], Future[_Met]]] = deque()
+            for keys in pages:
+                later.append((keys, beside.submit(ask, keys)))
                 if len(later) > _AHEAD:
-                    yield later.popleft().result()
+                    asked, met = later.popleft()
+                    yield asked, met.result()
             while later:
-                yield later.popleft().result()
+                asked, met = later.popleft()
+                yield asked, met.result()
 
     def open(self, records: Collection[int]) -> None:
         """Have the prepared values of these records: as they were sealed when a model saw them, else from themselves."""
@@ -282,11 +317,11 @@ class Newcomers:
                 self._singles[record] = singles_in(self._numbers.get(record, ()), exclusive)
         return apart(self._singles[one], self._singles[other], weight)
 
-    def _near(self, pairs: Sequence[Pair]) -> dict[Pair, float]:
-        """Return the pairs that connect, and their weights."""
-        self._pairs += len(pairs)
+    def _near(self, left: Any, right: Any) -> dict[Pair, float]:
+        """Return the pairs that connect, and their weights; where their records stand is given."""
+        self._pairs += len(left)
         records = self._records
-        heavy = (end.tolist() for end in self._weighing.heavy(*self._ends(pairs), self._connects))
+        heavy = (end.tolist() for end in self._weighing.heavy(left, right, self._connects))
         return {(records[one], records[other]): weight for one, other, weight in zip(*heavy, strict=True)}
 
     def _judgements(self, pairs: Sequence[Pair]) -> Iterator[Judgement]:
