@@ -187,9 +187,7 @@ def _found(conn: Connection, keys: Mapping[int, Collection[int]], most: int, ord
     return dict(conn.execute(question, (*_asking(keys), most)).fetchall())
 
 
-_ASKED = (
-    "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1)"
-)
+_ASKED = "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1)"
 _IN_COMMON = "order by (select count(*) from unnest(j.keys) k where k = any(asked.keys)) desc, record_id"
 
 

@@ -7,11 +7,10 @@ full run would.
 
 import math
 import time
-from array import array
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, combinations
+from itertools import chain, combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from steelthread import identity
 from steelthread.identity import SAYS, Judgement, Like, ModelRow, Seen, load_match
 from steelthread.thread.batch import LANE
 from steelthread.thread.models import context_of, homely_contacts, opened_model, seen_of
+from steelthread.thread.pairs import Pair, Pairs, Places, pair_of
 from steelthread.thread.people import (
     DOUBTFUL,
     Person,
@@ -34,6 +34,7 @@ from steelthread.thread.people import (
     those_of,
 )
 from steelthread.thread.resolving import (
+    Beside,
     Findings,
     ResolveResult,
     behind_others,
@@ -43,6 +44,7 @@ from steelthread.thread.resolving import (
     write,
 )
 from steelthread.thread.space import Space, look_up_by_key
+from steelthread.thread.surroundings import Surroundings
 from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
@@ -59,7 +61,8 @@ _ASKED = 100
 """Of so many newcomers it is asked at once whom they may be."""
 _AHEAD = 2
 """So many questions further the database is while the answers to one are opened."""
-Pair = tuple[int, int]
+_WEIGHED = 7000
+"""So many pairs are weighed at once, at least: those that connect are looked around while others are opened."""
 
 
 def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) -> ResolveResult:
@@ -93,9 +96,8 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
             if is_superseded(conn, row):  # by a run over all records, of which these were a part
                 conn.rollback()
                 return resolve_new(space, most, noted=noted)
-            with ThreadPoolExecutor(1, "count") as beside:
-                counted = beside.submit(identity.count, asked)  # nobody comes or goes while the lane is locked
-                result = write(space, conn, row, findings, fresh, noted=noted, counted=counted.result)
+            with Beside(asked, fresh) as beside:
+                result = write(space, conn, row, findings, fresh, noted=noted, beside=beside)
         conn.commit()
         result.seconds = round(time.monotonic() - began, 3)
         note_seen(space, conn, row, findings)
@@ -156,6 +158,7 @@ class Newcomers:
         self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
         self.scorer = self._match.Scorer(self.model)
         self._weighing = self._match.Weighing(self.model)
+        self._reading = space.vault.reading()
         self._places: dict[int, int] = {}
         """Where the records stand that are weighed."""
         self._records: list[int] = []
@@ -173,19 +176,28 @@ class Newcomers:
         if len(known) <= _BOTH:
             pages = iter([*pages])
             others = self._others(known, self._seen)
-        near = self._near(*(self._candidates(pages, fresh) if others is None else self._all_pairs(others)))
-        judged = list(self._judgements(list(self._pairs_within(set(self._seen), near))))
+        near: dict[Pair, float] = {}
+        with Surroundings(self._conn, self._joins) as around:
+            for left, right in self._candidates(pages, fresh) if others is None else self._all_pairs(others):
+                some = self._near(left, right)
+                near |= some
+                around.take(chain(self._seen, *some))
+            judged = list(self._judgements(list(self._pairs_within(set(self._seen), near, around))))
         return Findings(judged, self._seen, self._pairs, homely={} if self._behind else self._homely)
 
     def _prepared(self, fresh: Sequence[int]) -> Iterator[Mapping[int, Sequence[int]]]:
         """Yield the keys of newcomers by which they are found, some at a time, as they are read and sealed."""
-        for start in range(0, len(fresh), _ASKED):
-            found = list(self._read(self._space, self._conn, fresh[start : start + _ASKED]))
-            rows = self._know(found)
-            seen = list(seen_of(self._space, zip(found, rows, strict=True), self._party))
-            self._seen.update((one.record, one) for one in seen)
-            self._homely.update((one.record, homely_contacts(row)) for one, row in zip(found, rows, strict=True))
-            yield {one.record: one.keys for one in seen}
+        for start, end in pairwise(
+            [0, *range(_ASKED, len(fresh), _PAGE), len(fresh)]
+        ):  # few first: they are asked of soon
+            found = list(self._read(self._space, self._conn, fresh[start:end]))
+            for first in range(0, len(found), _ASKED):
+                some = found[first : first + _ASKED]
+                rows = self._know(some)
+                seen = list(seen_of(self._space, zip(some, rows, strict=True), self._party))
+                self._seen.update((one.record, one) for one in seen)
+                self._homely.update((one.record, homely_contacts(row)) for one, row in zip(some, rows, strict=True))
+                yield {one.record: one.keys for one in seen}
 
     def _others(self, seen: Collection[int], fresh: Collection[int]) -> list[int] | None:
         """Return the other records, where they are so few that a whole run compares all, else None."""
@@ -196,22 +208,23 @@ class Newcomers:
             raise _OutgrownError
         return sorted(known.difference(fresh))
 
-    def _all_pairs(self, others: Sequence[int]) -> tuple[Any, Any]:
-        """Return the places of newcomers and all others: a pair that shares no key may be heavy, too."""
+    def _all_pairs(self, others: Sequence[int]) -> Iterator[Places]:
+        """Yield the places of newcomers and all others: a pair that shares no key may be heavy, too."""
         self.open(others)
         fresh = sorted(self._seen)
         pairs = list(combinations(fresh, 2))
         for other in others:
             if other in self._places:
-                pairs += (_pair(record, other) for record in fresh)
-        return self._ends(pairs)
+                pairs += (pair_of(record, other) for record in fresh)
+        yield self._ends(pairs)
 
-    def _candidates(self, pages: Iterable[Mapping[int, Sequence[int]]], fresh: Collection[int]) -> tuple[Any, Any]:
-        """Return the places of newcomers and of those who share keys with them: known ones and each other."""
+    def _candidates(self, pages: Iterable[Mapping[int, Sequence[int]]], fresh: Collection[int]) -> Iterator[Places]:
+        """Yield the places of newcomers and of those who share keys with them, known ones and each other: each pair once."""
         holders: dict[int, list[int]] = defaultdict(list)
         common: set[int] = set()
-        ones, others = array("q"), array("q")
-        tried = set(fresh)
+        known, among = Pairs(), Pairs()
+        newcomers = set(fresh)
+        tried, told = set(fresh), 0
         for keys, met in self._met(pages):
             for record, own in keys.items():
                 for key in own:
@@ -219,33 +232,21 @@ class Newcomers:
             common.update(met.common)
             found = {}
             for record, like in met.likes:
-                ones.append(record)
-                others.append(like.record)
+                (among if like.record in newcomers else known).add(record, like.record)
                 found[like.record] = like
             missing = found.keys() - tried
             tried |= missing
             self._open(missing, [found[record] for record in missing])
+            if len(known) > max(_WEIGHED, told // 2):  # to weigh them costs something for all that were opened
+                told += len(known)
+                yield known.placed(self._places)
+                known = Pairs()
         for key, records in holders.items():
             if key not in common and len(records) <= COMMON:
                 for one, other in combinations(records, 2):
-                    ones.append(one)
-                    others.append(other)
-        return self._distinct(ones, others)
-
-    def _distinct(self, ones: "array[int]", others: "array[int]") -> tuple[Any, Any]:
-        """Return the places of these pairs, each once and in order, of the records that could be opened."""
-        one, other = np.array(ones, np.int64), np.array(others, np.int64)
-        left, right = np.minimum(one, other), np.maximum(one, other)
-        order = np.lexsort((right, left))
-        left, right = left[order], right[order]
-        kept = left != right
-        kept[1:] &= (left[1:] != left[:-1]) | (right[1:] != right[:-1])
-        place = self._places.get
-        left, right = (
-            np.fromiter((place(record, -1) for record in end[kept].tolist()), np.int64) for end in (left, right)
-        )
-        there = (left >= 0) & (right >= 0)
-        return left[there], right[there]
+                    among.add(one, other)
+        known.take(among)
+        yield known.placed(self._places)
 
     def _met(self, pages: Iterable[Mapping[int, Sequence[int]]]) -> Iterator[tuple[Mapping[int, Sequence[int]], _Met]]:
         """Yield newcomers' keys with whom they may be, some newcomers at a time; others are asked of meanwhile."""
@@ -274,7 +275,7 @@ class Newcomers:
     def _open(self, missing: Collection[int], found: Iterable[Like]) -> None:
         """Have the prepared values of records of which this was found, sealed."""
         likes = [one for one in found if one.sealed and one.subject is not None]
-        keys = self._space.vault.keys({one.subject for one in likes if one.subject is not None})
+        keys = self._reading.keys({one.subject for one in likes if one.subject is not None})
         able = [one for one in likes if one.subject in keys]
         for start in range(0, len(able), _PAGE):
             self._add([(one.record, self._opened(one, keys)) for one in able[start : start + _PAGE]])
@@ -338,22 +339,22 @@ class Newcomers:
             if word or bits >= SAYS:
                 yield Judgement(one, other, weight, *behind_others(levels, steps, self._behind), word)
 
-    def _ends(self, pairs: Sequence[Pair]) -> tuple[Any, Any]:
+    def _ends(self, pairs: Sequence[Pair]) -> Places:
         """Return the places of the records at either end of these pairs."""
         places = self._places
         left = np.fromiter((places[one] for one, _ in pairs), np.int64, len(pairs))
         return left, np.fromiter((places[other] for _, other in pairs), np.int64, len(pairs))
 
-    def _pairs_within(self, fresh: set[int], near: dict[Pair, float]) -> Iterator[Pair]:
+    def _pairs_within(self, fresh: set[int], near: dict[Pair, float], around: Surroundings) -> Iterator[Pair]:
         """Yield the pairs of what newcomers connect: theirs, and those that were never compared before.
 
         Two parts join at a mean from a threshold on, so one of their pairs is so heavy: what is not connected by such pairs
         is compared with the newcomers that are near, and not within itself.
         """
-        members, doubted = self._connected(fresh | {end for pair in near for end in pair})
-        links = identity.model_weights(self._conn, sorted(members))
-        self.open(members)
-        groups = list(self._groups(members, links | near | dict.fromkeys(doubted, math.inf)))
+        links = around.links()
+        self.open(around.members)
+        weights = links | near | dict.fromkeys(around.doubted, math.inf)
+        groups = list(around.groups(weights, self.model.largest))
         of = {record: group for group in groups for record in group}
         pairs = {
             (one, other)
@@ -364,45 +365,5 @@ class Newcomers:
         for ends in near:
             for one, other in (ends, ends[::-1]):
                 if one in fresh:
-                    pairs.update(_pair(one, mate) for mate in of[other] if mate != one)
+                    pairs.update(pair_of(one, mate) for mate in of[other] if mate != one)
         yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
-
-    def _groups(self, members: set[int], weights: dict[Pair, float]) -> Iterator[list[int]]:
-        """Yield whom heavy pairs and common atoms connect; what is too large is taken apart, as a whole run does it."""
-        records = sorted(members)
-        place = {record: number for number, record in enumerate(records)}
-        atoms = identity.atoms_of_records(self._conn, records)
-        first: dict[int, int] = {}
-        joined = [(first.setdefault(atoms.get(one, one), one), one, math.inf) for one in records]
-        joined += [
-            (one, other, weight)
-            for (one, other), weight in weights.items()
-            if weight >= self._joins and one in place and other in place
-        ]
-        left = np.array([place[one] for one, _, _ in joined], dtype=np.int64)
-        right = np.array([place[other] for _, other, _ in joined], dtype=np.int64)
-        weight = np.array([weight for _, _, weight in joined], dtype=np.float64)
-        label = self._match.components_up_to(self.model.largest, len(records), left, right, weight)
-        groups: dict[int, list[int]] = defaultdict(list)
-        for record, number in zip(records, label.tolist(), strict=True):
-            groups[number].append(record)
-        yield from groups.values()
-
-    def _connected(self, records: set[int]) -> tuple[set[int], set[Pair]]:
-        """Return these records with all that atoms, heavy model links and contacts in doubt connect with them, and what is in doubt."""
-        members, frontier = set(records), set(records)
-        doubted: set[Pair] = set()
-        while frontier:
-            found = identity.records_of_atoms_of(self._conn, frontier)
-            for ends in identity.model_pairs(self._conn, sorted(frontier | found), self._joins):
-                found.update(ends)
-            for ends in identity.contacts_in_doubt(self._conn, found):
-                doubted.add(ends)
-                found.update(ends)
-            frontier = found - members
-            members |= found
-        return members, doubted
-
-
-def _pair(one: int, other: int) -> Pair:
-    return (one, other) if one < other else (other, one)

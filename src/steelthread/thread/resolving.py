@@ -5,11 +5,12 @@ off leaves nothing behind. Records that changed meanwhile are left for the next 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 import numpy as np
@@ -55,6 +56,24 @@ class ResolveResult(msgspec.Struct, rename="camel"):
     model: str
     lacks: list[str] = []
     """What the data lack, in sentences."""
+
+
+class Beside:
+    """What a run over some records asks on another connection while it writes, with the lane locked: nobody else changes it."""
+
+    def __init__(self, asked: Connection, among: Collection[int]) -> None:
+        """`asked` commits by itself."""
+        self._thread = ThreadPoolExecutor(1, "beside")
+        self.contacts = self._thread.submit(identity.contacts_of, asked, among).result
+        """Returns what rules say of the contacts of these records."""
+        self.count = self._thread.submit(identity.count, asked).result
+        """Returns how many individuals there were."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
 
 
 class Findings(msgspec.Struct):
@@ -209,16 +228,16 @@ def write(
     *,
     noted: bool = True,
     stage: Stage = silent,
-    counted: Callable[[], int] | None = None,
+    beside: Beside | None = None,
 ) -> ResolveResult:
     """Write what a model says and compute the persons anew, in the caller's transaction.
 
     `among` limits which links may close; what was seen of these records is noted afterwards (`note_seen`). With `noted` the
-    run is kept among the runs. `counted` tells how many individuals there were, where they were counted beside.
+    run is kept among the runs. What stays as it is until it is asked for may be asked `beside`.
     """
     at = now()
     space.log.lock(conn, LANE)
-    count = counted or partial(int, identity.count(conn))
+    count = beside.count if beside else partial(int, identity.count(conn))
     former, version = identity.threshold_in_force(conn), identity.version_in_force(conn)
     model.confidence = space.rules.confidence
     identity.use_model(conn, model, at)
@@ -236,7 +255,7 @@ def write(
         added, closed, touched = _write_some(conn, model, findings, among, at)
         if former not in (None, model.threshold):
             touched |= identity.records_joined_by_models(conn, model)
-        merged, split = settling.settle(touched, among, findings.homely)
+        merged, split = settling.settle(touched, among, findings.homely, beside.contacts() if beside else None)
         after = count() - merged + split  # to count a million takes a while
     result = ResolveResult(records, findings.pairs, added, closed, count(), after, merged, split, 0.0, model.version)
     if noted:
