@@ -1,13 +1,15 @@
 """New records against all: who is looked at, what of others is opened for it, and who finds nobody."""
 
+import os
+
 import pytest
 from tests.thread.test_resolving import groups, rows, told
 
 from steelthread import identity
-from steelthread.identity import evidence, ledger
+from steelthread.identity import evidence, ledger, match
 from steelthread.identity.match import CONNECTS, blocking, keys
 from steelthread.rights import erase
-from steelthread.thread import newcomers, resolve_all, resolve_new
+from steelthread.thread import newcomers, opening, resolve_all, resolve_new
 from steelthread.thread.people import person_entities
 from steelthread.thread.space import look_up_by_key
 from steelthread.thread.surroundings import Surroundings
@@ -155,13 +157,14 @@ def test_newcomers_of_several_questions_are_compared_as_a_whole_run_does(space, 
     compare_all_up_to(monkeypatch, 100)
     monkeypatch.setattr(newcomers, "_ASKED", 2)
     opened = []
-    known = newcomers.Newcomers._add
+    stand = newcomers.Newcomers._stand
 
-    def watched(self, rows):
-        opened.extend(record for record, _ in rows)
-        return known(self, rows)
+    def watched(self, some):
+        some = list(some)
+        opened.extend(one.record for one in some)
+        stand(self, some)
 
-    monkeypatch.setattr(newcomers.Newcomers, "_add", watched)
+    monkeypatch.setattr(newcomers.Newcomers, "_stand", watched)
     told(every)
     assert resolve_new(space).records == len(every) - 150
     assert len(opened) == len(set(opened)) > len(every) - 150
@@ -360,3 +363,34 @@ def test_what_stands_around_records_is_the_same_bit_by_bit_and_at_once(space, to
         assert len(members) > len(records)
         assert links == identity.model_weights(conn, members) != {}
         assert atoms == identity.atoms_of_records(conn, members)
+
+
+def test_with_a_fork_that_opens_some_the_same_is_found(space, told, every, monkeypatch):
+    """As with none, and with one that dies at its work."""
+    compare_all_up_to(monkeypatch, 100)
+    monkeypatch.setattr(newcomers, "_ASKED", 3)
+    told(every)
+    found, forks = [], []
+    fork = opening.Opening.__enter__
+
+    def watched(self):
+        forks.append(fork(self)._fork)
+        return self
+
+    def dies(self, asked):
+        os._exit(1)
+
+    monkeypatch.setattr(match, "can_fork", lambda: True)  # threads of other tests take no part in it
+    monkeypatch.setattr(opening.Opening, "__enter__", watched)
+    with space.database.connect() as conn:
+        fresh, model = identity.unjudged(conn, person_entities(space, conn)), identity.model_in_force(conn)
+        answer = opening.Opening._answer
+        for helped, work in ((10_000, answer), (1, answer), (1, dies)):
+            monkeypatch.setattr(newcomers, "_HELPED", helped)
+            monkeypatch.setattr(opening.Opening, "_answer", work)
+            one = newcomers.Newcomers(space, conn, model).judge(fresh)
+            found.append((one.pairs, [(said.a, said.b, said.weight, said.steps, said.wall) for said in one.judgements]))
+    assert found[0][0] > 0
+    assert found[1:] == found[:1] * 2
+    assert len(forks) == 2
+    assert None not in forks

@@ -26,7 +26,7 @@ class Seen(msgspec.Struct):
     """What is compared of it, sealed under its subject."""
 
 
-class Like(msgspec.Struct):
+class Like(msgspec.Struct, array_like=True):
     """A record that may be who is looked for: what is compared of it, sealed."""
 
     record: int

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -19,7 +20,8 @@ import psycopg
 from steelthread import identity
 from steelthread.identity import SAYS, Judgement, Like, ModelRow, Seen, load_match
 from steelthread.thread.batch import LANE
-from steelthread.thread.models import context_of, homely_contacts, opened_model, seen_of
+from steelthread.thread.models import homely_contacts, opened_model, seen_of
+from steelthread.thread.opening import Opened, Opening
 from steelthread.thread.pairs import Pair, Pairs, Places, pair_of
 from steelthread.thread.people import (
     DOUBTFUL,
@@ -45,7 +47,6 @@ from steelthread.thread.resolving import (
 )
 from steelthread.thread.space import Space, look_up_by_key
 from steelthread.thread.surroundings import Surroundings
-from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
 CANDIDATES = 200
@@ -61,6 +62,8 @@ _ASKED = 100
 """Of so many newcomers it is asked at once whom they may be."""
 _AHEAD = 2
 """So many questions further the database is while the answers to one are opened."""
+_HELPED = 200
+"""From so many newcomers on a fork helps to open the others."""
 _WEIGHED = 7000
 """So many pairs are weighed at once, at least: those that connect are looked around while others are opened."""
 
@@ -157,12 +160,12 @@ class Newcomers:
         self._connects: float = self._match.CONNECTS
         self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
         self.scorer = self._match.Scorer(self.model)
-        self._weighing = self._match.Weighing(self.model)
-        self._reading = space.vault.reading()
+        self._opening = Opening(space.vault, self.model, numbered=not self._behind)
+        self._weighing = self._opening.weighing
         self._places: dict[int, int] = {}
         """Where the records stand that are weighed."""
         self._records: list[int] = []
-        self._numbers: dict[int, list[str]] = {}
+        self._numbers: dict[int, Sequence[str]] = {}
         self._singles: dict[int, dict[str, set[str]]] = {}
         self._pairs = 0
 
@@ -177,13 +180,17 @@ class Newcomers:
             pages = iter([*pages])
             others = self._others(known, self._seen)
         near: dict[Pair, float] = {}
-        with Surroundings(self._conn, self._joins) as around:
+        with self._helped(fresh), Surroundings(self._conn, self._joins) as around:
             for left, right in self._candidates(pages, fresh) if others is None else self._all_pairs(others):
                 some = self._near(left, right)
                 near |= some
                 around.take(chain(self._seen, *some))
             judged = list(self._judgements(list(self._pairs_within(set(self._seen), near, around))))
         return Findings(judged, self._seen, self._pairs, homely={} if self._behind else self._homely)
+
+    def _helped(self, fresh: Collection[int]) -> AbstractContextManager[object]:
+        """Have a fork open some of the others, where it is worth its while."""
+        return self._opening if len(fresh) >= _HELPED else nullcontext()
 
     def _prepared(self, fresh: Sequence[int]) -> Iterator[Mapping[int, Sequence[int]]]:
         """Yield the keys of newcomers by which they are found, some at a time, as they are read and sealed."""
@@ -239,6 +246,7 @@ class Newcomers:
             self._open(missing, [found[record] for record in missing])
             if len(known) > max(_WEIGHED, told // 2):  # to weigh them costs something for all that were opened
                 told += len(known)
+                self._stand(self._opening.rest())
                 yield known.placed(self._places)
                 known = Pairs()
         for key, records in holders.items():
@@ -246,6 +254,7 @@ class Newcomers:
                 for one, other in combinations(records, 2):
                     among.add(one, other)
         known.take(among)
+        self._stand(self._opening.rest())
         yield known.placed(self._places)
 
     def _met(self, pages: Iterable[Mapping[int, Sequence[int]]]) -> Iterator[tuple[Mapping[int, Sequence[int]], _Met]]:
@@ -272,30 +281,21 @@ class Newcomers:
         missing = set(records) - self._places.keys()
         self._open(missing, identity.seen_of(self._conn, missing) if missing else ())
 
+        self._stand(self._opening.rest())
+
     def _open(self, missing: Collection[int], found: Iterable[Like]) -> None:
-        """Have the prepared values of records of which this was found, sealed."""
+        """Have the prepared values of records of which this was found, sealed; some of them come later."""
         likes = [one for one in found if one.sealed and one.subject is not None]
-        keys = self._reading.keys({one.subject for one in likes if one.subject is not None})
-        able = [one for one in likes if one.subject in keys]
-        for start in range(0, len(able), _PAGE):
-            self._add([(one.record, self._opened(one, keys)) for one in able[start : start + _PAGE]])
+        self._stand(self._opening.open(likes))
         self._know(self._read(self._space, self._conn, set(missing) - {one.record for one in likes}))
 
-    def _opened(self, one: Like, keys: Mapping[int, bytes]) -> Sequence[Any]:
-        assert one.subject is not None
-        assert one.sealed is not None
-        cells: Sequence[Any] = self._match.unpacked(unseal(keys[one.subject], one.sealed, context_of(one.record)))
-        return cells
-
-    def _add(self, rows: Sequence[tuple[int, Sequence[Any]]]) -> None:
-        """Take prepared records in."""
-        places = self._weighing.add([cells for _, cells in rows])
-        for (record, cells), place in zip(rows, places, strict=True):
-            self._places[record] = place
-            self._records.append(record)
-            numbers = () if self._behind else self._match.numbers_of(cells)
-            if numbers:
-                self._numbers[record] = numbers
+    def _stand(self, opened: Iterable[Opened]) -> None:
+        """Note where records stand that are open."""
+        for one in opened:
+            self._places[one.record] = one.place
+            self._records.append(one.record)
+            if one.numbers:
+                self._numbers[one.record] = one.numbers
 
     def _know(self, found: Iterable[Person]) -> list[dict[str, Any]]:
         """Prepare records; return them so."""
@@ -305,7 +305,8 @@ class Newcomers:
             rows.append(row)
             cells.append((one.record, self._match.cells_of(row, self._party.columns)))
             self._singles[one.record] = one.singles
-        self._add(cells)
+        places = self._weighing.add([row for _, row in cells])
+        self._stand(Opened(record, place, ()) for (record, _), place in zip(cells, places, strict=True))
         return rows
 
     def _apart(self, one: int, other: int, weight: float) -> str:

@@ -5,6 +5,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +13,21 @@ from steelthread.identity.match.coded import NONE, Coded, Codes, Floats, Ints, L
 from steelthread.identity.match.distinct import Numbers
 
 Cells = Sequence[Any]
+
+
+class _Told(msgspec.Struct, array_like=True):
+    """Records of a coding: the texts by number, and the arrays."""
+
+    count: int
+    texts: list[str]
+    codes: bytes
+    sizes: bytes
+    flat: bytes
+    shares: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_told = msgspec.msgpack.Decoder(_Told).decode
 
 
 class _Codes(dict[str | None, int]):
@@ -58,6 +74,22 @@ class Coding:
         shares = [np.nan if one is None else one for one in chain.from_iterable(map(self._in_shares, rows))]
         self._shares.append(_table(shares, np.float64, len(rows), len(self._rare)))
         first, self._count = self._count, self._count + len(rows)
+        return range(first, self._count)
+
+    def told(self) -> bytes:
+        """Return all records taken in as bytes."""
+        tables = (self._codes, self._sizes, self._flat, self._shares)
+        return _encode(_Told(self._count, list(self._number), *(np.concatenate(parts).tobytes() for parts in tables)))
+
+    def take(self, told: bytes) -> range:
+        """Take in the records that another coding of these columns has told; return their places."""
+        page = _told(told)
+        code = np.array([*map(self._code.__getitem__, page.texts)], np.int32)
+        self._codes.append(code[np.frombuffer(page.codes, np.int32)].reshape(page.count, len(self._texts)))
+        self._sizes.append(np.frombuffer(page.sizes, np.int32).reshape(page.count, len(self._lists)))
+        self._flat.append(code[np.frombuffer(page.flat, np.int32)])
+        self._shares.append(np.frombuffer(page.shares, np.float64).reshape(page.count, len(self._rare)))
+        first, self._count = self._count, self._count + page.count
         return range(first, self._count)
 
     def coded(self, places: Ints) -> Coded:
