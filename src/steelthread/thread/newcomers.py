@@ -57,7 +57,8 @@ COMMON = 400
 """A key on more records than this finds nobody."""
 _BOTH = 2000
 """Where a model has seen more records than this, people and organisations together, newcomers are compared by keys."""
-_PAGE = 500
+_READ = 5000
+"""So many newcomers are read at once, but for the first ones: those are asked of soon."""
 _ASKED = 100
 """Of so many newcomers it is asked at once whom they may be."""
 _AHEAD = 2
@@ -186,7 +187,7 @@ class Newcomers:
                 near |= some
                 around.take(chain(self._seen, *some))
             judged = list(self._judgements(list(self._pairs_within(set(self._seen), near, around))))
-        return Findings(judged, self._seen, self._pairs, homely={} if self._behind else self._homely)
+        return Findings(judged, self._seen, self._pairs, homely=self._homely)
 
     def _helped(self, fresh: Collection[int]) -> AbstractContextManager[object]:
         """Have a fork open some of the others, where it is worth its while."""
@@ -194,16 +195,15 @@ class Newcomers:
 
     def _prepared(self, fresh: Sequence[int]) -> Iterator[Mapping[int, Sequence[int]]]:
         """Yield the keys of newcomers by which they are found, some at a time, as they are read and sealed."""
-        for start, end in pairwise(
-            [0, *range(_ASKED, len(fresh), _PAGE), len(fresh)]
-        ):  # few first: they are asked of soon
+        for start, end in pairwise([0, *range(_ASKED, len(fresh), _READ), len(fresh)]):
             found = list(self._read(self._space, self._conn, fresh[start:end]))
             for first in range(0, len(found), _ASKED):
                 some = found[first : first + _ASKED]
                 rows = self._know(some)
                 seen = list(seen_of(self._space, zip(some, rows, strict=True), self._party))
                 self._seen.update((one.record, one) for one in seen)
-                self._homely.update((one.record, homely_contacts(row)) for one, row in zip(some, rows, strict=True))
+                if not self._behind:
+                    self._homely.update((one.record, homely_contacts(row)) for one, row in zip(some, rows, strict=True))
                 yield {one.record: one.keys for one in seen}
 
     def _others(self, seen: Collection[int], fresh: Collection[int]) -> list[int] | None:

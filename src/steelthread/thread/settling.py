@@ -45,7 +45,11 @@ class Settling:
         `contacts` is what rules say of their contacts, where that was asked for already.
         """
         doubts = self._doubts(among, homely, contacts)
-        return self._settle(doubts, identity.components_of(self._conn, {*touched, *doubts.records}))
+        records = {*touched, *doubts.records}
+        one_page = len(records) <= _PAGE  # whichever group each is of
+        return self._settle(
+            doubts, dict.fromkeys(records, 0) if one_page else identity.components_of(self._conn, records)
+        )
 
     def settle_all(self, homely: Mapping[int, Collection[str]]) -> tuple[int, int]:
         """Compute everybody anew whom a run over all records may move; return how many individuals went and came."""
