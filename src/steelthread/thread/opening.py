@@ -92,14 +92,16 @@ class Opening:
     def _rows(self, found: Sequence[Like]) -> Iterator[tuple[list[int], list[Any]]]:
         """Yield records and their cells, some at a time; those are left out whose keys were destroyed."""
         keys = self._reading.keys(one.subject for one in found if one.subject is not None)
-        able = [one for one in found if one.subject in keys]
+        able = [
+            (one.record, keys[one.subject], one.sealed)
+            for one in found
+            if one.sealed is not None and one.subject is not None and one.subject in keys
+        ]
         unpacked = self._match.unpacked
         for start in range(0, len(able), _PAGE):
             some = able[start : start + _PAGE]
-            yield (
-                [one.record for one in some],
-                [unpacked(unseal(keys[one.subject], one.sealed, context_of(one.record))) for one in some],  # type: ignore[index, arg-type]
-            )
+            cells = [unpacked(unseal(key, sealed, context_of(record))) for record, key, sealed in some]
+            yield [record for record, _, _ in some], cells
 
     def _numbers(self, cells: Sequence[Any]) -> list[str]:
         return self._match.numbers_of(cells) if self._numbered else []
