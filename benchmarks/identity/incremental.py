@@ -1,7 +1,8 @@
 """New records against many, to committed ids: `python benchmarks/identity/incremental.py 1000000 [FOLDER [ROUNDS]]`.
 
 Households through a project: all but some are loaded and resolved once; then 1,000 new ones are loaded, and
-`resolve --incremental` is timed until its ids are committed. The first turn of a process is cold: it opens the model and
+`resolve --incremental` is timed until its ids are committed, and until it has ended (what the model has seen of them is noted in
+between). The first turn of a process is cold: it opens the model and
 reads the keyring, as each `steelthread resolve --incremental` from a shell does. No turn has more than the database, the model and
 the keyring to go by. A FOLDER is kept, and used again the next time: its turns begin with the first file that was not loaded yet.
 """
@@ -78,7 +79,7 @@ def told(how: str, space: Space, seconds: float) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(
         f"{done.records:,} new, {how}: loaded in {seconds:.2f} s; {done.pairs_scored:,} pairs, to committed ids"
-        f" {wall:.2f} s ({cpu:.2f} s of CPU here), {done.links_added:,} links, {done.merged:,} merged;"
+        f" {done.seconds:.2f} s, to its end {wall:.2f} s ({cpu:.2f} s of CPU here), {done.links_added:,} links, {done.merged:,} merged;"
         f" peak {peak:.2f} GB",
         flush=True,
     )

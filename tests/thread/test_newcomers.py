@@ -1,14 +1,18 @@
 """New records against all: who is looked at, what of others is opened for it, and who finds nobody."""
 
+import os
+
 import pytest
 from tests.thread.test_resolving import groups, rows, told
 
 from steelthread import identity
-from steelthread.identity import evidence, ledger
+from steelthread.identity import evidence, ledger, match
 from steelthread.identity.match import CONNECTS, blocking, keys
-from steelthread.thread import newcomers, resolve_all, resolve_new
+from steelthread.rights import erase
+from steelthread.thread import newcomers, opening, resolve_all, resolve_new
 from steelthread.thread.people import person_entities
 from steelthread.thread.space import look_up_by_key
+from steelthread.thread.surroundings import Surroundings
 
 __all__ = ["told"]
 
@@ -153,13 +157,14 @@ def test_newcomers_of_several_questions_are_compared_as_a_whole_run_does(space, 
     compare_all_up_to(monkeypatch, 100)
     monkeypatch.setattr(newcomers, "_ASKED", 2)
     opened = []
-    known = newcomers.Newcomers._add
+    stand = newcomers.Newcomers._stand
 
-    def watched(self, rows):
-        opened.extend(record for record, _ in rows)
-        return known(self, rows)
+    def watched(self, some):
+        some = list(some)
+        opened.extend(one.record for one in some)
+        stand(self, some)
 
-    monkeypatch.setattr(newcomers.Newcomers, "_add", watched)
+    monkeypatch.setattr(newcomers.Newcomers, "_stand", watched)
     told(every)
     assert resolve_new(space).records == len(every) - 150
     assert len(opened) == len(set(opened)) > len(every) - 150
@@ -269,3 +274,123 @@ def test_links_between_few_are_looked_up_and_are_those_between_many(space, every
 
 def test_no_mean_joins_below_the_links_that_have_an_index():
     assert CONNECTS >= evidence.HEAVY  # no threshold is below it
+
+
+def before_it_is_noted(monkeypatch, work):
+    """Have some work done when ids are committed, and not yet what a model has seen."""
+    note = newcomers.note_seen
+
+    def later(*given):
+        work()
+        return note(*given)
+
+    monkeypatch.setattr(newcomers, "note_seen", later)
+
+
+def test_ids_are_committed_before_what_was_seen_is_noted_and_a_run_cut_off_between_is_made_good(
+    space, told, every, monkeypatch
+):
+    class CutOffError(Exception):
+        pass
+
+    def cut_off():
+        raise CutOffError
+
+    before_it_is_noted(monkeypatch, cut_off)
+    told(every)
+    with pytest.raises(CutOffError):
+        resolve_new(space)
+    live = groups(space)
+    assert unjudged(space) == len(every) - 150
+    monkeypatch.undo()
+    again = resolve_new(space)
+    assert (again.records, again.links_added, again.links_closed) == (len(every) - 150, 0, 0)
+    assert (again.merged, again.split, unjudged(space)) == (0, 0, 0)
+    whole = resolve_all(space, keep_model=True)
+    assert (whole.merged, whole.split) == (0, 0)
+    assert groups(space) == live
+
+
+def test_what_changes_before_it_is_noted_waits_for_the_next_run(space, told, every, monkeypatch):
+    changed = (*every[151][:5], "1 Other Road", *every[151][6:])
+    before_it_is_noted(monkeypatch, lambda: told([*every[:151], changed, every[152]]))
+    told(every[:153])
+    assert resolve_new(space).records == 3
+    assert unjudged(space) == 1
+    monkeypatch.undo()
+    assert resolve_new(space).records == 1
+    assert unjudged(space) == 0
+
+
+def test_of_whoever_is_erased_before_it_is_noted_nothing_is_kept(space, told, every, monkeypatch):
+    before_it_is_noted(monkeypatch, lambda: erase(space, f"record:people/Individual/{every[152][0]}", "test"))
+    told(every[:153])
+    assert resolve_new(space).records == 3
+    gone = "select from {} left join intake.record r using (record_id) where r.record_id is null"
+    assert not asked(space, gone.format("identity.judged"))
+    assert not asked(space, gone.format("identity.unjudged"))
+
+
+def test_where_a_whole_run_came_before_it_is_noted_that_has_seen_all(space, told, every, monkeypatch):
+    models = []
+    before_it_is_noted(monkeypatch, lambda: models.append(resolve_all(space).model))
+    told(every[:160])
+    assert resolve_new(space).model != models[0]
+    assert unjudged(space) == 0
+    assert len(asked(space, "select from identity.judged")) == 160
+    monkeypatch.undo()
+    told(every)
+    assert resolve_new(space).model == models[0]
+    live = groups(space)
+    assert (resolve_all(space, keep_model=True).merged, groups(space)) == (0, live)
+
+
+def test_what_stands_around_records_is_the_same_bit_by_bit_and_at_once(space, told, every):
+    told(every)
+    resolve_new(space)
+    with space.database.connect() as conn:
+        model = identity.model_in_force(conn)
+        records = [record for (record,) in conn.execute("select record_id from identity.judged order by 1")][::3]
+        parts = []
+        for pages in ([records], [[record] for record in records], [records[::-1][:9], records]):
+            with Surroundings(conn, model.threshold) as around:
+                for page in pages:
+                    around.take(page)
+                links = around.links()
+            parts.append((around.members, around.atoms, around.doubted, links))
+        members, atoms, _, links = parts[0]
+        assert parts[1] == parts[2] == parts[0]
+        assert len(members) > len(records)
+        assert links == identity.model_weights(conn, members) != {}
+        assert atoms == identity.atoms_of_records(conn, members)
+
+
+def test_with_a_fork_that_opens_some_the_same_is_found(space, told, every, monkeypatch):
+    """As with none, and with one that dies at its work."""
+    compare_all_up_to(monkeypatch, 100)
+    monkeypatch.setattr(newcomers, "_ASKED", 3)
+    told(every)
+    found, forks = [], []
+    fork = opening.Opening.__enter__
+
+    def watched(self):
+        forks.append(fork(self)._fork)
+        return self
+
+    def dies(self, asked):
+        os._exit(1)
+
+    monkeypatch.setattr(match, "can_fork", lambda: True)  # threads of other tests take no part in it
+    monkeypatch.setattr(opening.Opening, "__enter__", watched)
+    with space.database.connect() as conn:
+        fresh, model = identity.unjudged(conn, person_entities(space, conn)), identity.model_in_force(conn)
+        answer = opening.Opening._answer
+        for helped, work in ((10_000, answer), (1, answer), (1, dies)):
+            monkeypatch.setattr(newcomers, "_HELPED", helped)
+            monkeypatch.setattr(opening.Opening, "_answer", work)
+            one = newcomers.Newcomers(space, conn, model).judge(fresh)
+            found.append((one.pairs, [(said.a, said.b, said.weight, said.steps, said.wall) for said in one.judgements]))
+    assert found[0][0] > 0
+    assert found[1:] == found[:1] * 2
+    assert len(forks) == 2
+    assert None not in forks

@@ -115,7 +115,7 @@ def test_nothing_is_known_after_somebody_was_erased(fold):
 
 
 def test_which_traits_and_model_are_in_force_is_asked_again_after_anybody_else_had_the_lane(fold, space, monkeypatch):
-    step, thread = fold
+    step, _ = fold
     asked = []
     monkeypatch.setattr(evidence, "threshold_in_force", lambda _: asked.append("model"))
     step([message("identify", 1, user_id="u1", traits={"firstName": "Ann"})])

@@ -84,7 +84,7 @@ def test_what_a_run_keeps_of_each_record_is_what_is_kept_of_a_new_one(space, tol
             digest, keys, subject, sealed = judged[one.record]
             row = scorer.prepare(one.values)
             assert (digest, subject) == (one.digest, one.subject)
-            assert keys == keys_of(space, {one.record: row})[one.record]
+            assert keys == keys_of(space, row)
             cells = match.unpacked(unseal(space.vault.key(subject), sealed, context_of(one.record)))
             assert cells == match.cells_of(row)
 

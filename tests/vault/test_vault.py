@@ -32,6 +32,18 @@ def test_shred_destroys_one_and_keeps_the_neighbours(tmp_path):
     assert key not in after
 
 
+def test_keys_that_are_read_bit_by_bit_are_looked_for_again_after_a_second(tmp_path, monkeypatch):
+    vault = open_vault(tmp_path / "k")
+    made = vault.new_subjects(50)
+    reading = vault.reading()
+    assert reading.keys([subject for subject, _ in made[:20]]) == dict(made[:20])
+    assert open_vault(tmp_path / "k").shred([made[1][0], made[30][0]]) == 2
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1.01)
+    assert reading.keys([subject for subject, _ in made]) == dict([made[0], *made[2:30], *made[31:]])
+    assert open_vault(tmp_path / "k").reading().keys([made[30][0]]) == {}
+
+
 def test_rotate_keeps_every_key(tmp_path):
     vault = open_vault(tmp_path / "k")
     made = dict(vault.new_subjects(100))

@@ -23,6 +23,7 @@ Connection = psycopg.Connection[Any]
 Pair = tuple[int, int, int]
 WEIGHED = ("email", "email_provider", "phone")
 """The weak kinds that a model weighs itself; of a device it knows nothing, so it has nothing to say against one."""
+_WEIGHED = {"weighed": list(WEIGHED)}
 
 
 def _weak(link: str) -> str:
@@ -59,6 +60,44 @@ class _Disputes(msgspec.Struct):
     contacts: set[int]
 
 
+class Contacts(msgspec.Struct):
+    """What rules alone say of contacts: links without a first name, those set aside, and pairs of records of one contact."""
+
+    nameless: list[tuple[int, int, int, str, bool]]
+    former: list[Pair]
+    pairs: list[tuple[int, int, int, int, int]] | None
+    """One record, the contact, the strength of its link; the other record, the strength of its own. None: all there are."""
+
+
+def contacts_of(conn: Connection, among: Collection[int] | None) -> Contacts:
+    """Return what rules say of the contacts of these records, or of all: what no model changes, so it may be asked beside a run."""
+    scope, values = _scope(conn, among)
+    nameless = conn.execute(
+        "select l.a, l.b, l.strength, k.name, c.durable from identity.link l join identity.node r on r.node_id = l.a"
+        " join identity.node c on c.node_id = l.b join identity.kind k on k.kind_id = c.kind"
+        f" join intake.record i on i.record_id = l.a and i.is_party where {_weak('l')} and r.first_name = 0{scope}",
+        values,
+    ).fetchall()
+    former = conn.execute(
+        f"select l.a, l.b, l.strength from identity.link l where {_weak('l')} and l.refused = any(%(aside)s){scope}",
+        values | {"aside": list(ASIDE)},
+    ).fetchall()
+    if among is None:
+        return Contacts(nameless, former, None)
+    with conn.cursor(binary=True) as cursor:
+        return Contacts(nameless, former, cursor.execute(_pairs(scope), values | _WEIGHED).fetchall())
+
+
+def _pairs(scope: str) -> str:
+    """Return SQL for the pairs of records that weak rules join by a contact of which a model knows."""
+    return (
+        "select l.a as one, l.b as contact, l.strength as by_one, o.a as other, o.strength as by_other"
+        " from identity.link l join identity.link o on o.b = l.b and o.a > l.a join identity.node c on c.node_id = l.b"
+        " join identity.kind k on k.kind_id = c.kind and k.name = any(%(weighed)s)"
+        f" where {_weak('l')} and {_weak('o')}{scope}"
+    )
+
+
 def doubted(
     conn: Connection,
     among: Collection[int] | None,
@@ -66,23 +105,19 @@ def doubted(
     know: Callable[[Collection[int]], object],
     conflicts: Callable[[Node, Node], str | None],
     threshold: float,
+    contacts: Contacts | None = None,
 ) -> Doubts:
     """Return which links are to be set aside, and which that were set aside may come back.
 
     `among` limits it to contacts of these records. `homely` says of the records that a model looked at which kinds of their
     contacts stand in a home. `know` is told whose names `conflicts` will ask for. What the model in force says stands in the
-    ledger; below `threshold` it holds two records to be two people.
+    ledger; below `threshold` it holds two records to be two people. `contacts` is what rules say, where that was asked for.
     """
-    scope, values = _scope(conn, among)
+    contacts = contacts or contacts_of(conn, among)
+    nameless = contacts.nameless
     named = _Named(conn, know, conflicts)
     found = Doubts({}, [])
-    disputes = _disputes(conn, scope, values, threshold, named)
-    nameless = conn.execute(
-        "select l.a, l.b, l.strength, k.name, c.durable from identity.link l join identity.node r on r.node_id = l.a"
-        " join identity.node c on c.node_id = l.b join identity.kind k on k.kind_id = c.kind"
-        f" join intake.record i on i.record_id = l.a and i.is_party where {_weak('l')} and r.first_name = 0{scope}",
-        values,
-    ).fetchall()
+    disputes = _disputes(conn, contacts.pairs, threshold, named)
     shared = disputes.contacts | _shared(conn, {contact for _, contact, *_ in nameless}, named)
     for a, b, strength, kind, _ in nameless:
         if b in shared or kind in homely.get(a, ()):
@@ -95,11 +130,7 @@ def doubted(
         for a, b, strength, kind, durable in nameless
         if kind not in WEIGHED and not durable and a in told  # a number is somebody's own, and a model weighs it
     }
-    former = conn.execute(
-        f"select l.a, l.b, l.strength from identity.link l where {_weak('l')} and l.refused = any(%(aside)s){scope}",
-        values | {"aside": list(ASIDE)},
-    )
-    found.back = [pair for pair in former if pair not in found.aside and (among is None or pair[0] in homely)]
+    found.back = [pair for pair in contacts.former if pair not in found.aside and (among is None or pair[0] in homely)]
     return found
 
 
@@ -160,21 +191,29 @@ def _shared(conn: Connection, contacts: Collection[int], named: _Named) -> set[i
     }
 
 
-def _disputes(conn: Connection, scope: str, values: Mapping[str, Any], threshold: float, named: _Named) -> _Disputes:
+def _disputes(
+    conn: Connection, pairs: list[tuple[int, int, int, int, int]] | None, threshold: float, named: _Named
+) -> _Disputes:
     """Return where a model holds two records to be two people that a rule would join by a contact.
 
     Of a record with a first name and one without it is the link of the latter that is in doubt.
     """
+    values: dict[str, Any] = {"threshold": threshold}
+    if pairs is None:
+        pair, values = _pairs(""), values | _WEIGHED
+    else:
+        names = ("one", "contact", "by_one", "other", "by_other")
+        pair = (
+            f"select * from unnest({', '.join(f'%({name})s::int8[]' for name in names)}) as told ({', '.join(names)})"
+        )
+        values |= zip(names, map(Int8s, zip(*pairs, strict=True) if pairs else [()] * len(names)), strict=True)
     rows = conn.execute(
-        "with pair as materialized (select l.a as one, l.b as contact, l.strength as by_one, o.a as other, o.strength as by_other"
-        " from identity.link l join identity.link o on o.b = l.b and o.a > l.a join identity.node c on c.node_id = l.b"
-        " join identity.kind k on k.kind_id = c.kind and k.name = any(%(weighed)s)"
-        f" where {_weak('l')} and {_weak('o')}{scope})"
+        f"with pair as materialized ({pair})"
         " select one, contact, by_one, p.first_name, p.suffix, other, by_other, q.first_name, q.suffix from pair"
         f" join identity.link m on m.a = one and m.b = other and m.strength = {MODEL} and m.closed_at is null"
         " and (m.weight < %(threshold)s or m.refused <> '')"
         " join identity.node p on p.node_id = one join identity.node q on q.node_id = other",
-        {**values, "threshold": threshold, "weighed": list(WEIGHED)},
+        values,
     ).fetchall()
     asked = [row for row in rows if row[3] and row[7] and row[3:5] != row[7:9]]
     named.learn({record for row in asked for record in (row[0], row[5])})

@@ -170,6 +170,14 @@ def model_weights(conn: Connection, records: Collection[int]) -> dict[tuple[int,
     return {(a, b): weight for a, b, weight in rows}
 
 
+def model_weights_from(conn: Connection, records: Collection[int]) -> dict[tuple[int, int], float]:
+    """Return the weights of the open model links whose lesser end is among these records."""
+    sql = f"select a, b, weight from identity.link where closed_at is null and strength = {MODEL} and a = any(%s)"
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(sql, (Int8s(records),)).fetchall()
+    return {(a, b): weight for a, b, weight in rows}
+
+
 def all_model_links(conn: Connection) -> list[ModelLink]:
     """Return every open model link."""
     sql = f"select {_LINK} from identity.link where closed_at is null and strength = {MODEL}"
@@ -386,17 +394,17 @@ def grouped(things: Iterable[int], pairs: Iterable[tuple[int, int]]) -> dict[int
     return {one: root(one) for one in sorted(parent)}
 
 
-def records_of_atoms_of(conn: Connection, records: Collection[int]) -> set[int]:
-    """Return the open records in the atoms of these records, and these."""
-    ids = Int8s(records)
+def atoms_around(conn: Connection, records: Collection[int]) -> dict[int, int]:
+    """Return the open records in the atoms of these records, and these, each with its atom."""
     rows = conn.execute(
-        "with own as (select distinct coalesce(atom_id, cluster_id) as atom from identity.node where node_id = any(%s)) "
-        "select node_id from own join identity.node n on n.cluster_id = own.atom and n.atom_id is null "
+        "with given as materialized (select node_id, coalesce(atom_id, cluster_id) as atom from identity.node "
+        "where node_id = any(%s)), own as (select distinct atom from given) select node_id, atom from given "
+        "union select node_id, own.atom from own join identity.node n on n.cluster_id = own.atom and n.atom_id is null "
         "where n.kind = 0 and n.evidence > 0 "
-        "union select node_id from own join identity.node n on n.atom_id = own.atom where n.kind = 0 and n.evidence > 0",
-        (ids,),
+        "union select node_id, own.atom from own join identity.node n on n.atom_id = own.atom where n.kind = 0 and n.evidence > 0",
+        (Int8s(records),),
     )
-    return {record for (record,) in rows} | set(records)
+    return dict(rows.fetchall())
 
 
 def count_records(conn: Connection) -> int:

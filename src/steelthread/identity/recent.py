@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, TypeVar
 
+import psycopg
+
+from steelthread.identity import evidence
 from steelthread.identity.ledger import ClusterRow, NodeRow
 
 Told = TypeVar("Told")
@@ -58,3 +61,10 @@ class Recent:
         self._nodes.clear()
         self._clusters.clear()
         self._told.clear()
+
+
+def threshold_known(conn: psycopg.Connection[Any], recent: Recent | None) -> float | None:
+    """Return from which mean people are joined: no run has another model in force without the lane."""
+    if recent is None:
+        return evidence.threshold_in_force(conn)
+    return recent.once("threshold", lambda: evidence.threshold_in_force(conn))

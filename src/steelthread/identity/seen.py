@@ -1,6 +1,7 @@
 """Which version of a record the model in force has seen, and how others like it are found, in PostgreSQL."""
 
 import struct
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ class Seen(msgspec.Struct):
     """What is compared of it, sealed under its subject."""
 
 
-class Like(msgspec.Struct):
+class Like(msgspec.Struct, array_like=True):
     """A record that may be who is looked for: what is compared of it, sealed."""
 
     record: int
@@ -154,20 +155,45 @@ def found_by(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -
     found |= _found(conn, keys, most + 1, "")
     many = {asker: keys[asker] for asker, records in found.items() if len(records) > most}
     if many:
-        in_common = "order by (select count(*) from unnest(j.keys) k where k = any(asked.keys)) desc, record_id"
-        found |= _found(conn, many, most, in_common)
+        found |= _found(conn, many, most, _IN_COMMON)
     return found
+
+
+def likes_of(conn: Connection, keys: Mapping[int, Collection[int]], most: int) -> list[tuple[int, Like]]:
+    """Return the same with what is compared of each, sealed: (asker, record)."""
+    found = _likes(conn, keys, most + 1, "")
+    counts = Counter(asker for asker, _ in found)
+    many = {asker: keys[asker] for asker, count in counts.items() if count > most}
+    if many:
+        found = [one for one in found if one[0] not in many] + _likes(conn, many, most, _IN_COMMON)
+    return found
+
+
+def _likes(conn: Connection, keys: Mapping[int, Collection[int]], most: int, order: str) -> list[tuple[int, Like]]:
+    question = (
+        f"{_ASKED} select asker, record_id, subject, sealed from asked cross join lateral (select record_id, subject, sealed "
+        f"from identity.judged j where j.keys && asked.keys {order} limit %s) found"
+    )
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(question, (*_asking(keys), most)).fetchall()
+    return [(asker, Like(*like)) for asker, *like in rows]
 
 
 def _found(conn: Connection, keys: Mapping[int, Collection[int]], most: int, order: str) -> dict[int, list[int]]:
     question = (
-        "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1) "
-        "select asker, array(select record_id from identity.judged j where j.keys && asked.keys "
+        f"{_ASKED} select asker, array(select record_id from identity.judged j where j.keys && asked.keys "
         f"{order} limit %s) from asked"
     )
+    return dict(conn.execute(question, (*_asking(keys), most)).fetchall())
+
+
+_ASKED = "with asked as (select asker, array_agg(key) as keys from unnest(%s::int8[], %s::int8[]) as a (asker, key) group by 1)"
+_IN_COMMON = "order by (select count(*) from unnest(j.keys) k where k = any(asked.keys)) desc, record_id"
+
+
+def _asking(keys: Mapping[int, Collection[int]]) -> tuple[Int8s, Int8s]:
     askers = Int8s([asker for asker, wanted in keys.items() for _ in wanted])
-    wanted = Int8s([key for own in keys.values() for key in own])
-    return dict(conn.execute(question, (askers, wanted, most)).fetchall())
+    return askers, Int8s([key for own in keys.values() for key in own])
 
 
 def common_keys(conn: Connection, keys: Collection[int], most: int) -> set[int]:

@@ -18,7 +18,7 @@ from steelthread.identity.graph import Changes, Link, LiveGraph, Node, Policy
 from steelthread.identity.ledger import APART, ASIDE, EVENTS, GENERIC, OUTSIDE, RECORD, ClusterRow, LinkRow, NodeRow
 from steelthread.identity.outcomes import PIECES, busy_of, hidden_of, outcome_of, spare
 from steelthread.identity.persons import PersonChanges, Region, changes_of
-from steelthread.identity.recent import Recent
+from steelthread.identity.recent import Recent, threshold_known
 from steelthread.identity.types import Clusters, NewNode, Outcome, Pair, Rule
 from steelthread.kit import births
 
@@ -42,7 +42,7 @@ class Stitch:
         self._at = at
         self._load = load
         self._policy = policy
-        self._threshold = _threshold(conn, recent)
+        self._threshold = threshold_known(conn, recent)
         self._touched: set[int] = set()
         self._graph = LiveGraph(weakref.proxy(self), policy)  # no cycle: a batch's objects go when the batch goes
         self._windowed = {kind for kind, rules in policy.limits.items() if any(window for _, window in rules)}
@@ -593,13 +593,6 @@ class Stitch:
     def _graph_link(self, pair: Pair) -> Link:
         row = self._links[pair]
         return ledger.graph_link(row, self._rows[pair[0]].hash, self._rows[pair[1]].hash)
-
-
-def _threshold(conn: psycopg.Connection[Any], recent: Recent | None) -> float | None:
-    """Return from which mean people are joined: no run has another model in force without the lane."""
-    if recent is None:
-        return evidence.threshold_in_force(conn)
-    return recent.once("threshold", lambda: evidence.threshold_in_force(conn))
 
 
 def _pair(row: LinkRow) -> Pair:

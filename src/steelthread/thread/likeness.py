@@ -84,7 +84,7 @@ class Likeness:
         asked = scorer.prepare(values)
         firm = party == "organisation"
         kind = load_match().ORGANISATIONS if firm else load_match().PEOPLE
-        keys = keys_of(self._space, {0: asked}, kind)[0]
+        keys = keys_of(self._space, asked, kind)
         rare = sorted(set(keys) - identity.common_keys(conn, keys, COMMON))
         records = identity.found_by(conn, {0: rare}, CANDIDATES)[0]
         found = list((organisations if firm else people)(self._space, conn, records))

@@ -31,8 +31,7 @@ def seen_of(space: Space, rows: Iterable[tuple[Person, Mapping[str, Any]]], part
         for one, row in page:
             key = keys.get(one.subject)  # None: destroyed meanwhile, and the record goes with it
             sealed = seal(key, match.packed(row, party.columns), context_of(one.record)) if key else b""
-            hashes = array("q", keys_of(space, {one.record: row}, party)[one.record])
-            yield Seen(one.record, one.digest, hashes, one.subject, sealed)
+            yield Seen(one.record, one.digest, array("q", keys_of(space, row, party)), one.subject, sealed)
 
 
 def context_of(record: int) -> bytes:
@@ -40,12 +39,11 @@ def context_of(record: int) -> bytes:
     return b"judged " + record.to_bytes(8, "big")
 
 
-def keys_of(space: Space, rows: Mapping[int, Any], party: Any = None) -> dict[int, list[int]]:
-    """Return the keyed hashes by which each of these prepared records is found; of people's where no kind is given."""
-    match, token = load_match(), space.vault.token
+def keys_of(space: Space, row: Mapping[str, Any], party: Any = None) -> list[int]:
+    """Return the keyed hashes by which a prepared record is found; one of a person where no kind is given."""
+    match = load_match()
     party = party or match.PEOPLE
-    keys = {record: match.keys_of(row, party.words, party.mark) for record, row in rows.items()}
-    return {record: sorted({token(f"match|{key}") for key in own}) for record, own in keys.items()}
+    return sorted({*array("q", space.vault.tokens("match|", match.keys_of(row, party.words, party.mark)))})
 
 
 def sealed_model(space: Space, model: Any) -> ModelRow:

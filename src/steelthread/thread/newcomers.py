@@ -10,15 +10,18 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import combinations
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
 
 from steelthread import identity
-from steelthread.identity import SAYS, Judgement, Like, ModelRow, load_match
-from steelthread.thread.models import context_of, homely_contacts, opened_model, seen_of
+from steelthread.identity import SAYS, Judgement, Like, ModelRow, Seen, load_match
+from steelthread.thread.models import homely_contacts, opened_model, seen_of
+from steelthread.thread.opening import Opened, Opening
+from steelthread.thread.pairs import Pair, Pairs, Places, pair_of
 from steelthread.thread.people import (
     DOUBTFUL,
     Person,
@@ -31,10 +34,19 @@ from steelthread.thread.people import (
     singles_in,
     those_of,
 )
-from steelthread.thread.resolving import Findings, ResolveResult, behind_others, resolve_all, write
+from steelthread.thread.resolving import (
+    Beside,
+    Findings,
+    ResolveResult,
+    behind_others,
+    is_superseded,
+    note_seen,
+    resolve_all,
+    write,
+)
 from steelthread.thread.space import Space, look_up_by_key
+from steelthread.thread.surroundings import Surroundings
 from steelthread.thread.types import LANE
-from steelthread.vault import unseal
 
 Connection = psycopg.Connection[Any]
 CANDIDATES = 200
@@ -45,12 +57,16 @@ COMMON = 400
 """A key on more records than this finds nobody."""
 _BOTH = 2000
 """Where a model has seen more records than this, people and organisations together, newcomers are compared by keys."""
-_PAGE = 500
+_READ = 5000
+"""So many newcomers are read at once, but for the first ones: those are asked of soon."""
 _ASKED = 100
 """Of so many newcomers it is asked at once whom they may be."""
 _AHEAD = 2
 """So many questions further the database is while the answers to one are opened."""
-Pair = tuple[int, int]
+_HELPED = 200
+"""From so many newcomers on a fork helps to open the others."""
+_WEIGHED = 7000
+"""So many pairs are weighed at once, at least: those that connect are looked around while others are opened."""
 
 
 def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) -> ResolveResult:
@@ -58,7 +74,8 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
 
     The first run of a space is a full one, and so is the first after an update that reads records in another way, and the
     one with which records become too many to compare all of them: from then on keys say who is compared with whom.
-    `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of.
+    `most` limits how many are looked at; with `noted` the run stands among those that `quality` tells of. The seconds are
+    those until the ids are committed; what the model has seen of the records is noted after that.
     """
     began = time.monotonic()
     with space.database.connect() as conn, space.database.connect() as asked:
@@ -80,19 +97,15 @@ def resolve_new(space: Space, most: int | None = None, *, noted: bool = True) ->
                 return resolve_all(space, keep_model=True)
             conn.rollback()
             space.log.lock(conn, LANE)
-            if _is_superseded(conn, row):  # by a run over all records, of which these were a part
+            if is_superseded(conn, row):  # by a run over all records, of which these were a part
                 conn.rollback()
                 return resolve_new(space, most, noted=noted)
-            result = write(space, conn, row, findings, fresh, noted=noted)
+            with Beside(asked, fresh) as beside:
+                result = write(space, conn, row, findings, fresh, noted=noted, beside=beside)
         conn.commit()
-    result.seconds = round(time.monotonic() - began, 3)
+        result.seconds = round(time.monotonic() - began, 3)
+        note_seen(space, conn, row, findings)
     return result
-
-
-def _is_superseded(conn: Connection, row: ModelRow) -> bool:
-    """Whether another model is in force than this one."""
-    present = identity.model_in_force(conn, [row.version])
-    return present is None or present.version != row.version
 
 
 def _judged(space: Space, conn: Connection, row: ModelRow, fresh: Sequence[int], asked: Connection) -> Findings:
@@ -116,11 +129,10 @@ class _OutgrownError(Exception):
 class _Met(NamedTuple):
     """Whom some newcomers may be."""
 
-    known: Mapping[int, Sequence[int]]
-    others: Collection[int]
-    """Those of them who were not met before."""
-    likes: Sequence[Like]
-    """What is compared of these, sealed."""
+    common: Collection[int]
+    """Those of their keys that find nobody."""
+    likes: Sequence[tuple[int, Like]]
+    """Each newcomer with each record found: what is compared of that, sealed."""
 
 
 class Newcomers:
@@ -149,34 +161,53 @@ class Newcomers:
         self._connects: float = self._match.CONNECTS
         self._joins: float = max(getattr(row, space.rules.confidence), self._connects)
         self.scorer = self._match.Scorer(self.model)
-        self._weighing = self._match.Weighing(self.model)
+        self._opening = Opening(space.vault, self.model, numbered=not self._behind)
+        self._weighing = self._opening.weighing
         self._places: dict[int, int] = {}
         """Where the records stand that are weighed."""
         self._records: list[int] = []
-        self._numbers: dict[int, list[str]] = {}
+        self._numbers: dict[int, Sequence[str]] = {}
         self._singles: dict[int, dict[str, set[str]]] = {}
         self._pairs = 0
 
     def judge(self, fresh: Collection[int]) -> Findings:
         """Return what the model says of these records and of what they connect."""
-        found = list(self._read(self._space, self._conn, fresh))
-        rows = self._know(found)
-        seen = {one.record: one for one in seen_of(self._space, zip(found, rows, strict=True), self._party)}
-        keys = {record: one.keys for record, one in seen.items()}
-        others = self._others(keys)
-        met = self._candidates(keys) if others is None else self._all_pairs(keys, others)
-        near = self._near(list(met))
-        judged = list(self._judgements(list(self._pairs_within(set(keys), near))))
-        if self._behind:
-            return Findings(judged, seen, self._pairs)
-        homely = {one.record: homely_contacts(row) for one, row in zip(found, rows, strict=True)}
-        return Findings(judged, seen, self._pairs, homely=homely)
+        self._seen: dict[int, Seen] = {}
+        self._homely: dict[int, tuple[str, ...]] = {}
+        pages = self._prepared(sorted(fresh))
+        known = identity.first_seen(self._conn, _BOTH + 1)
+        others = None
+        if len(known) <= _BOTH:
+            pages = iter([*pages])
+            others = self._others(known, self._seen)
+        near: dict[Pair, float] = {}
+        with self._helped(fresh), Surroundings(self._conn, self._joins) as around:
+            for left, right in self._candidates(pages, fresh) if others is None else self._all_pairs(others):
+                some = self._near(left, right)
+                near |= some
+                around.take(chain(self._seen, *some))
+            judged = list(self._judgements(list(self._pairs_within(set(self._seen), near, around))))
+        return Findings(judged, self._seen, self._pairs, homely=self._homely)
 
-    def _others(self, fresh: Collection[int]) -> list[int] | None:
+    def _helped(self, fresh: Collection[int]) -> AbstractContextManager[object]:
+        """Have a fork open some of the others, where it is worth its while."""
+        return self._opening if len(fresh) >= _HELPED else nullcontext()
+
+    def _prepared(self, fresh: Sequence[int]) -> Iterator[Mapping[int, Sequence[int]]]:
+        """Yield the keys of newcomers by which they are found, some at a time, as they are read and sealed."""
+        for start, end in pairwise([0, *range(_ASKED, len(fresh), _READ), len(fresh)]):
+            found = list(self._read(self._space, self._conn, fresh[start:end]))
+            for first in range(0, len(found), _ASKED):
+                some = found[first : first + _ASKED]
+                rows = self._know(some)
+                seen = list(seen_of(self._space, zip(some, rows, strict=True), self._party))
+                self._seen.update((one.record, one) for one in seen)
+                if not self._behind:
+                    self._homely.update((one.record, homely_contacts(row)) for one, row in zip(some, rows, strict=True))
+                yield {one.record: one.keys for one in seen}
+
+    def _others(self, seen: Collection[int], fresh: Collection[int]) -> list[int] | None:
         """Return the other records, where they are so few that a whole run compares all, else None."""
-        seen = identity.first_seen(self._conn, _BOTH + 1)
-        if len(seen) > _BOTH:
-            return None
         known = set(those_of(self._conn, seen, self._entities(self._space, self._conn)))
         if not self._match.compares_all(len(known)):
             return None
@@ -184,82 +215,87 @@ class Newcomers:
             raise _OutgrownError
         return sorted(known.difference(fresh))
 
-    def _all_pairs(self, fresh: Collection[int], others: Sequence[int]) -> Iterator[Pair]:
-        """Yield newcomers with all others: a pair that shares no key may be heavy, too."""
+    def _all_pairs(self, others: Sequence[int]) -> Iterator[Places]:
+        """Yield the places of newcomers and all others: a pair that shares no key may be heavy, too."""
         self.open(others)
-        yield from combinations(sorted(fresh), 2)
+        fresh = sorted(self._seen)
+        pairs = list(combinations(fresh, 2))
         for other in others:
             if other in self._places:
-                yield from (_pair(record, other) for record in fresh)
+                pairs += (pair_of(record, other) for record in fresh)
+        yield self._ends(pairs)
 
-    def _candidates(self, keys: Mapping[int, Sequence[int]]) -> Iterator[Pair]:
-        """Yield newcomers with those who share keys with them: known ones and each other."""
+    def _candidates(self, pages: Iterable[Mapping[int, Sequence[int]]], fresh: Collection[int]) -> Iterator[Places]:
+        """Yield the places of newcomers and of those who share keys with them, known ones and each other: each pair once."""
         holders: dict[int, list[int]] = defaultdict(list)
-        for record, own in keys.items():
-            for key in own:
-                holders[key].append(record)
-        common = identity.known_common(self._asked, holders)
-        rare = {record: [key for key in own if key not in common] for record, own in keys.items()}
-        pairs: set[Pair] = set()
-        for met in self._met(rare):
-            self._open(met.others, met.likes)
-            pairs.update(
-                _pair(record, other) for record, others in met.known.items() for other in others if record != other
-            )
+        common: set[int] = set()
+        known, among = Pairs(), Pairs()
+        newcomers = set(fresh)
+        tried, told = set(fresh), 0
+        for keys, met in self._met(pages):
+            for record, own in keys.items():
+                for key in own:
+                    holders[key].append(record)
+            common.update(met.common)
+            found = {}
+            for record, like in met.likes:
+                (among if like.record in newcomers else known).add(record, like.record)
+                found[like.record] = like
+            missing = found.keys() - tried
+            tried |= missing
+            self._open(missing, [found[record] for record in missing])
+            if len(known) > max(_WEIGHED, told // 2):  # to weigh them costs something for all that were opened
+                told += len(known)
+                self._stand(self._opening.rest())
+                yield known.placed(self._places)
+                known = Pairs()
         for key, records in holders.items():
             if key not in common and len(records) <= COMMON:
-                pairs.update(_pair(one, other) for one, other in combinations(records, 2))
-        yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
+                for one, other in combinations(records, 2):
+                    among.add(one, other)
+        known.take(among)
+        self._stand(self._opening.rest())
+        yield known.placed(self._places)
 
-    def _met(self, keys: Mapping[int, Collection[int]]) -> Iterator[_Met]:
-        """Yield whom newcomers with these keys may be, some newcomers at a time; the next are asked of meanwhile."""
-        records = list(keys)
-        met = set(self._places)
+    def _met(self, pages: Iterable[Mapping[int, Sequence[int]]]) -> Iterator[tuple[Mapping[int, Sequence[int]], _Met]]:
+        """Yield newcomers' keys with whom they may be, some newcomers at a time; others are asked of meanwhile."""
 
-        def ask(some: Sequence[int]) -> _Met:
-            known = identity.found_by(self._asked, {record: keys[record] for record in some}, CANDIDATES)
-            others = {other for found in known.values() for other in found} - met
-            met.update(others)
-            return _Met(known, others, identity.seen_of(self._asked, others))
+        def ask(keys: Mapping[int, Sequence[int]]) -> _Met:
+            common = identity.known_common(self._asked, set(chain.from_iterable(keys.values())))
+            rare = {record: [key for key in own if key not in common] for record, own in keys.items()}
+            return _Met(common, identity.likes_of(self._asked, rare, CANDIDATES))
 
         with ThreadPoolExecutor(1, "candidates") as beside:
-            later: deque[Future[_Met]] = deque()
-            for start in range(0, len(records), _ASKED):
-                later.append(beside.submit(ask, records[start : start + _ASKED]))
+            later: deque[tuple[Mapping[int, Sequence[int]], Future[_Met]]] = deque()
+            for keys in pages:
+                later.append((keys, beside.submit(ask, keys)))
                 if len(later) > _AHEAD:
-                    yield later.popleft().result()
+                    asked, met = later.popleft()
+                    yield asked, met.result()
             while later:
-                yield later.popleft().result()
+                asked, met = later.popleft()
+                yield asked, met.result()
 
     def open(self, records: Collection[int]) -> None:
         """Have the prepared values of these records: as they were sealed when a model saw them, else from themselves."""
         missing = set(records) - self._places.keys()
         self._open(missing, identity.seen_of(self._conn, missing) if missing else ())
 
+        self._stand(self._opening.rest())
+
     def _open(self, missing: Collection[int], found: Iterable[Like]) -> None:
-        """Have the prepared values of records of which this was found, sealed."""
+        """Have the prepared values of records of which this was found, sealed; some of them come later."""
         likes = [one for one in found if one.sealed and one.subject is not None]
-        keys = self._space.vault.keys({one.subject for one in likes if one.subject is not None})
-        able = [one for one in likes if one.subject in keys]
-        for start in range(0, len(able), _PAGE):
-            self._add([(one.record, self._opened(one, keys)) for one in able[start : start + _PAGE]])
+        self._stand(self._opening.open(likes))
         self._know(self._read(self._space, self._conn, set(missing) - {one.record for one in likes}))
 
-    def _opened(self, one: Like, keys: Mapping[int, bytes]) -> Sequence[Any]:
-        assert one.subject is not None
-        assert one.sealed is not None
-        cells: Sequence[Any] = self._match.unpacked(unseal(keys[one.subject], one.sealed, context_of(one.record)))
-        return cells
-
-    def _add(self, rows: Sequence[tuple[int, Sequence[Any]]]) -> None:
-        """Take prepared records in."""
-        places = self._weighing.add([cells for _, cells in rows])
-        for (record, cells), place in zip(rows, places, strict=True):
-            self._places[record] = place
-            self._records.append(record)
-            numbers = () if self._behind else self._match.numbers_of(cells)
-            if numbers:
-                self._numbers[record] = numbers
+    def _stand(self, opened: Iterable[Opened]) -> None:
+        """Note where records stand that are open."""
+        for one in opened:
+            self._places[one.record] = one.place
+            self._records.append(one.record)
+            if one.numbers:
+                self._numbers[one.record] = one.numbers
 
     def _know(self, found: Iterable[Person]) -> list[dict[str, Any]]:
         """Prepare records; return them so."""
@@ -269,7 +305,8 @@ class Newcomers:
             rows.append(row)
             cells.append((one.record, self._match.cells_of(row, self._party.columns)))
             self._singles[one.record] = one.singles
-        self._add(cells)
+        places = self._weighing.add([row for _, row in cells])
+        self._stand(Opened(record, place, ()) for (record, _), place in zip(cells, places, strict=True))
         return rows
 
     def _apart(self, one: int, other: int, weight: float) -> str:
@@ -282,11 +319,11 @@ class Newcomers:
                 self._singles[record] = singles_in(self._numbers.get(record, ()), exclusive)
         return apart(self._singles[one], self._singles[other], weight)
 
-    def _near(self, pairs: Sequence[Pair]) -> dict[Pair, float]:
-        """Return the pairs that connect, and their weights."""
-        self._pairs += len(pairs)
+    def _near(self, left: Any, right: Any) -> dict[Pair, float]:
+        """Return the pairs that connect, and their weights; where their records stand is given."""
+        self._pairs += len(left)
         records = self._records
-        heavy = (end.tolist() for end in self._weighing.heavy(*self._ends(pairs), self._connects))
+        heavy = (end.tolist() for end in self._weighing.heavy(left, right, self._connects))
         return {(records[one], records[other]): weight for one, other, weight in zip(*heavy, strict=True)}
 
     def _judgements(self, pairs: Sequence[Pair]) -> Iterator[Judgement]:
@@ -303,22 +340,22 @@ class Newcomers:
             if word or bits >= SAYS:
                 yield Judgement(one, other, weight, *behind_others(levels, steps, self._behind), word)
 
-    def _ends(self, pairs: Sequence[Pair]) -> tuple[Any, Any]:
+    def _ends(self, pairs: Sequence[Pair]) -> Places:
         """Return the places of the records at either end of these pairs."""
         places = self._places
         left = np.fromiter((places[one] for one, _ in pairs), np.int64, len(pairs))
         return left, np.fromiter((places[other] for _, other in pairs), np.int64, len(pairs))
 
-    def _pairs_within(self, fresh: set[int], near: dict[Pair, float]) -> Iterator[Pair]:
+    def _pairs_within(self, fresh: set[int], near: dict[Pair, float], around: Surroundings) -> Iterator[Pair]:
         """Yield the pairs of what newcomers connect: theirs, and those that were never compared before.
 
         Two parts join at a mean from a threshold on, so one of their pairs is so heavy: what is not connected by such pairs
         is compared with the newcomers that are near, and not within itself.
         """
-        members, doubted = self._connected(fresh | {end for pair in near for end in pair})
-        links = identity.model_weights(self._conn, sorted(members))
-        self.open(members)
-        groups = list(self._groups(members, links | near | dict.fromkeys(doubted, math.inf)))
+        links = around.links()
+        self.open(around.members)
+        weights = links | near | dict.fromkeys(around.doubted, math.inf)
+        groups = list(around.groups(weights, self.model.largest))
         of = {record: group for group in groups for record in group}
         pairs = {
             (one, other)
@@ -329,45 +366,5 @@ class Newcomers:
         for ends in near:
             for one, other in (ends, ends[::-1]):
                 if one in fresh:
-                    pairs.update(_pair(one, mate) for mate in of[other] if mate != one)
+                    pairs.update(pair_of(one, mate) for mate in of[other] if mate != one)
         yield from (pair for pair in sorted(pairs) if pair[0] in self._places and pair[1] in self._places)
-
-    def _groups(self, members: set[int], weights: dict[Pair, float]) -> Iterator[list[int]]:
-        """Yield whom heavy pairs and common atoms connect; what is too large is taken apart, as a whole run does it."""
-        records = sorted(members)
-        place = {record: number for number, record in enumerate(records)}
-        atoms = identity.atoms_of_records(self._conn, records)
-        first: dict[int, int] = {}
-        joined = [(first.setdefault(atoms.get(one, one), one), one, math.inf) for one in records]
-        joined += [
-            (one, other, weight)
-            for (one, other), weight in weights.items()
-            if weight >= self._joins and one in place and other in place
-        ]
-        left = np.array([place[one] for one, _, _ in joined], dtype=np.int64)
-        right = np.array([place[other] for _, other, _ in joined], dtype=np.int64)
-        weight = np.array([weight for _, _, weight in joined], dtype=np.float64)
-        label = self._match.components_up_to(self.model.largest, len(records), left, right, weight)
-        groups: dict[int, list[int]] = defaultdict(list)
-        for record, number in zip(records, label.tolist(), strict=True):
-            groups[number].append(record)
-        yield from groups.values()
-
-    def _connected(self, records: set[int]) -> tuple[set[int], set[Pair]]:
-        """Return these records with all that atoms, heavy model links and contacts in doubt connect with them, and what is in doubt."""
-        members, frontier = set(records), set(records)
-        doubted: set[Pair] = set()
-        while frontier:
-            found = identity.records_of_atoms_of(self._conn, frontier)
-            for ends in identity.model_pairs(self._conn, sorted(frontier | found), self._joins):
-                found.update(ends)
-            for ends in identity.contacts_in_doubt(self._conn, found):
-                doubted.add(ends)
-                found.update(ends)
-            frontier = found - members
-            members |= found
-        return members, doubted
-
-
-def _pair(one: int, other: int) -> Pair:
-    return (one, other) if one < other else (other, one)

@@ -6,9 +6,11 @@ off leaves nothing behind. Records that changed meanwhile are left for the next 
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, Self
 
 import msgspec
 import numpy as np
@@ -53,6 +55,24 @@ class ResolveResult(msgspec.Struct, rename="camel"):
     model: str
     lacks: list[str] = []
     """What the data lack, in sentences."""
+
+
+class Beside:
+    """What a run over some records asks on another connection while it writes, with the lane locked: nobody else changes it."""
+
+    def __init__(self, asked: Connection, among: Collection[int]) -> None:
+        """`asked` commits by itself."""
+        self._thread = ThreadPoolExecutor(1, "beside")
+        self.contacts = self._thread.submit(identity.contacts_of, asked, among).result
+        """Returns what rules say of the contacts of these records."""
+        self.count = self._thread.submit(identity.count, asked).result
+        """Returns how many individuals there were."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
 
 
 class Findings(msgspec.Struct):
@@ -207,14 +227,16 @@ def write(
     *,
     noted: bool = True,
     stage: Stage = silent,
+    beside: Beside | None = None,
 ) -> ResolveResult:
     """Write what a model says and compute the persons anew, in the caller's transaction.
 
-    `among` limits which links may close; with `noted` the run is kept among the runs.
+    `among` limits which links may close; what was seen of these records is noted afterwards (`note_seen`). With `noted` the
+    run is kept among the runs. What stays as it is until it is asked for may be asked `beside`.
     """
     at = now()
     space.log.lock(conn, LANE)
-    before = identity.count(conn)
+    count = beside.count if beside else partial(int, identity.count(conn))
     former, version = identity.threshold_in_force(conn), identity.version_in_force(conn)
     model.confidence = space.rules.confidence
     identity.use_model(conn, model, at)
@@ -232,11 +254,11 @@ def write(
         added, closed, touched = _write_some(conn, model, findings, among, at)
         if former not in (None, model.threshold):
             touched |= identity.records_joined_by_models(conn, model)
-        merged, split = settling.settle(touched, among, findings.homely)
-        after = before - merged + split  # to count a million takes a while
-    result = ResolveResult(records, findings.pairs, added, closed, before, after, merged, split, 0.0, model.version)
+        merged, split = settling.settle(touched, among, findings.homely, beside.contacts() if beside else None)
+        after = count() - merged + split  # to count a million takes a while
+    result = ResolveResult(records, findings.pairs, added, closed, count(), after, merged, split, 0.0, model.version)
     if noted:
-        identity.note_run(conn, at, result.model, result.records, result.pairs_scored, added, closed, before,
+        identity.note_run(conn, at, result.model, result.records, result.pairs_scored, added, closed, count(),
                           result.individuals_after, merged, split)  # fmt: skip
     return result
 
@@ -269,13 +291,36 @@ def _write_some(
     conn: Connection, model: ModelRow, findings: Findings, among: Collection[int], at: datetime
 ) -> tuple[int, int, set[int]]:
     """Write what a run over some records says; return how many links it added and closed, and the records that these touch."""
-    current = identity.digests_of(conn, list(findings.seen))
-    stale = {record for record, one in findings.seen.items() if current.get(record) != one.digest}
+    stale = _stale(conn, findings)
     kept = (one for one in findings.judgements if one.a not in stale and one.b not in stale)
     fresh = sorted(set(among) - stale)
     rows = identity.packed_judgements(kept, model.version, at)
     added, closed, touched = identity.write_judgements(conn, rows, model.version, at, fresh, model.threshold)
     touched.update(fresh)
-    identity.note_judged(conn, (one for record, one in findings.seen.items() if record not in stale))
     identity.add_homes(conn, [home for home in findings.homes if home[0] not in stale])
     return added, closed, touched
+
+
+def _stale(conn: Connection, findings: Findings) -> set[int]:
+    """Return the records that changed or went since they were looked at."""
+    current = identity.digests_of(conn, list(findings.seen))
+    return {record for record, one in findings.seen.items() if current.get(record) != one.digest}
+
+
+def note_seen(space: Space, conn: Connection, model: ModelRow, findings: Findings) -> None:
+    """Keep what a model has seen of some records, when it is committed who they are; commits.
+
+    Who finds them from now on reads it. A run that is cut off before has them looked at once more, and says the same again. What
+    changed or went since is left out, and so is everything when another model is in force: its run has seen all.
+    """
+    space.log.lock(conn, LANE)
+    if not is_superseded(conn, model):
+        stale = _stale(conn, findings)
+        identity.note_judged(conn, (one for record, one in findings.seen.items() if record not in stale))
+    conn.commit()
+
+
+def is_superseded(conn: Connection, row: ModelRow) -> bool:
+    """Whether another model is in force than this one."""
+    present = identity.model_in_force(conn, [row.version])
+    return present is None or present.version != row.version

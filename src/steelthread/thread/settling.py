@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from steelthread import identity, profiles
-from steelthread.identity import Outcome, Stitch, load_match
+from steelthread.identity import Contacts, Outcome, Stitch, load_match
 from steelthread.model import ProfilesChanged
 from steelthread.thread.names import Names
 from steelthread.thread.space import Space
@@ -33,11 +33,22 @@ class Settling:
         self._merged = self._split = 0
 
     def settle(
-        self, touched: Collection[int], among: Collection[int], homely: Mapping[int, Collection[str]]
+        self,
+        touched: Collection[int],
+        among: Collection[int],
+        homely: Mapping[int, Collection[str]],
+        contacts: Contacts | None = None,
     ) -> tuple[int, int]:
-        """Compute the persons of these records anew; return how many individuals went and came."""
-        doubts = self._doubts(among, homely)
-        return self._settle(doubts, identity.components_of(self._conn, {*touched, *doubts.records}))
+        """Compute the persons of these records anew; return how many individuals went and came.
+
+        `contacts` is what rules say of their contacts, where that was asked for already.
+        """
+        doubts = self._doubts(among, homely, contacts)
+        records = {*touched, *doubts.records}
+        one_page = len(records) <= _PAGE  # whichever group each is of
+        return self._settle(
+            doubts, dict.fromkeys(records, 0) if one_page else identity.components_of(self._conn, records)
+        )
 
     def settle_all(self, homely: Mapping[int, Collection[str]]) -> tuple[int, int]:
         """Compute everybody anew whom a run over all records may move; return how many individuals went and came."""
@@ -50,9 +61,11 @@ class Settling:
         groups |= {record: groups[labels[record]] for record in doubts.records}
         return self._settle(doubts, groups)
 
-    def _doubts(self, among: Collection[int] | None, homely: Mapping[int, Collection[str]]) -> Any:
+    def _doubts(
+        self, among: Collection[int] | None, homely: Mapping[int, Collection[str]], contacts: Contacts | None = None
+    ) -> Any:
         names = self._names
-        return identity.doubted(self._conn, among, homely, names.learn, names.conflict, self._threshold)
+        return identity.doubted(self._conn, among, homely, names.learn, names.conflict, self._threshold, contacts)
 
     def _settle(self, doubts: Any, groups: Mapping[int, int]) -> tuple[int, int]:
         """Compute the persons of these nodes anew, page by page; `groups` says of each in which group it stands."""

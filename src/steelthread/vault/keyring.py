@@ -6,6 +6,7 @@ import secrets
 import shutil
 import sys
 import threading
+import time
 from array import array
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ _DESTROYED = "destroyed"
 _CACHE_BYTES = 192 << 20
 """Shard files kept in memory: those of 2.9 million subjects."""
 _RENEWED_AT_ONCE = 4
+_LOOKS_SECONDS = 1.0
 
 
 class Shredded(NotFound):
@@ -133,18 +135,15 @@ class Vault:
 
     def keys(self, subjects: Iterable[int]) -> dict[int, bytes]:
         """Return the data keys of many subjects; those that are gone are left out."""
-        grouped: dict[int, list[int]] = defaultdict(list)
-        for subject in set(subjects):
-            grouped[shards.shard_of(subject)].append(subject)
-        found: dict[int, bytes] = {}
-        for number, members in grouped.items():
-            shard = self._shard(number)
-            for subject in members if shard else ():
-                assert shard is not None
-                key = shard.find(subject)
-                if key is not None:
-                    found[subject] = key
-        return found
+        return Reading(self).keys(subjects)
+
+    def reading(self) -> "Reading":
+        """Return what opens many subjects bit by bit."""
+        return Reading(self)
+
+    def shard(self, number: int) -> Shard | None:
+        """Return a shard as it is on disk, None when there is none."""
+        return self._shard(number)
 
     def _shard(self, number: int) -> Shard | None:
         path = shards.shard_file(self._shards, number)
@@ -327,6 +326,33 @@ class Vault:
             bytes=sum(sizes),
             root_key=self._source,
         )
+
+
+class Reading:
+    """Reads the keys of many subjects, some at a time, as one who reads them all at once does.
+
+    A shard is looked at again when a second has passed; what is destroyed in between may be read once more.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._looked: dict[int, Shard | None] = {}
+        self._until = 0.0
+
+    def keys(self, subjects: Iterable[int]) -> dict[int, bytes]:
+        """Return the data keys of subjects; those that are gone are left out."""
+        if time.monotonic() > self._until:
+            self._looked, self._until = {}, time.monotonic() + _LOOKS_SECONDS
+        looked, found = self._looked, {}
+        for subject in set(subjects):
+            number = shards.shard_of(subject)
+            if number not in looked:
+                looked[number] = self._vault.shard(number)
+            shard = looked[number]
+            key = shard.find(subject) if shard else None
+            if key is not None:
+                found[subject] = key
+        return found
 
 
 def _random(count: int, size: int) -> list[bytes]:

@@ -143,3 +143,22 @@ def test_a_fork_that_makes_pages_ends_with_who_takes_them(monkeypatch, alone):
     pages.close()
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
+
+
+def test_a_fork_answers_what_it_is_asked_and_its_end_is_no_answer():
+    def work(question):
+        if question == b"die":
+            os._exit(9)
+        return question.upper() * 100_000 + str(os.getpid()).encode()
+
+    fork = beside.Answering(work)
+    for question in (b"one", b"other"):
+        fork.ask(question)
+        answer = fork.answer()
+        assert answer.startswith(question.upper() * 100_000)
+        assert not answer.endswith(str(os.getpid()).encode())
+    assert not fork.is_ready()
+    fork.ask(b"die")
+    assert fork.answer() is None
+    fork.ask(b"one")
+    fork.close()

@@ -85,3 +85,17 @@ def test_pairs_weigh_what_two_records_alone_do(learned):
     heavy = {(one, other): weight for one, other, weight in found}
     assert heavy == pytest.approx({pair: weight for pair, weight in wanted.items() if weight >= least}, abs=1e-9)
     assert 200 <= len(heavy) < len(pairs)
+
+
+def test_what_others_coded_is_taken_in_as_if_it_had_been_coded_here(learned):
+    _, rows = learned
+    order = random.Random(4).sample(range(len(rows)), len(rows))
+    here, places = coded_in(rows, order[:50])
+    for start in range(50, len(order), 40):
+        page = order[start : start + 40]
+        other, _ = coded_in(rows, page)
+        places |= zip(page, here.take(other.told()), strict=True)
+    assert sorted(places.values()) == list(range(len(order)))
+    assert len(here.take(Coding(COLUMNS, TEXTS, LISTS, FREQUENT).told())) == 0
+    coded = here.coded(np.array([places[number] for number in order]))
+    assert [coded.row(place) for place in range(len(order))] == [rows[number] for number in order]

@@ -1,7 +1,7 @@
 """Probabilistic matching: who is who by evidence in sum. a model of Splink 5; `docs/matching.md`."""
 
 from steelthread.identity.match.arrays import Arrays, Weighing
-from steelthread.identity.match.beside import pages_beside
+from steelthread.identity.match.beside import Answering, can_fork, pages_beside
 from steelthread.identity.match.blocking import common_of, compares_all, keys_of
 from steelthread.identity.match.columns import nothing_collected
 from steelthread.identity.match.joining import CONNECTS
@@ -15,6 +15,7 @@ __all__ = [
     "CONNECTS",
     "ORGANISATIONS",
     "PEOPLE",
+    "Answering",
     "Arrays",
     "Model",
     "Party",
@@ -24,6 +25,7 @@ __all__ = [
     "Thresholds",
     "Values",
     "Weighing",
+    "can_fork",
     "cells_of",
     "common_of",
     "compares_all",

@@ -227,6 +227,14 @@ class Weighing:
         """Take records in, each as `cells_of` gives it; return their places."""
         return self._coding.add(rows)
 
+    def told(self) -> bytes:
+        """Return the records taken in as bytes, for another weighing under the same model."""
+        return self._coding.told()
+
+    def take(self, told: bytes) -> range:
+        """Take in the records that another weighing has told; return their places."""
+        return self._coding.take(told)
+
     def heavy(self, left: Ints, right: Ints, threshold: float) -> tuple[Ints, Ints, Floats]:
         """Return those of these pairs whose weight is at least so high, and the weights."""
         coded, records, keys = self._coded(left, right)

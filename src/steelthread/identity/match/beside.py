@@ -7,12 +7,13 @@ work. Nothing touches a disk.
 import gc
 import mmap
 import os
+import select
 import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
@@ -103,6 +104,52 @@ def told_beside(work: Callable[[], bytes], here: Callable[[], Found]) -> tuple[b
     return (told if child.ended_well() else work()), found
 
 
+class Answering:
+    """A fork that answers: one question at a time, through pipes. It ends when its questions do."""
+
+    def __init__(self, work: Callable[[bytes], bytes]) -> None:
+        asked, self._questions = os.pipe()
+        self._answers, told = os.pipe()
+
+        def answer() -> None:
+            os.close(self._questions)
+            os.close(self._answers)
+            with os.fdopen(asked, "rb") as questions, os.fdopen(told, "wb") as answers:
+                while (question := _next(questions)) is not None:
+                    answers.write(_framed(work(question)))
+                    answers.flush()
+
+        self._child = Beside(answer)
+        os.close(asked)
+        os.close(told)
+        self._in, self._out = os.fdopen(self._questions, "wb"), os.fdopen(self._answers, "rb")
+
+    def ask(self, question: bytes) -> None:
+        """Ask the fork, which has nothing else to do."""
+        with suppress(BrokenPipeError):  # it has ended, and so have its answers
+            self._in.write(_framed(question))
+            self._in.flush()
+
+    def is_ready(self) -> bool:
+        """Whether an answer is there, or begins to be."""
+        return bool(select.select([self._out], [], [], 0)[0])
+
+    def answer(self) -> bytes | None:
+        """Return the answer, None when the fork has ended before its time."""
+        return _next(self._out)
+
+    def close(self) -> None:
+        """Have it end, whatever it is at."""
+        with suppress(BrokenPipeError):
+            self._in.close()
+        self._out.close()
+        self._child.kill()
+
+
+def _framed(content: bytes) -> bytes:
+    return len(content).to_bytes(_LENGTH, "big") + content
+
+
 def pages_beside(
     pages: Sequence[Page], work: Callable[[Page], bytes], ended: Callable[[], None] = lambda: None
 ) -> Iterator[bytes]:
@@ -119,8 +166,7 @@ def pages_beside(
         os.close(receiving)
         with os.fdopen(sending, "wb") as stream:
             for page in pages[1::2]:
-                told = work(page)
-                stream.write(len(told).to_bytes(_LENGTH, "big") + told)
+                stream.write(_framed(work(page)))
         ended()
 
     child = Beside(hand_over)

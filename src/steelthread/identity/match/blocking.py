@@ -48,6 +48,7 @@ class Word:
         found = _WORD.match(text)
         assert found is not None
         name, order, other, cut, size, each = (one or "" for one in found.groups())
+        self.text = text
         self.names = name.split("|")
         self.order, self.other, self.cut, self.size, self.each = order, other, cut, int(size or 0), bool(each)
 
@@ -88,11 +89,15 @@ WORDS = [[Word(text) for text in rule.split()] for rule in RULES]
 
 def keys_of(row: Mapping[str, Any], rules: Sequence[Sequence[Word]] = WORDS, mark: str = "") -> list[str]:
     """Return the keys of a prepared record, each with the number of its rule after `mark`: what `block` joins on."""
-    found = []
+    found: list[str] = []
+    told: dict[str, Sequence[str]] = {}
+    """The values of words that were met: most stand in several rules."""
     for number, words in enumerate(rules):
         values = [f"{mark}{number}|"]
         for word in words:
-            more = word.values(row)
+            more = told.get(word.text)
+            if more is None:
+                more = told[word.text] = word.values(row)
             if not more:
                 break
             values = [before + value for before in values for value in more]
