@@ -235,9 +235,11 @@ def _rows(found: list[dict[str, object]], columns: tuple[str, ...], common: Comm
     if common.json:
         emit(found)
         return
-    table = table_of(*columns)
-    for one in found:
-        table.add_row(*(cell(_shown(one[column], column)) for column in columns))
+    rows = [{column: _shown(one[column], column) for column in columns} for one in found]
+    filled = [column for column in columns if not rows or any(row[column] for row in rows)]
+    table = table_of(*filled)
+    for row in rows:
+        table.add_row(*(cell(row[column]) for column in filled))
     out.print(table)
 
 
