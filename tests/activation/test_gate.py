@@ -370,3 +370,7 @@ def test_the_command_line(space, load, receiver):
     assert {(one["individualId"], one["allowed"]) for one in lines} == {(str(who[1]), False)}
     assert "no consent" in lines[0]["reason"]
     assert run(space, "webhook", "log", "--individual", "ann@example.com").returncode == 2
+    for words in (("webhook", "log", "nobody"), ("webhook", "dead", "nobody")):
+        told = run(space, *words)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert "There is no webhook nobody" in told.stderr

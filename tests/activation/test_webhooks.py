@@ -21,7 +21,7 @@ from steelthread.activation import (
     verified,
 )
 from steelthread.activation.deliver import SCHEDULE
-from steelthread.kit import Conflict, Invalid, NotFound
+from steelthread.kit import Conflict, Invalid, NotFound, now
 
 
 @pytest.fixture
@@ -96,6 +96,23 @@ def test_what_fails_is_tried_again_then_dead_then_tried_anew(space, load, receiv
     until(lambda: standing(space).delivered == 1)
     assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
     assert [status for status, _, _ in receiver.got] == [500, 429, 503, 204]
+
+
+def test_what_waits_for_a_later_attempt_says_why_and_can_be_tried_at_once(space, load, receiver, deliver):
+    add(space, receiver, ["profile.created"])
+    receiver.answers = [500]
+    deliver((7200,))
+    load("crm", "customer_id,first_name,email\n1,Ann,ann@example.com\n")
+    until(lambda: standing(space).last)
+    waits = standing(space)
+    assert (waits.waiting, waits.dead, waits.last) == (1, 0, "500")
+    assert waits.next_at - now() > timedelta(hours=1)
+    with space.database.connect() as conn:
+        assert retry_webhook(conn, space.vault, "shop") == 1
+        conn.commit()
+    until(lambda: standing(space).delivered == 1)
+    assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
+    assert (standing(space).last, standing(space).next_at) == ("", None)
 
 
 def test_retries_wait_as_standard_webhooks_proposes_and_longer_where_the_receiver_asks_for_it(

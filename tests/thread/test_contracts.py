@@ -121,6 +121,16 @@ def test_allowed_dropped_and_blocked_and_then_let_in(space, shop):
     assert set(engagements(space)) == {"m1", "m2", "m4", "m5"}
 
 
+def test_an_event_that_is_still_blocked_counts_once_however_often_it_is_tried(space, shop):
+    write(space, PLAN)
+    shop(event(1, plan="tin"))
+    before = watch_contract(space, "shop", "violations")
+    assert [(one["property"], one["total"]) for one in before] == [("plan", 1)]
+    for _ in range(2):
+        assert replay_rejects(space, "shop") == {"replayed": 0, "left": 1}
+    assert watch_contract(space, "shop", "violations") == before
+
+
 def test_violations_are_counted_with_one_sample(space, shop):
     write(space, PLAN)
     shop(*(event(number, plan="bronze", n=number) for number in range(1, 4)))

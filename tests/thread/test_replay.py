@@ -11,7 +11,7 @@ import yaml
 from steelthread import intake
 from steelthread.app import draft_source, load_file, replay_rejects, verify_space
 from steelthread.intake import Message, Reject
-from steelthread.kit import NotFound
+from steelthread.kit import Invalid, NotFound
 from steelthread.model import Received
 from steelthread.thread import LiveThread, Space, live_status, replay
 
@@ -320,3 +320,10 @@ def test_what_cannot_be_read_and_what_is_ignored(space, load):
     (ann,), (bob,) = (records_of(space, f"record:sheet/Individual/{number}") for number in (1, 2))
     assert (ann["values"], ann["unmapped"]) == ({"firstName": "Ann"}, {"born": "not a day"})
     assert (bob["values"], bob["unmapped"]) == ({"firstName": "Bob", "birthDate": "1990-04-01"}, {})
+
+
+def test_a_range_in_which_nothing_lies_is_refused(space):
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    for until in (at, at - timedelta(days=1)):
+        with pytest.raises(Invalid, match="`since` is not before `until`"):
+            replay(space, at, until)

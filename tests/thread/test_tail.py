@@ -70,6 +70,25 @@ def test_what_a_contract_blocks_is_refused_and_what_it_drops_is_not_shown(space,
     assert any("refused" in line for line in shown(told))
 
 
+def test_each_refused_event_is_shown_once_with_its_reason(space, watch):
+    (space.project.folder / "contracts").mkdir()
+    (space.project.folder / "contracts/shop.odcs.yaml").write_text(
+        PLAN.replace("logicalType: number}]", "required: true}]")
+    )
+    (space.project.sources / "shop.yaml").write_text(MAPPING)
+    said = {"type": "track", "timestamp": AT, "received": AT, "mapped": True, "per_source": True}
+    keyless = Message(id="m3", event="Seen", properties={"revenue": 3, "first": "Bob"}, **said)
+    told = watch(event(1, "Unknown"), keyless, event(2, properties={"revenue": 3}))
+    assert [(one["messageId"], one["verdict"]) for one in told] == [
+        ("m1", "refused"),
+        ("m3", "refused"),
+        ("m2", "folded"),
+    ]
+    assert told[0]["reason"] == "contract: unknown event"
+    assert "customer" in told[1]["reason"]
+    assert shown(told)[0].endswith("shop  refused  track Unknown: contract: unknown event")
+
+
 def test_a_mapped_event_shows_the_records_of_its_mapping(space, watch):
     (space.project.sources / "shop.yaml").write_text(MAPPING)
     said = {"type": "track", "timestamp": AT, "received": AT, "mapped": True, "per_source": True}

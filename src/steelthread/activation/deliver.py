@@ -35,7 +35,6 @@ _EVENTS = 100
 """Changes told in one webhook."""
 _FACTS = 200
 _TIMEOUT = 15.0
-_LEASE = timedelta(seconds=60)
 _PER_WEBHOOK = 4
 _SENDERS = 16
 _TIDY_SECONDS = 3600.0
@@ -112,7 +111,7 @@ class Deliverer:
     def _claimed(self, conn: Connection) -> list[tuple[Due, Endpoint]]:
         with self._lock:
             busy = list(self._busy.elements())
-        due = queries.claim(conn, _LEASE, _PER_WEBHOOK, busy)
+        due = queries.claim(conn, queries.LEASE, _PER_WEBHOOK, busy)
         found = queries.endpoints(conn, self._space.vault, [one.webhook_id for one in due]) if due else {}
         conn.commit()
         with self._lock:

@@ -18,6 +18,8 @@ from steelthread.vault import Vault, seal, unseal
 
 Connection = psycopg.Connection[Any]
 _CONTEXT = b"webhook"
+LEASE = timedelta(seconds=60)
+"""For how long a delivery is its sender's."""
 BACKLOG = 10_000
 """Deliveries of one webhook that may wait; the changes after them wait on the log."""
 
@@ -57,6 +59,10 @@ class Webhook(msgspec.Struct, rename="camel"):
     channel: str = ""
     withheld: int = 0
     """How often somebody was left out since the answer was no."""
+    last: str = ""
+    """What came of the latest attempt of what is tried again next: an HTTP status, or what went wrong before one."""
+    next_at: datetime | None = None
+    """When it is tried again."""
 
 
 class Dead(msgspec.Struct, rename="camel"):
@@ -168,23 +174,33 @@ def remove_webhook(conn: Connection, vault: Vault, name: str) -> None:
 
 
 def retry_webhook(conn: Connection, vault: Vault, name: str) -> int:
-    """Try the dead deliveries of a webhook again, and enable it if it was disabled; return how many are tried."""
+    """Try what failed again now, dead or waiting for a later attempt, and enable the webhook; return how many are tried."""
     number, _, _ = _endpoint(conn, vault, name)
     conn.execute("update activation.webhook set disabled_at = null where webhook_id = %s", (number,))
     return conn.execute(
-        "update activation.delivery set next_at = now(), attempts = 0 where webhook_id = %s and next_at is null",
-        (number,),
+        "update activation.delivery set next_at = now(), attempts = 0 where webhook_id = %s "
+        "and (next_at is null or attempts > 0 and next_at > now() + %s)",
+        (number, LEASE),
     ).rowcount
 
 
 def list_webhooks(conn: Connection) -> list[Webhook]:
     """List the webhooks with their counts."""
     rows = conn.execute(
-        "select name, types, count(delivery_id) filter (where next_at is not null), "
-        "count(delivery_id) filter (where delivery_id is not null and next_at is null), delivered, disabled_at is not null, "
-        "purpose, channel, withheld from activation.webhook left join activation.delivery using (webhook_id) group by webhook_id order by name"
+        "select name, types, count(delivery_id) filter (where delivery.next_at is not null), "
+        "count(delivery_id) filter (where delivery_id is not null and delivery.next_at is null), delivered, disabled_at is not null, "
+        "purpose, channel, withheld, coalesce(f.last, ''), f.next_at from activation.webhook w "
+        "left join activation.delivery using (webhook_id) left join lateral (select d.last, d.next_at from activation.delivery d "
+        "where d.webhook_id = w.webhook_id and d.attempts > 0 and d.next_at is not null order by d.next_at limit 1) f on true "
+        "group by w.webhook_id, f.last, f.next_at order by name"
     )
     return [Webhook(*row) for row in rows]
+
+
+def known_webhook(conn: Connection, name: str) -> None:
+    """NotFound when there is no webhook of this name."""
+    if conn.execute("select 1 from activation.webhook where name = %s", (name,)).fetchone() is None:
+        raise NotFound(f"There is no webhook {name}; see: steelthread webhook list")
 
 
 def dead_letters(conn: Connection, name: str, limit: int) -> list[Dead]:

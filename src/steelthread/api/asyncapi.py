@@ -96,7 +96,11 @@ def document(host: str, protocol: str) -> dict[str, Any]:
     }  # fmt: skip
     told = {
         "changes": ("/api/changes", [names[kind] for kind in CHANGE_TYPES], "What became of profiles, resumable."),
-        "liveEvents": ("/api/events/live", ["live_event"], "Live events as they are folded in."),
+        "liveEvents": (
+            "/api/events/live",
+            ["live_event"],
+            "Live events as they are folded in, for the purpose that `?purpose=` names.",
+        ),
         "webhook": (None, ["webhook"], "Changes, sent to the addresses of `steelthread webhook add`."),
     }
     return {

@@ -10,10 +10,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from steelthread.kit import Invalid, SteelthreadError, place_of
+from steelthread.kit import Invalid, SteelthreadError, Unavailable, place_of
 
 _TYPE = "application/problem+json"
 _LOG = structlog.get_logger()
+_AGAIN = "5"
+"""Seconds after which a call may be made again while the database is away."""
 
 
 def problem(status: int, title: str, detail: str) -> JSONResponse:
@@ -68,6 +70,12 @@ def install(api: FastAPI) -> None:
             400, Invalid.title, "A value of the call is out of range, or holds a character that no text may hold."
         )
 
+    async def away(_: Request, error: Exception) -> JSONResponse:
+        _LOG.warning("the database does not answer", error=type(error).__name__, at=place_of(error))
+        answer = problem(503, Unavailable.title, "The database does not answer at this moment: ask again.")
+        answer.headers["Retry-After"] = _AGAIN
+        return answer
+
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return problem(error.status_code, str(error.detail), "See /docs for what there is.")
@@ -79,6 +87,7 @@ def install(api: FastAPI) -> None:
 
     api.add_exception_handler(SteelthreadError, ours)
     api.add_exception_handler(psycopg.DataError, data)
+    api.add_exception_handler(psycopg.OperationalError, away)
     api.add_exception_handler(HTTPException, http)
     api.add_exception_handler(RequestValidationError, invalid)
 

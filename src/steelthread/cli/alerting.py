@@ -1,9 +1,8 @@
 """`alerts`: what somebody should look at."""
 
 import msgspec
-from rich.table import Table
 
-from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out, table_of
 from steelthread.intake import list_alerts
 
 
@@ -26,7 +25,7 @@ def alerts(*, ended: bool = False, limit: int = 100, common: Common = DEFAULT) -
     if not found:
         note("Nothing stands." if not ended else "There was nothing yet.")
         return
-    table = Table("since", "until", "source", "kind", "event", "what")
+    table = table_of("since", "until", "source", "kind", "event", "what")
     for one in found:
         over = f"{one.ended:%Y-%m-%d %H:%M}Z" if one.ended else ""
         table.add_row(f"{one.first:%Y-%m-%d %H:%M}Z", over, *map(cell, (one.source, one.kind, one.event, one.said)))

@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cyclopts import App
-from rich.table import Table
 
 from steelthread import intake
 from steelthread.app import infer_contract, watch_contract
-from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out, table_of
 from steelthread.kit import NotFound
 
 contract = App(name="contract", help="Contracts of live sources: tracking plans after the Open Data Contract Standard.")
@@ -100,7 +99,7 @@ def _show(source: str, what: str, common: Common) -> None:
     if not rows:
         note(f"Nothing of {source}.")
         return
-    table = Table(*rows[0])
+    table = table_of(*rows[0])
     for row in rows:
         table.add_row(*(cell(_cell(value)) for value in row.values()))
     out.print(table)

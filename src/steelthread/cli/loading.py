@@ -10,7 +10,7 @@ from rich.table import Table
 
 from steelthread.app import add_live_source, add_write_key, draft_source, load_file, preview_source, replay_rejects
 from steelthread.cli.classifying import classified, draw_classes
-from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, err, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, err, note, out, table_of
 from steelthread.intake import Format, list_rejects, list_sources
 from steelthread.kit import NotFound
 from steelthread.thread import Progress as Step
@@ -236,9 +236,7 @@ def rejects(name: str = "", /, *, replay: bool = False, limit: int = 50, common:
     if common.json:
         emit(rows)
         return
-    table = Table()
-    for column in ("source", "file", "line", "column", "what", "reason"):
-        table.add_column(column)
+    table = table_of("source", "file", "line", "column", "what", "reason")
     for row in rows:
         what = "row rejected" if row["row"] else "value set aside"
         table.add_row(*map(cell, (row["source"], row["file"], row["line"], row["column"], what, row["reason"])))

@@ -1,9 +1,11 @@
 """`serve`: the HTTP API, the collector of live events, and the worker that folds them in."""
 
+import errno
 import gc
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +21,7 @@ from steelthread.activation import Deliverer, webhooks
 from steelthread.cli.shell import DEFAULT, Common, app, err
 from steelthread.identity import count_models
 from steelthread.intake import live_sources
-from steelthread.kit import Invalid, Project, SteelthreadError, come_soon
+from steelthread.kit import Conflict, Invalid, Project, SteelthreadError, come_soon
 from steelthread.rights import (
     Controller,
     Mails,
@@ -116,7 +118,8 @@ def _beside(space: Space) -> "list[Beside]":
 
 
 def run(common: Common, host: str, port: int, only: Part = "all") -> None:
-    """Serve until stopped."""
+    """Serve until stopped; Conflict or Invalid, before anything begins, where nobody can listen."""
+    _free(host, port)
     import uvicorn  # noqa: PLC0415  # with FastAPI half of the start of every other command
 
     from steelthread.api import create_api  # noqa: PLC0415
@@ -143,6 +146,24 @@ def run(common: Common, host: str, port: int, only: Part = "all") -> None:
                 clock.stop()
             for one in beside:
                 one.stop()
+
+
+def _free(host: str, port: int) -> None:
+    if not 0 < port < 65_536:
+        raise Invalid(f"A port is a number from 1 to 65535, not {port}: say another with --port.")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Conflict(
+                    f"Port {port} of {host} is taken: something listens there already, another `steelthread serve` "
+                    "perhaps. Say another with --port."
+                ) from None
+            raise Invalid(
+                f"{host}, port {port}, cannot be listened on ({error.strerror}): say another with --host or --port."
+            ) from None
 
 
 class RequestClock:

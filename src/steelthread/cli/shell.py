@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from steelthread import __version__
@@ -156,6 +157,14 @@ def emit(content: Any) -> None:
 def cell(value: object) -> Text:
     """Return a value for a table as it stands: brackets are no markup, and nothing in it steers the terminal."""
     return Text("".join(one if one.isprintable() or one == "\n" else " " for one in str(value)))
+
+
+def table_of(*columns: str) -> Table:
+    """Return a table in which nothing is cut off: what is too long for its column goes on below."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def complain(message: str) -> None:

@@ -1,5 +1,6 @@
 """`trait ...`: computed traits."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ def trait_fill(*, common: Common = DEFAULT) -> None:
         with Progress(*columns, console=err, disable=common.json) as progress:
             _fill(space, conn, progress)
         found = filling(conn)
-    _show(found, common)
+    _show(found, common, {})
 
 
 def _fill(space: Space, conn: Any, progress: Progress) -> None:
@@ -38,15 +39,18 @@ def trait_list(*, common: Common = DEFAULT) -> None:
     """List the traits in force, and how far each is filled."""
     with common.space() as space, space.database.connect() as conn:
         found = filling(conn)
-    _show(found, common)
+        defined = space.profile_rules.traits
+    _show(found, common, {name: one.function for name, one in defined.items()})
 
 
-def _show(found: list[Filling], common: Common) -> None:
+def _show(found: list[Filling], common: Common, defined: Mapping[str, str]) -> None:
     if common.json:
         emit(msgspec.to_builtins(found))
         return
     for one in found:
         state = "filled" if one.filled else f"filling: {one.owners_done:,} of {one.owners:,}"
         out.print(f"{one.name}  {one.function}  {state}", markup=False)
-    if not found:
+    for name in sorted(defined.keys() - {one.name for one in found}):
+        out.print(f"{name}  {defined[name]}  not in force yet: steelthread trait fill", markup=False)
+    if not found and not defined:
         out.print("No traits: define some in profile.yaml (docs/traits.md), then run this again.")

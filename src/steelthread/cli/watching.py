@@ -78,7 +78,8 @@ def replay(
     if common.json:
         emit(msgspec.to_builtins(done))
     else:
-        out.print(f"{done.events:,} live events, {done.records:,} records; {done.changed:,} with other identifiers")
+        out.print(f"{done.events:,} live events were mapped again.")
+        out.print(f"{done.records:,} kept records were gone through; {done.changed:,} of them came out otherwise.")
 
 
 def _moment(said: datetime | None) -> datetime | None:

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.table import Table
 
 from steelthread.activation import (
     add_webhook,
     aim_at,
     dead_letters,
+    known_webhook,
     list_webhooks,
     remove_webhook,
     retry_webhook,
@@ -20,10 +20,10 @@ from steelthread.activation import (
     sendings,
     set_aim,
 )
-from steelthread.cli.shell import DEFAULT, Common, app, emit, note, out
+from steelthread.cli.shell import DEFAULT, Common, app, cell, emit, note, out, table_of
 from steelthread.kit import Invalid, Misused
 from steelthread.privacy import Purposes, load_purposes
-from steelthread.thread import Space
+from steelthread.thread import CHANGE_TYPES, Space
 
 webhook = App(name="webhook", help="Who is told of changes, by signed webhooks.")
 app.command(webhook)
@@ -113,6 +113,8 @@ def webhook_log(
     """
     with common.space() as space, space.database.connect() as conn:
         found = msgspec.to_builtins(sendings(conn, name, _individual(individual), limit))
+        if name and not found:
+            known_webhook(conn, name)  # of one that was removed the log is kept
     _rows(found, ("at", "webhook", "individualId", "purpose", "allowed", "reason"), common)
 
 
@@ -158,7 +160,21 @@ def webhook_list(*, common: Common = DEFAULT) -> None:
     with common.space() as space, space.database.connect() as conn:
         found = msgspec.to_builtins(list_webhooks(conn))
     _rows(
-        found, ("name", "purpose", "channel", "types", "waiting", "dead", "delivered", "withheld", "disabled"), common
+        found,
+        (
+            "name",
+            "purpose",
+            "channel",
+            "types",
+            "waiting",
+            "dead",
+            "delivered",
+            "withheld",
+            "disabled",
+            "last",
+            "nextAt",
+        ),
+        common,
     )
 
 
@@ -174,13 +190,15 @@ def webhook_dead(name: str = "", /, *, limit: int = 50, common: Common = DEFAULT
         How many at most.
     """
     with common.space() as space, space.database.connect() as conn:
+        if name:
+            known_webhook(conn, name)
         found = msgspec.to_builtins(dead_letters(conn, name, limit))
     _rows(found, ("webhook", "message", "events", "queuedAt", "attempts", "last"), common)
 
 
 @webhook.command(name="retry")
 def webhook_retry(name: str, /, *, common: Common = DEFAULT) -> None:
-    """Try again what could not be delivered; a webhook whose receiver had gone is told again.
+    """Try again now what could not be delivered, dead or waiting; a webhook whose receiver had gone is told again.
 
     Parameters
     ----------
@@ -193,7 +211,7 @@ def webhook_retry(name: str, /, *, common: Common = DEFAULT) -> None:
     if common.json:
         emit({"retried": count})
     else:
-        out.print(f"{count:,} deliveries are tried again.")
+        out.print("1 delivery is tried again." if count == 1 else f"{count:,} deliveries are tried again.")
 
 
 @webhook.command(name="remove")
@@ -217,8 +235,20 @@ def _rows(found: list[dict[str, object]], columns: tuple[str, ...], common: Comm
     if common.json:
         emit(found)
         return
-    table = Table(*columns)
-    for one in found:
-        cells = (one[column] for column in columns)
-        table.add_row(*(", ".join(cell) if isinstance(cell, list) else str(cell) for cell in cells))
+    rows = [{column: _shown(one[column], column) for column in columns} for one in found]
+    filled = [column for column in columns if not rows or any(row[column] for row in rows)]
+    table = table_of(*filled)
+    for row in rows:
+        table.add_row(*(cell(row[column]) for column in filled))
     out.print(table)
+
+
+def _shown(value: object, column: str) -> str:
+    """Return a value as people read it."""
+    if isinstance(value, list):
+        return "all" if set(value) == set(CHANGE_TYPES) else ", ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.lower().endswith("at") and isinstance(value, str):
+        return f"{value[:10]} {value[11:19]}Z"
+    return "" if value is None else str(value)

@@ -88,11 +88,12 @@ def last_reject(conn: Connection) -> int:
 def rejects_after(conn: Connection, after: int, limit: int) -> list[dict[str, Any]]:
     """List the live events refused since a number, oldest first; without their content.
 
-    Those that the thread set aside are left out: it tells of them itself.
+    Those that the thread refused are left out: it tells of them itself.
     """
     rows = conn.execute(
         "select reject_id, s.name, reason, at from intake.reject join intake.source s using (source_id) "
-        "where reject_id > %s and is_row and file = 'live' and reason not like 'cannot be folded in%%' order by reject_id limit %s",
+        "where reject_id > %s and is_row and file = 'live' and \"column\" = '' and reason not like 'cannot be folded in%%' "
+        "and reason not like 'contract: %%' and reason not like 'waits: %%' order by reject_id limit %s",
         (after, limit),
     )
     return [{"id": one[0], "source": one[1], "reason": one[2], "at": iso(one[3])} for one in rows]

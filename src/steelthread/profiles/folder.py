@@ -42,7 +42,9 @@ def load_profile_rules(path: Path, model: Model, time_zone: str = "UTC") -> Prof
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
-        raise Invalid(f"{path} is not valid YAML: {getattr(error, 'problem', 'unreadable')}.") from None
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}," if mark else ""
+        raise Invalid(f"{path}{line} is not valid YAML: {getattr(error, 'problem', 'unreadable')}.") from None
     rules = content.get("attributes") or {}
     known = {name for entity in PARTIES for name in model.entity(entity).attributes}
     for name, rule in rules.items():

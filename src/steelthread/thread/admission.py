@@ -26,8 +26,10 @@ class Admission(msgspec.Struct):
     rejects: list[Reject]
 
 
-def admit(conn: Connection, space: Space, source: int, plan: Plan | None, events: Sequence[Told]) -> Admission:
-    """Judge events: what their contract blocks is a reject, what it drops is left out. Violations are counted."""
+def admit(
+    conn: Connection, space: Space, source: int, plan: Plan | None, events: Sequence[Told], *, counted: bool = True
+) -> Admission:
+    """Judge events: what their contract blocks is a reject, what it drops is left out. Violations are counted, once."""
     if plan is None:
         return Admission(list(events), [], [])
     found, done = [], Admission([], [], [])
@@ -36,13 +38,14 @@ def admit(conn: Connection, space: Space, source: int, plan: Plan | None, events
         verdict = _verdict(space, plan, message)
         found += [(each, message) for each in verdict.violations]
         if verdict.blocked:
-            worst = next(each for each in verdict.violations if each.action == "block")
+            worst = _worst(verdict)
             cells = [_JSON(message).decode()]
-            done.rejects.append(Reject(0, worst.property, f"contract: {worst.reason}", True, BLOCKED, cells))
+            done.rejects.append(Reject(0, worst.property, _said(worst), True, BLOCKED, cells))
             done.blocked.append(one.number)
         else:
             done.admitted.append(_left(one, verdict.message))
-    intake.keep_violations(conn, space.vault, source, found)
+    if counted:
+        intake.keep_violations(conn, space.vault, source, found)
     return done
 
 
@@ -52,6 +55,20 @@ def admitted(space: Space, plan: Plan | None, events: Sequence[Told]) -> list[To
         return list(events)
     judged = [(one, _verdict(space, plan, one.message)) for one in events]
     return [_left(one, verdict.message) for one, verdict in judged if not verdict.blocked]
+
+
+def why_blocked(space: Space, plan: Plan | None, message: Message) -> str:
+    """Return why a contract keeps an event out, as its reject says it; empty when it does not."""
+    verdict = _verdict(space, plan, message) if plan else None
+    return _said(_worst(verdict)) if verdict and verdict.blocked else ""
+
+
+def _worst(verdict: intake.Verdict) -> intake.Violation:
+    return next(each for each in verdict.violations if each.action == "block")
+
+
+def _said(worst: intake.Violation) -> str:
+    return f"contract: {worst.reason}"
 
 
 def _left(one: Told, message: Message) -> Told:

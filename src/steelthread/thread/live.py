@@ -227,7 +227,7 @@ class LiveThread:
         """Judge events that a contract blocked by the present one; return how many it lets in. The others wait again."""
         live = self._readable(conn, number)
         told = self._past_the_fence(conn, live, [as_told(number, message) for message in messages])
-        admission = admit(conn, self._space, number, live.plan, told)
+        admission = admit(conn, self._space, number, live.plan, told, counted=False)
         self._reject(conn, live, admission.rejects, counted=False)
         self._of_source(conn, live, admission.admitted)
         return len(admission.admitted)

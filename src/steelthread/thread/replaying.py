@@ -21,7 +21,7 @@ from steelthread.intake import (
     Message,
     Waiting,
 )
-from steelthread.kit import NotFound, microseconds
+from steelthread.kit import Invalid, NotFound, microseconds
 from steelthread.log import Numbered
 from steelthread.model import Folded, Received
 from steelthread.thread.admission import BLOCKED
@@ -58,14 +58,19 @@ def replay(
     source: str = "",
     progress: Callable[[Replayed], None] | None = None,
 ) -> Replayed:
-    """Run what was received or loaded in a time range through the present mapping and rules; NotFound for no such source."""
+    """Run what was received or loaded in a time range through the present mapping and rules.
+
+    NotFound for no such source, Invalid for a range in which nothing lies.
+    """
     done = Replayed()
+    start, end = since or ALWAYS[0], until or ALWAYS[1]
+    if start >= end:
+        raise Invalid("Nothing lies in this range: `since` is not before `until`.")
     with space.writer() as conn:
         names = {name: number for number, (name, _) in intake.source_names(conn).items()}
         if source and source not in names:
             raise NotFound(f"There is no source {source}; see: steelthread source list")
         wanted = [names[source]] if source else sorted(names.values())
-        start, end = since or ALWAYS[0], until or ALWAYS[1]
         ranked = ranked_otherwise(space, conn)
         _events(space, conn, (start, end), set(wanted), done, progress)
         for number in wanted:

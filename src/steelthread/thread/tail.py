@@ -17,11 +17,11 @@ from steelthread.intake import GOODS, MappedRow, Message, PartyState, RowRejecte
 from steelthread.kit import iso
 from steelthread.log import Numbered
 from steelthread.model import Folded, IndividualsCreated, Merged, Received, Split
-from steelthread.thread.admission import admitted
+from steelthread.thread.admission import admitted, why_blocked
 from steelthread.thread.ahead import LANE, is_kept_out, known_identifiers
 from steelthread.thread.fence import Fence
 from steelthread.thread.space import Space
-from steelthread.thread.terms import changed_at, terms_of
+from steelthread.thread.terms import WAITS, changed_at, terms_of
 from steelthread.thread.told import as_told, parties
 from steelthread.thread.types import LANE as OUTCOMES
 
@@ -49,6 +49,8 @@ class _Watched(msgspec.Struct):
     plan: intake.Plan | None
     mapping: intake.DocumentMapping | None
     apart: str
+    waits: bool
+    """Whether its contract or file cannot be read now: its events wait."""
 
 
 class _Given(msgspec.Struct):
@@ -141,7 +143,8 @@ class Tail:
             return _Given(gone, []) if number in fact.refused else None
         left = admitted(self._space, watched.plan, [as_told(0, one) for one in kept])
         if number in fact.refused or not left:
-            return _Given({"verdict": "refused"}, [])
+            why = why_blocked(self._space, watched.plan, kept[0]) or (WAITS if watched.waits else "")
+            return _Given({"verdict": "refused", **({"reason": why} if why else {})}, [])
         identifiers = known_identifiers(self._space, left[0].message, watched.namespace)
         try:
             rows = self._rows(watched, left[0].message, identifiers)
@@ -179,8 +182,8 @@ class Tail:
             terms, country = terms_of(self._space, source), self._space.project.settings.project.country
             documents = intake.DocumentMapping(terms.mapping, self._space.model, country) if terms.mapping else None
             if known is None or not terms.problem:  # one that cannot be read now is watched as it was
-                known = _Watched(changed, terms.namespace, terms.plan, documents, terms.apart)
-            known.changed = changed
+                known = _Watched(changed, terms.namespace, terms.plan, documents, terms.apart, waits=False)
+            known.changed, known.waits = changed, bool(terms.problem)
             self._sources[source] = known
         return known
 

@@ -20,6 +20,7 @@ from steelthread.model import Model
 Function = Literal[
     "count", "sum", "min", "max", "average", "first", "last", "most_frequent", "unique_list", "unique_count"
 ]
+_FUNCTIONS: tuple[str, ...] = get_args(Function)
 ORDER_COMPLETED = "Order Completed"
 """What an order is called as an event."""
 NUMERIC = ("sum", "min", "max", "average")
@@ -133,6 +134,9 @@ def parse_traits(content: Any, model: Model, place: str, time_zone: str = "UTC")
 
 
 def _parsed(said: Any, model: Model, place: str, time_zone: str) -> Trait:
+    function = said.get("function") if isinstance(said, dict) else None
+    if function not in _FUNCTIONS:
+        raise Invalid(f"{place}: `function` is one of {', '.join(_FUNCTIONS)}. See docs/traits.md.")
     try:
         trait = msgspec.convert(said, Trait)
     except msgspec.ValidationError as error:
