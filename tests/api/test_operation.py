@@ -12,8 +12,9 @@ from steelthread.activation import add_webhook
 from steelthread.api import create_api, create_key
 from steelthread.api.asyncapi import change_schema, document
 from steelthread.app import source_number
+from steelthread.kit import Invalid
 from steelthread.rights import erase
-from steelthread.thread import CHANGE_TYPES, changes_since, link, unlink
+from steelthread.thread import CHANGE_TYPES, changes_since, link, newest, unlink
 from steelthread.thread.alerting import alert
 
 SPECIFICATION = (
@@ -87,6 +88,15 @@ def test_the_document_tells_the_truth_about_changes(every_change):
         jsonschema.validate(one, change_schema(one["type"]), format_checker=jsonschema.FormatChecker())
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**one, "email": "ann@example.com"}, change_schema(one["type"]))
+
+
+def test_an_id_that_no_change_has_yet_is_an_error_that_says_so(space, load):
+    load("crm", "customer_id,first_name\n1,Ann\n")
+    with space.database.connect() as conn:
+        head = newest(space, conn)
+        assert not changes_since(space, conn, head, 100).events
+        with pytest.raises(Invalid, match=f"the last one is {head}.*since={head}"):
+            changes_since(space, conn, str(int(head) + 1), 100)
 
 
 @pytest.mark.skipif(

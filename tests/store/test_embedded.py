@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from steelthread.app import create_project
-from steelthread.kit import open_project
+from steelthread.kit import Unavailable, open_project
 from steelthread.store import open_database
 
 
@@ -93,6 +93,30 @@ def test_what_was_committed_stands_after_a_power_cut(tmp_path, when):
     with again.connect() as fresh:
         assert fresh.execute("select count(*) from facts").fetchone() == (1000,)
     again.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
+def test_a_server_that_ends_while_it_is_needed_is_started_again(tmp_path, how):
+    project = _project(tmp_path / "p")
+    database = open_database(project)
+    former = _postmaster(project)
+    os.kill(former, how)
+    while _stat(former)[0] != "Z":
+        time.sleep(0.05)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with database.connect() as conn:
+                assert conn.execute("select count(*) from intake.record").fetchone() == (0,)
+            break
+        except Unavailable:
+            assert time.monotonic() < deadline, "nobody started it"
+            time.sleep(0.2)
+    assert _postmaster(project) != former
+    database.close()
+    while (project.data / "pg" / "postmaster.pid").exists():
+        assert time.monotonic() < deadline + 30, "it stops as ever when nobody needs it"
+        time.sleep(0.1)
 
 
 def test_the_server_stops_when_nobody_needs_it(tmp_path):

@@ -15,6 +15,8 @@ from steelthread.store.migrations import migrate as run_migrations
 OLDEST = 150_000
 _ASKED_AGAIN = "-c plan_cache_mode=force_generic_plan"
 _BY_KEY = " -c enable_seqscan=off -c enable_mergejoin=off -c jit=off"
+_WAIT_SECONDS = 10.0
+"""Who finds every connection lent, or no database, is told so after that."""
 Opened = TypeVar("Opened", bound=psycopg.Connection[Any])
 
 
@@ -80,6 +82,7 @@ class Database:
             self.conninfo,
             min_size=1,
             max_size=max_size,
+            timeout=_WAIT_SECONDS,
             open=True,
             configure=partial(self._come_soon, first=first),
             check=_check,

@@ -14,18 +14,30 @@ from steelthread.store.privileges import drop
 
 _RESTART_SECONDS = 30.0
 """How long a killed server is tried to be started again: its processes may need a moment to go."""
+_STARTED_SECONDS = 5.0
+"""A server that ends by itself before has not started, and would not the next time."""
 
 
 def main(folder: Path) -> int:
-    """Run the server until its last client has been away long enough; one that is killed is started again."""
+    """Run the server until its last client has been away long enough; one that is killed, or ends by itself, is started again."""
     project = open_project(folder)
     server = Embedded(project)
     running = [_run(server)]
-    signal.signal(signal.SIGTERM, lambda *_: running[0].send_signal(signal.SIGINT))
+    told = []
+
+    def stop(*_: object) -> None:
+        told.append(True)
+        running[0].send_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, stop)
     lock = os.open(server.run / "clients.lock", os.O_RDWR | os.O_CREAT, 0o600)
     while True:
+        began = time.monotonic()
         ended = _watch(server, running[0], lock, project.settings.database.idle_seconds)
-        if ended >= 0 or _alone(lock):
+        if ended is None:
+            return 0
+        failed = ended > 0 and time.monotonic() - began < _STARTED_SECONDS
+        if told or failed or _alone(lock):
             return ended
         again = _again(server)
         if again is None:
@@ -61,8 +73,8 @@ def _again(server: Embedded) -> "subprocess.Popen[bytes] | None":
         os.close(starter)
 
 
-def _watch(server: Embedded, postgres: "subprocess.Popen[bytes]", lock: int, idle_seconds: float) -> int:
-    """Wait for the end of the server, and bring it about when nobody uses it; return how it ended."""
+def _watch(server: Embedded, postgres: "subprocess.Popen[bytes]", lock: int, idle_seconds: float) -> int | None:
+    """Wait for the end of the server, and bring it about when nobody uses it; return how it ended, None when it was brought about."""
     alone_since: float | None = None
     while postgres.poll() is None:
         time.sleep(0.5)
@@ -71,7 +83,8 @@ def _watch(server: Embedded, postgres: "subprocess.Popen[bytes]", lock: int, idl
         elif alone_since is None:
             alone_since = time.monotonic()
         elif time.monotonic() - alone_since > idle_seconds:
-            return _stop(server, postgres, lock)
+            _stop(server, postgres, lock)
+            return None
     return postgres.returncode
 
 
@@ -84,7 +97,7 @@ def _alone(lock: int) -> bool:
     return True
 
 
-def _stop(server: Embedded, postgres: subprocess.Popen[bytes], lock: int) -> int:
+def _stop(server: Embedded, postgres: subprocess.Popen[bytes], lock: int) -> None:
     """Stop fast; a client that comes meanwhile waits for the start lock and starts the server again."""
     starter = os.open(server.run / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(starter, fcntl.LOCK_EX)
@@ -94,7 +107,6 @@ def _stop(server: Embedded, postgres: subprocess.Popen[bytes], lock: int) -> int
         postgres.wait()
     finally:
         os.close(starter)
-    return 0
 
 
 if __name__ == "__main__":

@@ -59,11 +59,12 @@ def changes_since(space: Space, conn: psycopg.Connection[Any], since: str, limit
     """Return up to `limit` changes of profiles, and alerts, after the one of this id: CloudEvents 1.0 without personal values.
 
     An id is `FACT` or `FACT.PLACE`: a fact of the log may tell of many profiles. Who keeps `next` with what it does sees
-    each change once. Invalid for what is no id.
+    each change once. Invalid for what is no id, and for one that no change has yet, as after a backup was restored.
     """
     fact, place = _parsed(since)
     events: list[dict[str, Any]] = []
     following = since or "0"
+    one = None
     for one in space.log.read(conn, LANE, fact if place == _WHOLE else fact - 1, max(limit, 100)):
         for index, event in enumerate(events_of(space, one)):
             if one.number == fact and index <= place:
@@ -73,6 +74,11 @@ def changes_since(space: Space, conn: psycopg.Connection[Any], since: str, limit
             following = event["id"]
             events.append(event)
         following = str(one.number)
+    if one is None and fact > (head := space.log.head(conn, LANE)):
+        raise Invalid(
+            f"No change has an id so high yet: the last one is {head}. If a backup was restored, what you were told of "
+            f"since it was made is not so any more: read the profiles anew, then go on with since={head}."
+        )
     return Changes(events, following)
 
 
