@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from tests import commands
 
 
 def mount(*words):
@@ -35,7 +36,7 @@ def test_a_load_on_a_full_disk_says_so_and_goes_on_when_there_is_room(small, tmp
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(project)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return commands.run(command, text=True)
 
     assert subprocess.run([sys.executable, "-m", "steelthread", "init", str(project)], check=False).returncode == 0
     assert run("source", "new", "people", str(file)).returncode == 0
