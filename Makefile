@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CUSTOMERS ?= 2000
 SERVE ?= 1
+# Every process that is started compiles what it imports where this is set: twice as long for each command, server and worker.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test soak both sdks spark lint types bench lock clean
 
@@ -26,7 +28,7 @@ test: .venv/ready ## all tests, by two processes: the tests wait half of their t
 soak: .venv/ready ## the laws with the full counts
 	$(BIN)/python -m pytest -m "soak" --servers both --timeout 7200
 
-both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a sixth on the second
+both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a tenth on the second
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal --servers both
 
 sdks: ## the SDKs of Node and browsers, and AsyncAPI's schema, so that their tests run (they need Node and Debian's chromium)

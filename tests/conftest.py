@@ -26,12 +26,12 @@ from steelthread.thread import Space
 _NUMBERS = itertools.count(1)
 
 
-_EACH = 6
+_EACH = 10
 """Of the tests of a file one of so many runs on Debian's server, too."""
 
 
 def pytest_addoption(parser):
-    what = "some: all tests on the embedded PostgreSQL, a sixth on Debian's as well; both: all on each (make soak)"
+    what = "some: all tests on the embedded PostgreSQL, a tenth on Debian's as well; both: all on each (make soak)"
     parser.addoption("--servers", choices=["some", "both"], default="some", help=what)
 
 
@@ -168,6 +168,12 @@ def _fresh_space(server, folder):
         yield opened
     with psycopg.connect(server.conninfo, autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def fresh_space():
+    """Give what opens a space of a server, for fixtures that several tests share: (server, folder) -> a context."""
+    return _fresh_space
 
 
 @pytest.fixture
