@@ -25,10 +25,10 @@ demo: .venv/ready ## the made-up retailer: load, resolve, one customer's 360, th
 test: .venv/ready ## all tests, by two processes: the tests wait half of their time
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
 
-soak: .venv/ready ## the laws with the full counts
+soak: .venv/ready ## the laws with the full counts, on both servers
 	$(BIN)/python -m pytest -m "soak" --servers both --timeout 7200
 
-both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a tenth on the second
+both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a sixth on the second
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal --servers both
 
 sdks: ## the SDKs of Node and browsers, and AsyncAPI's schema, so that their tests run (they need Node and Debian's chromium)

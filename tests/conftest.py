@@ -27,12 +27,12 @@ from steelthread.thread import Space
 _NUMBERS = itertools.count(1)
 
 
-_EACH = 10
+_EACH = 6
 """Of the tests of a file one of so many runs on Debian's server, too."""
 
 
 def pytest_addoption(parser):
-    what = "some: all tests on the embedded PostgreSQL, a tenth on Debian's as well; both: all on each (make soak)"
+    what = "some: all tests on the embedded PostgreSQL, a sixth on Debian's as well; both: all on each (make soak)"
     parser.addoption("--servers", choices=["some", "both"], default="some", help=what)
 
 
@@ -105,8 +105,11 @@ def _embedded(folder):
 
 
 @contextlib.contextmanager
-def _debian():
-    """Debian's own server, as its package makes one: as an ordinary user, on loopback."""
+def _debian(*, jit):
+    """Debian's own server, as its package makes one: as an ordinary user, on loopback.
+
+    It compiles what it takes for large questions, and asks that of small ones in new tables: tests take four times as long.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
     if not found:
         pytest.skip("Debian's package postgresql is not installed (.ci/run installs it)")
@@ -132,6 +135,8 @@ def _debian():
             "-c",
             "fsync=off",
             "-c",
+            f"jit={'on' if jit else 'off'}",
+            "-c",
             "log_line_prefix=%m [%p] %u ",
         ]
         process = subprocess.Popen([found[-1], "-D", data, "-p", str(port), *options], stderr=stream, **how)
@@ -156,7 +161,10 @@ def _debian():
 
 @pytest.fixture(scope="session", params=["embedded", "debian"])
 def server(request, tmp_path_factory):
-    how = _debian() if request.param == "debian" else _embedded(tmp_path_factory.mktemp("server") / "with blanks")
+    jit = request.config.getoption("--servers") == "both"
+    how = (
+        _debian(jit=jit) if request.param == "debian" else _embedded(tmp_path_factory.mktemp("server") / "with blanks")
+    )
     with how as running:
         yield running
 
