@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CUSTOMERS ?= 2000
 SERVE ?= 1
+# Every process that is started compiles what it imports where this is set: twice as long for each command, server and worker.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test soak both sdks spark lint types bench lock clean
 
@@ -23,7 +25,7 @@ demo: .venv/ready ## the made-up retailer: load, resolve, one customer's 360, th
 test: .venv/ready ## all tests, by two processes: the tests wait half of their time
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
 
-soak: .venv/ready ## the laws with the full counts
+soak: .venv/ready ## the laws with the full counts, on both servers
 	$(BIN)/python -m pytest -m "soak" --servers both --timeout 7200
 
 both: .venv/ready ## all tests on both PostgreSQL servers, the embedded one and Debian's: `test` runs a sixth on the second

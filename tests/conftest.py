@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from steelthread.app import create_project, draft_source, load_file
 from steelthread.kit import open_project
@@ -72,6 +73,19 @@ class Server(NamedTuple):
     logs: Path
 
 
+def _hash_once(conninfo):
+    """Have a server hash its password once, not 4096 times, where it can: a test opens thirty connections, of 4 ms each."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        if conn.info.server_version >= 160_000:
+            parts = psycopg.conninfo.conninfo_to_dict(conninfo)
+            conn.execute("set scram_iterations = 1")
+            conn.execute(
+                sql.SQL("alter role {} password {}").format(
+                    sql.Identifier(parts["user"]), sql.Literal(parts["password"])
+                )
+            )
+
+
 @contextlib.contextmanager
 def _embedded(folder):
     create_project(folder, "server")
@@ -83,6 +97,7 @@ def _embedded(folder):
     ) as conn:  # what survives a power cut has servers of its own
         conn.execute("alter system set fsync = off")
         conn.execute("select pg_reload_conf()")
+    _hash_once(database.conninfo)
     try:
         yield Server(database.conninfo, project.data, project.logs)
     finally:
@@ -90,8 +105,11 @@ def _embedded(folder):
 
 
 @contextlib.contextmanager
-def _debian():
-    """Debian's own server, as its package makes one: as an ordinary user, on loopback."""
+def _debian(*, jit):
+    """Debian's own server, as its package makes one: as an ordinary user, on loopback.
+
+    It compiles what it takes for large questions, and asks that of small ones in new tables: tests take four times as long.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
     if not found:
         pytest.skip("Debian's package postgresql is not installed (.ci/run installs it)")
@@ -117,6 +135,8 @@ def _debian():
             "-c",
             "fsync=off",
             "-c",
+            f"jit={'on' if jit else 'off'}",
+            "-c",
             "log_line_prefix=%m [%p] %u ",
         ]
         process = subprocess.Popen([found[-1], "-D", data, "-p", str(port), *options], stderr=stream, **how)
@@ -131,6 +151,7 @@ def _debian():
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
+        _hash_once(conninfo)
         yield Server(conninfo, data, log)
     finally:
         process.send_signal(signal.SIGINT)
@@ -140,7 +161,10 @@ def _debian():
 
 @pytest.fixture(scope="session", params=["embedded", "debian"])
 def server(request, tmp_path_factory):
-    how = _debian() if request.param == "debian" else _embedded(tmp_path_factory.mktemp("server") / "with blanks")
+    jit = request.config.getoption("--servers") == "both"
+    how = (
+        _debian(jit=jit) if request.param == "debian" else _embedded(tmp_path_factory.mktemp("server") / "with blanks")
+    )
     with how as running:
         yield running
 
@@ -168,6 +192,12 @@ def _fresh_space(server, folder):
         yield opened
     with psycopg.connect(server.conninfo, autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def fresh_space():
+    """Give what opens a space of a server, for fixtures that several tests share: (server, folder) -> a context."""
+    return _fresh_space
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The gate before every delivery: each person is asked about at the last moment, and the log of deliveries proves it."""
 
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 from tests.activation.receivers import Receiver
 
 from steelthread import privacy
@@ -342,7 +342,7 @@ def test_a_changed_purpose_counts_from_the_next_attempt_on(space, load, receiver
 
 def run(space, *words):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return commands.run(command, text=True)
 
 
 def test_the_command_line(space, load, receiver):

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import subprocess
 import sys
 import zipfile
 from datetime import timedelta
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread import api as api_package
 from steelthread.api import create_api, create_key
@@ -401,7 +401,7 @@ def test_links_by_command_and_over_http(visitor):
         "--project",
         str(visitor.space.project.folder),
     ]
-    made = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout)
+    made = json.loads(commands.run([*command, "--json"], text=True, check=True).stdout)
     assert made["url"] == f"http://127.0.0.1:8360{made['path']}"
     assert visitor.get(made["path"]).status_code == 200
     key = {"Authorization": f"Bearer {create_key(visitor.space, ['preferences:link'])}"}

@@ -97,10 +97,7 @@ def picture(page, name):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 320])
-@pytest.mark.parametrize("brand", ["acme", "kids"])
-def test_every_page_is_accessible(site, scheme, width, brand):
+def check_every_page(site, scheme, width, brand):
     with opened(color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
         for shows in ("contact", "authenticated"):
             page.goto(site(brand=brand, shows=shows, about=About("marketing", "email", "Spring sale")))
@@ -114,6 +111,22 @@ def test_every_page_is_accessible(site, scheme, width, brand):
         page.goto(site(brand=brand)[:-8])
         assert_accessible(page)
         picture(page, f"{brand}-{scheme}-{width}-closed")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "brand"),
+    [("light", 1280, "acme"), ("dark", 320, "acme"), ("light", 320, "kids"), ("dark", 1280, "kids")],
+)  # any two of the three in each combination
+def test_every_page_is_accessible(site, scheme, width, brand):
+    check_every_page(site, scheme, width, brand)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("brand", ["acme", "kids"])
+def test_every_page_is_accessible_soak(site, scheme, width, brand):
+    check_every_page(site, scheme, width, brand)
 
 
 def test_a_person_goes_through_it_without_scripts(site, space, tmp_path):

@@ -2,10 +2,10 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
+from tests import commands
 
 from steelthread.privacy import DEFAULT_POLICIES
 
@@ -23,7 +23,7 @@ OPERATORS = "operators:\n  pia: {roles: [privacy]}\n  lou: {roles: [loader], att
 def run(space, who, *words, code=0):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
     environment = {**os.environ, "STEELTHREAD_ACTOR": who}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = commands.run(command, text=True, env=environment)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout) if code == 0 and done.stdout else done.stderr
 

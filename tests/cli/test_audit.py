@@ -1,15 +1,16 @@
 """What operators do and read at the command line stands in the audit log, and changes of the configuration too."""
 
 import json
-import subprocess
 import sys
+
+from tests import commands
 
 CRM = "customer_id,first_name,email\n1,Ann,ann@example.com\n2,Bob,bob@example.com\n"
 
 
 def run(space, *words, code=0):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(command, text=True)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 

@@ -7,13 +7,14 @@ import sys
 import time
 
 import pytest
+from tests import commands
 
 CSV = "id,name,email\n1,Ann,ann@x.example\n"
 
 
 def run(folder, *words):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return commands.run(command, text=True)
 
 
 @pytest.mark.parametrize(

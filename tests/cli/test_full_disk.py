@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from tests import commands
 
 
 def mount(*words):
@@ -29,16 +30,19 @@ def small(tmp_path):
 
 def test_a_load_on_a_full_disk_says_so_and_goes_on_when_there_is_room(small, tmp_path, monkeypatch):
     monkeypatch.setenv("STEELTHREAD_DATABASE_IDLE_SECONDS", "1")
-    project, file, rows = small / "p", tmp_path / "people.csv", 60_000
+    project, file, rows = small / "p", tmp_path / "people.csv", 20_000
     lines = (f"{n},First{n % 997},Last{n % 4999},p{n}@mail.example,+4479{n:08d},Leeds\n" for n in range(rows))
     file.write_text("customer_id,first_name,last_name,email,phone,city\n" + "".join(lines))
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(project)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return commands.run(command, text=True)
 
     assert subprocess.run([sys.executable, "-m", "steelthread", "init", str(project)], check=False).returncode == 0
     assert run("source", "new", "people", str(file)).returncode == 0
+    assert run("status").returncode == 0
+    room = os.statvfs(small)
+    (small / "others").write_bytes(bytes(room.f_bavail * room.f_frsize - 20_000_000))  # who else keeps files there
     stopped = run("load", "people", "--json")
     assert (stopped.returncode, stopped.stdout) == (1, "")
     assert "disk" in stopped.stderr

@@ -1,11 +1,11 @@
 """A live source from the command line alone: made, spoken to, its key changed, a contract drafted, its events replayed."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api
 from steelthread.thread import LiveThread
@@ -13,7 +13,7 @@ from steelthread.thread import LiveThread
 
 def run(space, *words):
     command = [sys.executable, "-m", "steelthread", *words, "--json", "--project", str(space.project.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(command, text=True)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     return json.loads(done.stdout)
 

@@ -1,21 +1,19 @@
 """`steelthread model ...` as a program uses it: one line of JSON on stdout, exit codes."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests import commands
 
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "cim" / "model.jsonld"
 
 
 def run(folder, *words, code=0, given=None):
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, "-m", "steelthread", "model", *words, "--project", str(folder)],
-        check=False,
-        input=given,
-        capture_output=True,
+        given=given,
         text=True,
     )
     assert done.returncode == code, done.stderr

@@ -6,13 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from tests import commands
 
 CRM = "customer_id,first_name,email\n1,Ann,ann@example.com\n"
 
 
 def run(space, *words):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return commands.run(command, text=True)
 
 
 def test_without_a_purpose_nothing_is_shown(space, load):

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from tests import commands
 from tests.thread.test_overmerged import ANNA, BORIS, judged, super_cluster, together, told  # noqa: F401  # told is a fixture
 
 from steelthread.privacy import Audit
@@ -85,9 +86,7 @@ def decided(space):
 def run(space, *words):
     command = [sys.executable, "-m", "steelthread", "review", *words, "--project", str(space.project.folder)]
     surroundings = {**os.environ, "STEELTHREAD_ACTOR": "ann"}
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=surroundings, stdin=subprocess.DEVNULL
-    )
+    return commands.run(command, text=True, env=surroundings)
 
 
 def ids(space):

@@ -1,11 +1,11 @@
 """Rules of Salesforce Data Cloud and Segment come in, work, and go out again; what has no counterpart is said."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 import yaml
+from tests import commands
 
 from steelthread.app import create_project
 from steelthread.identity import count, load_rules, replaced_section
@@ -64,7 +64,7 @@ SETTINGS = {
 
 def run(folder, *words):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return commands.run(command, text=True)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """What columns hold: by check digits, by shape, by name, by where they map to; what nothing speaks for is the strictest."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 from stdnum import get_cc_module, luhn
+from tests import commands
 
 from steelthread.intake import classify, label_of
 from steelthread.model import load_model
@@ -95,7 +95,7 @@ def test_a_mapping_that_protects_too_little_is_told(space, load):
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return json.loads(commands.run(command, text=True, check=True).stdout)
 
     found = {one["column"]: one for one in run("classify", "crm")}
     assert found["shirt"]["label"] == "user.financial.credit_card"

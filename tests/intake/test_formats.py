@@ -264,16 +264,22 @@ def test_a_broken_file_says_what_to_do(space, name, content, word):
     assert verify_space(space)["same"]
 
 
+OPEN = [
+    ('7,Ann,Lee,"1990-01-01', ""),
+    ('7,Ann,"Lee,1990-01-01', '8,Bob,"Ray",1990-01-02\n9,"Cid","O\nNeil",1990-01-03\n'),
+    ('7,"Ann,Lee,1990-01-01', ""),
+    ('7,"Ann,Lee,1990-01-01', '8,"Bob",Ray,1990-01-02\n'),
+]
+
+
 @pytest.mark.parametrize(
-    ("bad", "after"),
+    ("bad", "after", "many"),
     [
-        ('7,"Ann,Lee,1990-01-01', ""),
-        ('7,Ann,Lee,"1990-01-01', ""),
-        ('7,"Ann,Lee,1990-01-01', '8,"Bob",Ray,1990-01-02\n'),
-        ('7,Ann,"Lee,1990-01-01', '8,Bob,"Ray",1990-01-02\n9,"Cid","O\nNeil",1990-01-03\n'),
+        *((*one, 3) for one in OPEN),
+        *((*one, 60_000) for one in OPEN[:2]),  # the longest cell has a million characters
+        *(pytest.param(*one, 60_000, marks=pytest.mark.soak) for one in OPEN[2:]),
     ],
 )
-@pytest.mark.parametrize("many", [3, 60_000])  # the longest cell has a million characters
 def test_an_open_quote_costs_its_own_row_only(space, bad, after, many):
     space.project.folder.joinpath("good.csv").write_text(
         "customer_id,first_name,last_name,birth_date\n1,Ann,Lee,1990-01-01\n"

@@ -1,5 +1,7 @@
 """`source new` on the headers of well-known systems: at least nine in ten columns with a home find it, none a special one."""
 
+from functools import cache
+
 import pytest
 import yaml
 from tests.intake.headers import HEADERS, LATER, columns
@@ -40,6 +42,7 @@ def homes(text):
     return found
 
 
+@cache
 def drafted(name):
     rows = list(columns(name))
     header = [column for column, _, _ in rows]
@@ -48,6 +51,7 @@ def drafted(name):
     return text, header, cells, rows
 
 
+@cache
 def judged(name):
     """Return the columns that have a home, and those of them that did not find it."""
     text, _, _, rows = drafted(name)

@@ -150,8 +150,8 @@ def _events(answer):
             said = {}
 
 
-@pytest.fixture
-def served(space):
+@contextlib.contextmanager
+def _serving(space):
     write_key = add_live_source(space, "web")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -163,6 +163,19 @@ def served(space):
     finally:
         running.process.send_signal(signal.SIGINT)
         running.process.wait(timeout=60)
+
+
+@pytest.fixture
+def served(space):
+    with _serving(space) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared(server, fresh_space, tmp_path_factory):
+    """One server for tests that change nothing which another of them reads."""
+    with fresh_space(server, tmp_path_factory.mktemp("shared") / "project") as space, _serving(space) as running:
+        yield running
 
 
 class Faulty:

@@ -1,12 +1,12 @@
 """A running server and its worker forget, within moments, what another process destroyed: it is not in their memory."""
 
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests import commands
 
 from steelthread import thread
 from steelthread.kit import forget_remembered, remembered
@@ -70,7 +70,7 @@ def test_a_running_server_and_worker_forget_whoever_another_process_erases(serve
         str(space.project.folder),
         "--json",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(command, text=True)
     assert done.returncode == 0, done.stderr
     time.sleep(2)
     assert [in_memory(one, keys["ann"]) for one in processes] == [False] * len(processes)

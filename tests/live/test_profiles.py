@@ -16,10 +16,10 @@ def tell(served, *events):
     assert status == 200
 
 
-@pytest.fixture
-def ann(served):
+@pytest.fixture(scope="module")
+def ann(shared):
     tell(
-        served,
+        shared,
         {
             "type": "identify", "userId": "u+1", "anonymousId": "a1", "timestamp": "2026-03-01T10:00:00Z",
             "traits": {"email": "ann@example.com", "first_name": "Ann", "plan": "gold", "tags": ["x", "y"], "visits": 3,
@@ -34,8 +34,8 @@ def ann(served):
          "properties": {"order_id": "o1", "total": 12.5, "currency": "GBP"}},
         {"type": "group", "userId": "u+1", "groupId": "g1", "traits": {"name": "Lee Ltd", "seats": 4}},
     )  # fmt: skip
-    assert served.profile("user_id:u+1")["counts"]["SalesOrder"] == 1
-    return served
+    assert shared.profile("user_id:u+1")["counts"]["SalesOrder"] == 1
+    return shared
 
 
 def asked(served, path, key=None, **query):
@@ -128,13 +128,13 @@ def test_pages_of_traits(ann):
         ("users/profiles/segment_id:use_robot/traits", {}, 400, "validation_error"),
     ],
 )
-def test_segments_errors(served, path, query, status, code):
-    tell(served, {"type": "track", "event": "Seen", "userId": "u1"})
-    served.profile("user_id:u1")
-    got, body = asked(served, path, **query)
+def test_segments_errors(shared, path, query, status, code):
+    tell(shared, {"type": "track", "event": "Seen", "userId": "u1"})
+    shared.profile("user_id:u1")
+    got, body = asked(shared, path, **query)
     assert (got, body["error"]["code"]) == (status, code)
     assert body["error"]["message"]
-    got, body = asked(served, path, key="st_wrong", **query)
+    got, body = asked(shared, path, key="st_wrong", **query)
     assert (got, body["error"]["code"]) == (401, "authentication_error")
 
 

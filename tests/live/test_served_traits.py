@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import sys
 import time
 import urllib.error
@@ -10,6 +9,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from tests import commands
 
 from steelthread.api import list_keys, revoke_key
 
@@ -33,7 +33,7 @@ def test_traits_are_defined_filled_and_served_while_events_come(served):
     folder = served.space.project.folder
     (folder / "profile.yaml").write_text(PROFILE)
     command = [sys.executable, "-m", "steelthread", "trait", "fill", "--json", "--project", str(folder)]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    told = json.loads(commands.run(command, check=True).stdout)
     assert {one["name"]: one["filled"] for one in told} == {"views": True, "spent": True, "favourite": True}
     view(served, "tea")
     order = {

@@ -22,6 +22,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
+from tests import commands
 
 from steelthread import intake
 from steelthread.app import create_project
@@ -141,7 +142,7 @@ def test_1_one_of_many_is_gone_from_every_file_and_the_others_are_as_they_were(s
     (out / "dump.sql").write_bytes(dump)
     (out / "dump.sql.gz").write_bytes(gzip.compress(dump))
     command = [sys.executable, "-m", "steelthread", "export", "profiles", "--project", str(space.project.folder)]
-    exported = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    exported = commands.run(command, text=True, check=True).stdout
     assert "kim2@example.org" in exported
     (out / "export.txt").write_text(exported)
     with space.database.connect() as conn:
@@ -201,7 +202,7 @@ def test_2_a_restored_backup_answers_nobody_before_it_forgot(space, load, tmp_pa
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return commands.run(command, text=True)
 
     assert run("restore", str(tmp_path / "b.tar")).returncode == 0
     assert run("profile", ANN).returncode == 1
@@ -220,7 +221,7 @@ def test_2_a_backup_without_its_keyring_tells_nobody(space, load, tmp_path):
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return commands.run(command, text=True)
 
     assert run("restore", str(tmp_path / "b.tar")).returncode == 0
     assert "Needlesworth" in run("profile", ANN).stdout

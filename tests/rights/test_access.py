@@ -1,10 +1,10 @@
 """The access package is complete, says of each value where it is from and what it is for, and tells nothing of others."""
 
 import json
-import subprocess
 import sys
 
 import pytest
+from tests import commands
 
 from steelthread.kit import Conflict, NotFound
 from steelthread.rights import HOLDERS, access
@@ -85,9 +85,7 @@ def test_the_recipient_of_a_gift_is_nobody_s_to_know(space, filled, load, tmp_pa
 
 def test_the_command_line(space, filled, tmp_path):
     command = [sys.executable, "-m", "steelthread", "access", "email:bob@example.com", "--out", str(tmp_path / "bob")]
-    done = subprocess.run(
-        [*command, "--project", str(space.project.folder), "--json"], capture_output=True, text=True, check=False
-    )
+    done = commands.run([*command, "--project", str(space.project.folder), "--json"], text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["values"] > 4
     with space.database.connect() as conn:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from tests import commands
 
 from steelthread.app import verify_space
 from steelthread.kit import Conflict, NotFound
@@ -375,7 +376,7 @@ def test_it_goes_on_after_kill_9(space, load, tmp_path, kills):
                 time.sleep(0.05)
             if conn.execute("select 1 from privacy.erasure_batch").fetchone():
                 words = ["--carry-on"]
-    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    done = commands.run([*command, *words], text=True)
     assert done.returncode == 0, done.stderr
     with space.database.connect() as conn:
         (batch,) = [one for (one,) in conn.execute("select batch_id from privacy.erasure_batch")]
@@ -448,7 +449,7 @@ def test_the_command_line(space, load, tmp_path):
 
     def run(*words, code=0):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(command, text=True)
         assert done.returncode == code, done.stderr
         return done
 

@@ -1,12 +1,12 @@
 """Consent of a reference end to end: command line and HTTP, of contact points and of whole people, before and after a merge."""
 
 import json
-import subprocess
 import sys
 
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.kit import Invalid
@@ -19,7 +19,7 @@ ANN, LEE = "email:ann@example.com", "email:a.lee@example.com"
 
 def run(space, *words):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(command, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

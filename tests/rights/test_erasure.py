@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from tests import commands
 
 from steelthread.app import verify_space
 from steelthread.kit import Conflict, NotFound
@@ -259,7 +260,7 @@ def test_an_erasure_that_was_cut_off_is_carried_on(space, shop, monkeypatch):
 def test_the_command_line(space, shop, tmp_path):
     def run(*words, code=0):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(command, text=True)
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout) if done.stdout else None
 

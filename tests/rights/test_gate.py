@@ -1,12 +1,12 @@
 """The restore gate: no way leads to people who were erased after a backup was made, before they are erased again."""
 
 import json
-import subprocess
 import sys
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from tests import commands
 
 from steelthread.kit import Conflict
 from steelthread.privacy import JOURNAL, Line, is_behind, write_journal
@@ -40,7 +40,7 @@ def restored(space, load):
 
 def run(space, *words, code=0):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(command, text=True)
     assert done.returncode == code, done.stderr
     return done
 
@@ -54,9 +54,7 @@ READING = [
 @pytest.mark.parametrize("words", READING, ids=[" ".join(words[:2]).replace(ANN, "ref") for words in READING])
 def test_no_command_reads_a_restored_database_before_it_forgot(restored, tmp_path, words):
     command = [sys.executable, "-m", "steelthread", *(word.format(tmp_path / "out") for word in words)]
-    done = subprocess.run(
-        [*command, "--project", str(restored.project.folder), "--json"], capture_output=True, text=True, check=False
-    )
+    done = commands.run([*command, "--project", str(restored.project.folder), "--json"], text=True)
     assert "erased again first" in done.stderr
     assert "Needle" not in done.stdout
     assert "ann@example.com" not in done.stdout.replace(f'"{ANN}"', ""), "but for the reference as it was given"

@@ -8,6 +8,7 @@ import sys
 import jsonschema
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.app import add_live_source
@@ -186,7 +187,7 @@ def test_a_breach_by_a_key_or_a_source_is_told(space, api):
 def test_the_command_line(space, api, tmp_path):
     def run(*words, code=0):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(command, text=True)
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
 
@@ -244,6 +245,6 @@ def test_a_new_source_tells_what_its_columns_hold(space):
     assert "user.contact.email" in done.stderr
     assert "unlabelled" in done.stderr
     assert "ann@example.com" not in done.stderr
-    told = subprocess.run([*command, "--force", "--json", *where], capture_output=True, text=True, check=True)
+    told = commands.run([*command, "--force", "--json", *where], text=True, check=True)
     columns = {one["column"]: one["label"] for one in json.loads(told.stdout)["columns"]}
     assert columns["mail"] == "user.contact.email"

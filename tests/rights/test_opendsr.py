@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi.testclient import TestClient
+from tests import commands
 from tests.rights.processors import CALLBACK, OWN, Destination
 
 from steelthread.api import create_api, create_key
@@ -467,7 +468,7 @@ def test_the_command_line(space, world):
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", "opendsr", *words, "--project", str(space.project.folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return commands.run(command, text=True, check=True).stdout
 
     assert json.loads(run("follow", "--json")) == {"requests": 0, "notices": 1}
     assert "mail  erasure  waiting" in run("status")

@@ -2,12 +2,12 @@
 
 import itertools
 import json
-import subprocess
 import sys
 from datetime import date, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.kit import Invalid, now
@@ -140,7 +140,7 @@ def test_20_a_corrected_age_denies(space, consents):
 def test_the_command_line_and_http(space, consents):
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(command, text=True)
         return done.returncode, json.loads(done.stdout)
 
     code, told = run("decide", ANN, "letters", "--channel", "email", "--place", "US-CA")

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import json
-import subprocess
 import sys
 import time
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.kit import Invalid, NotFound, open_project
@@ -163,6 +163,6 @@ def test_the_command_line(shop):
         "--project",
         str(shop.project.folder),
     ]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    done = commands.run([*command, "--json"], text=True, check=True)
     told = json.loads(done.stdout)
     assert check_receipt(told["jws"], told["publicKey"])["parties"][0]["party_name"] == "Tool Shop Ltd"

@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import sys
 import zipfile
 from datetime import date, timedelta
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.kit import Conflict, Forbidden, Invalid, NotFound
@@ -426,7 +426,7 @@ def test_the_command_line(space, bench, tmp_path):
             str(space.project.folder),
             "--json",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(command, text=True)
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout) if code == 0 else done.stderr
 
@@ -444,9 +444,8 @@ def test_the_command_line(space, bench, tmp_path):
     assert run("show", number)["state"] == "done"
     assert run("due") == []
     assert "docs/rights.md" in run("open", "nonsense", ANN, code=1)
-    plain = subprocess.run(
-        [sys.executable, "-m", "steelthread", "request", "show", number, "--project", str(space.project.folder)],
-        capture_output=True, text=True, check=True,
+    plain = commands.run(
+        [sys.executable, "-m", "steelthread", "request", "show", number, "--project", str(space.project.folder)], text=True, check=True,
     ).stdout  # fmt: skip
     assert "received" in plain
     assert "needle" not in plain

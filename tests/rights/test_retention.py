@@ -1,11 +1,11 @@
 """Retention on real PostgreSQL under a clock that runs for years: nothing older than its rule, sums that agree, holds kept."""
 
 import json
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests import commands
 
 from steelthread.app import verify_space
 from steelthread.kit import Conflict, Invalid, NotFound
@@ -268,7 +268,7 @@ def test_wrong_rules_are_told(tmp_path, text):
 def test_the_command_line(space, filled):
     def command(*words, code=0):
         whole = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder), "--json"]
-        done = subprocess.run(whole, capture_output=True, text=True, check=False)
+        done = commands.run(whole, text=True)
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout) if code == 0 else done.stderr
 

@@ -1,13 +1,13 @@
 """Signals of consent managers end to end: an event at the collector, the ledger, decide, the profile's gate."""
 
 import hashlib
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.app import add_live_source
@@ -316,7 +316,7 @@ def test_evidence_says_which_string_when_and_its_hash(site):
     assert (evidence.signal, evidence.sha256, evidence.source) == ("tcf", digest, "web")
     assert {"purpose": "advertising", "said": "given", "channel": ""} in signal["says"]
     command = [sys.executable, "-m", "steelthread", "consent", "show", "anonymous_id:web-1", "--project"]
-    done = subprocess.run([*command, str(site.space.project.folder)], capture_output=True, text=True, check=False)
+    done = commands.run([*command, str(site.space.project.folder)], text=True)
     assert done.returncode == 0, done.stderr
     assert text in done.stdout.replace("\n", "")
     assert digest in done.stdout

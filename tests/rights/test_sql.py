@@ -1,12 +1,12 @@
 """SQL for analysts: the people who allow the purpose, the fields that it shows, and no way around it."""
 
 import json
-import subprocess
 import sys
 
 import psycopg
 import pytest
 from psycopg import sql as compose
+from tests import commands
 
 from steelthread.kit import Forbidden, NotFound, open_project
 from steelthread.privacy import Audit
@@ -261,7 +261,7 @@ def test_a_database_user_who_may_not_make_roles_is_told(shop):
 def test_the_command_line(shop):
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(shop.project.folder), "--json"]
-        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return json.loads(commands.run(command, text=True, check=True).stdout)
 
     told = run("sql", "grant", "marketing", "--name", "zoe", "--days", "7")
     with psycopg.connect(told["dsn"]) as conn:

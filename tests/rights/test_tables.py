@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from datetime import timedelta
@@ -10,6 +9,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from tests import commands
 
 from steelthread.kit import Invalid, now
 from steelthread.privacy import Needles, scan_files
@@ -135,7 +135,7 @@ def test_whoever_a_pipeline_brought_back_goes_with_the_daily_sweep(space, lake):
     erase(space, "record:crm/Individual/1", "me")
     write(lake, {"email": "ann.needle@example.com", "at": 9}, {"customer": "2", "at": 10})
     command = [sys.executable, "-m", "steelthread", "tables", "sweep", "--json", "--project", str(space.project.folder)]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    told = json.loads(commands.run(command, check=True, text=True).stdout)
     assert [(one["rows"], one["files"]) for one in told["tables"]] == [(1, 1)]
     assert rows(lake) == [2, 4, 5, 7, 8, 10]
 
@@ -179,9 +179,9 @@ def test_access_tells_the_rows_and_nothing_of_others(space, lake, tmp_path):
 
 def test_a_column_that_nobody_described_is_told(space, lake):
     command = [sys.executable, "-m", "steelthread", "tables", "list", "--project", str(space.project.folder)]
-    assert "8 rows in 4 files" in subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert "8 rows in 4 files" in commands.run(command, check=True, text=True).stdout
     write_deltalake(str(lake), pa.table({"person": ["x"], "score": [1]}), mode="append", schema_mode="merge")
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = commands.run(command, text=True)
     assert told.returncode == 1
     assert "what these columns hold: score" in told.stdout
 

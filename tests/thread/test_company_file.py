@@ -1,11 +1,11 @@
 """Files of companies from the draft to the profile: `Organization` is a party, as `Individual` is, and so is an `Account` by itself."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests import commands
 
 from steelthread.app import cluster_rows, load_file, verify_space
 from steelthread.intake import mapping as mapping_of_rows
@@ -38,12 +38,12 @@ def test_from_init_to_the_profile_by_the_commands_alone(tmp_path, server):  # in
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
-        told = subprocess.run(command, capture_output=True, text=True, check=False)
+        told = commands.run(command, text=True)
         assert told.returncode == 0, told.stderr
         return told.stdout
 
     made = [sys.executable, "-m", "steelthread", "init", str(folder), "--template", "people", "--country", "GB"]
-    subprocess.run(made, check=True, capture_output=True)
+    commands.run(made, check=True)
     run("source", "new", "companies", str(tmp_path / "companies.csv"))
     run("load", "companies")
     rows = [line.split(",") for line in run("clusters").splitlines()[1:]]

@@ -1,12 +1,12 @@
 """Why two are one person, as words and as a picture: what it says, whom it may show, and how Chromium draws it."""
 
 import shutil
-import subprocess
 import sys
 from xml.etree import ElementTree as ET
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 from tests.thread.test_resolving import groups, ref, rows, told  # noqa: F401  # told is a fixture
 
 from steelthread.api import create_api, create_key
@@ -124,16 +124,12 @@ def test_the_command_line_says_it_in_words_and_draws_it(explained, tmp_path):
     space, pair, same, _ = explained
     file = tmp_path / "why.svg"
     command = [sys.executable, "-m", "steelthread", "explain", ref(pair[0]), ref(pair[1]), "--picture", str(file)]
-    told_ = subprocess.run(
-        [*command, "--project", str(space.project.folder)], capture_output=True, text=True, check=True
-    )
+    told_ = commands.run([*command, "--project", str(space.project.folder)], text=True, check=True)
     assert "One person." in told_.stdout
     assert said_of(same["path"][0]["evidence"]) in " ".join(told_.stdout.split())
     assert file.read_text() == explanation_picture(same, ref(pair[0]), ref(pair[1]))
     command[-1] = str(tmp_path / "nowhere" / "why.svg")
-    wrong = subprocess.run(
-        [*command, "--project", str(space.project.folder)], capture_output=True, text=True, check=False
-    )
+    wrong = commands.run([*command, "--project", str(space.project.folder)], text=True)
     assert wrong.returncode == 1
     assert "cannot be written" in wrong.stderr
 

@@ -2,11 +2,11 @@
 
 import csv
 import random
-import subprocess
 import sys
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 
 from steelthread.api import create_api, create_key
 from steelthread.app import load_file
@@ -241,7 +241,7 @@ def test_from_the_command_line(space, told):
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return commands.run(command, text=True, check=True).stdout
 
     rows = list(csv.DictReader(run("export", "households").splitlines()))
     assert [(one["role"], one["via"]) for one in rows] == [("head", "address"), ("member", "address")]

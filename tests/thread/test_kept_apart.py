@@ -6,12 +6,12 @@ has two records, which have to come together: who joins nobody keeps everybody a
 
 import csv
 import json
-import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+from tests import commands
 from tests.thread.test_evidence import SILENT
 from tests.thread.test_resolving import rows
 
@@ -97,7 +97,7 @@ def test_families_through_a_project_in_each_way(tmp_path, server):  # init bring
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words, "--project", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(command, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -108,7 +108,7 @@ def test_families_through_a_project_in_each_way(tmp_path, server):  # init bring
         return [frozenset(keys) for keys in found.values()]
 
     made = [sys.executable, "-m", "steelthread", "init", str(folder), "--template", "people", "--country", "GB"]
-    subprocess.run(made, check=True, capture_output=True)
+    commands.run(made, check=True)
     write(file, [*background(), *records["full"]])
     run("source", "new", "members", str(file))
     run("load", "members")

@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
 import sys
 
 import pytest
 from fastapi.testclient import TestClient
+from tests import commands
 from tests.identity.match.test_organisations import firms
 from tests.thread.test_organisations_resolved import as_rows, companies, groups
 from tests.thread.test_resolving import rows, told
@@ -28,7 +28,7 @@ def ref(key):
 
 def run(space, *words, answer=0):
     command = [sys.executable, "-m", "steelthread", *words, "--project", str(space.project.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(command, text=True)
     assert done.returncode == answer, done.stderr
     return " ".join(done.stdout.split())
 

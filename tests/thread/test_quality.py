@@ -2,10 +2,10 @@
 
 import csv
 import json
-import subprocess
 import sys
 from xml.etree import ElementTree as ET
 
+from tests import commands
 from tests.thread.test_resolving import COLUMNS, groups, rows, told  # noqa: F401  # told is a fixture
 
 from steelthread.thread import link, quality, resolve_all
@@ -50,7 +50,7 @@ def test_a_project_for_people_from_the_command_line(tmp_path):
 
     def run(*words):
         command = [sys.executable, "-m", "steelthread", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return commands.run(command, text=True, check=True).stdout
 
     run("init", str(folder), "--template", "people")
     here = ("--project", str(folder))

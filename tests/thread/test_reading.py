@@ -2,10 +2,10 @@
 
 import csv
 import json
-import subprocess
 import sys
 
 import pytest
+from tests import commands
 from tests.thread.test_resolving import groups, rows, told
 
 from steelthread.app import load_file
@@ -59,7 +59,7 @@ def test_what_the_data_lack_is_said_on_the_command_line(space):
 
     def resolved(*more):
         command = [sys.executable, "-m", "steelthread", "resolve", "--project", str(space.project.folder), *more]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return commands.run(command, text=True, check=True).stdout
 
     told = " ".join(resolved().split())
     assert "namesakes cannot be told apart" in told

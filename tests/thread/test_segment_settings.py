@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import subprocess
 import sys
 
 import msgspec
 import pytest
+from tests import commands
 
 from steelthread import intake
 from steelthread.app import verify_space
@@ -54,7 +54,7 @@ def settled(space, settings=SETTINGS):
         "--project",
         str(space.project.folder),
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    commands.run(command, check=True)
     return Space(space.project, space.database)
 
 

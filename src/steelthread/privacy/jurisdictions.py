@@ -26,6 +26,7 @@ Right = Literal[
 FALLBACK = "gdpr"
 DEFAULT = "default"
 _REMEMBERED = 1000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast, where it is built
 
 
 class RightRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -197,7 +198,7 @@ def _own() -> Mapping[str, Pack]:
 
 def _read(path: Traversable) -> Pack:
     try:
-        pack = msgspec.convert(yaml.safe_load(path.read_text("utf-8")), Pack)
+        pack = msgspec.convert(yaml.load(path.read_text("utf-8"), Loader=_LOADER), Pack)  # noqa: S506  # the safe loader
     except (yaml.YAMLError, UnicodeDecodeError):
         raise Invalid(f"{path} is not valid YAML: mend it, then read again.") from None
     except msgspec.ValidationError as error:
