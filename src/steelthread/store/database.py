@@ -13,8 +13,10 @@ from steelthread.store.embedded import Embedded
 from steelthread.store.migrations import migrate as run_migrations
 
 OLDEST = 150_000
-_ASKED_AGAIN = "-c plan_cache_mode=force_generic_plan"
-_BY_KEY = " -c enable_seqscan=off -c enable_mergejoin=off -c jit=off"
+_INTERPRETED = "-c jit=off"
+"""To compile a question costs more than carrying it out, but for a few; PostgreSQL as Debian ships it would compile many."""
+_ASKED_AGAIN = " -c plan_cache_mode=force_generic_plan"
+_BY_KEY = " -c enable_seqscan=off -c enable_mergejoin=off"
 _WAIT_SECONDS = 10.0
 """Who finds every connection lent, or no database, is told so after that."""
 Opened = TypeVar("Opened", bound=psycopg.Connection[Any])
@@ -29,6 +31,8 @@ class Database:
         self._server = embedded
         self._pools: list[ConnectionPool[psycopg.Connection[Any]]] = []
         self._niceness = 0
+        told = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
+        self._options = f"{told} {_INTERPRETED}" if told else _INTERPRETED
         with self.connect() as conn:
             number = conn.info.server_version
         if number < OLDEST:
@@ -58,7 +62,7 @@ class Database:
 
     def _open(self, kind: type[Opened]) -> Opened:
         try:
-            conn = kind.connect(self.conninfo, application_name="steelthread")
+            conn = kind.connect(self.conninfo, application_name="steelthread", options=self._options)
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"The database does not answer ({type(error).__name__}). Check [database] url in steelthread.toml "
@@ -90,7 +94,7 @@ class Database:
                 "application_name": "steelthread",
                 "autocommit": autocommit,
                 "prepare_threshold": 2,
-                "options": _ASKED_AGAIN + (_BY_KEY if by_key else ""),
+                "options": self._options + _ASKED_AGAIN + (_BY_KEY if by_key else ""),
             },
         )
         self._pools.append(pool)
